@@ -1,0 +1,131 @@
+"""Acting in environments: whole episodes, or fixed-length rollouts of several copies side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.envs import simulator_state
+from mgail_dyna.normalization import RunningMoments
+from mgail_dyna.types import Rollout, Trajectory
+
+
+def play_episode(
+    env: gym.Env[Any, Any], policy: NumpyPolicy, seed: int, rng: np.random.Generator | None = None
+) -> Trajectory:
+    """Plays one episode to its end.
+
+    Args:
+        env: with a time limit, or episodes that end by themselves.
+        policy: chooses the actions.
+        seed: given to `env.reset`.
+        rng: draws the action noise; the mean action (the most likely one) is played if None.
+    """
+    observation, _ = env.reset(seed=seed)
+    observations = [np.asarray(observation, np.float32)]
+    states = [simulator_state(env)]
+    actions, rewards = [], []
+    terminated = truncated = False
+    while not (terminated or truncated):
+        noise = None if rng is None else policy.head.noise(rng, ())
+        action = policy.act(observations[-1], noise)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        observations.append(np.asarray(observation, np.float32))
+        states.append(simulator_state(env))
+        actions.append(action)
+        rewards.append(float(reward))
+    simulated = [state for state in states if state is not None]
+    return Trajectory(
+        observations=np.stack(observations),
+        actions=np.stack(actions),
+        rewards=np.array(rewards, np.float64),
+        terminated=bool(terminated),
+        truncated=bool(truncated) and not terminated,
+        qpos=np.stack([qpos for qpos, _ in simulated]) if simulated else None,
+        qvel=np.stack([qvel for _, qvel in simulated]) if simulated else None,
+        seed=seed,
+    )
+
+
+class RolloutCollector:
+    """Steps several copies of an environment with one policy; episodes run on from one rollout to the next.
+
+    Observation statistics are updated between rollouts, never inside one, so that the states an update sees are
+    those the actions were chosen from.
+
+    Args:
+        envs: the copies.
+        policy: its normalisation is kept up to date from what is seen here.
+        seed: of resets and action noise.
+    """
+
+    def __init__(self, envs: Sequence[gym.Env[Any, Any]], policy: NumpyPolicy, seed: int) -> None:
+        self.envs, self.policy = list(envs), policy
+        self.rng = np.random.default_rng(seed)
+        self.moments = RunningMoments(envs[0].observation_space.shape or ())
+        self.env_steps = 0
+        self.running_returns = np.zeros(len(envs))
+        self.finished_returns: list[float] = []
+        self.observations = self._reset_all()
+
+    def _reset(self, env: gym.Env[Any, Any]) -> Any:
+        return env.reset(seed=int(self.rng.integers(2**31)))[0]
+
+    def _reset_all(self) -> np.ndarray:
+        return np.stack([self._reset(env) for env in self.envs]).astype(np.float32)
+
+    def collect(self, steps: int) -> Rollout:
+        """Takes `steps` steps in every copy; `finished_returns` then holds the returns of the episodes that ended."""
+        policy, head, count = self.policy, self.policy.head, len(self.envs)
+        noise = head.noise(self.rng, (steps, count))
+        observations = np.empty((steps + 1, count, self.observations.shape[1]), np.float32)
+        reached = np.empty_like(observations[1:])
+        rewards = np.empty((steps, count), np.float64)
+        terminated, ended = np.empty((steps, count), bool), np.empty((steps, count), bool)
+        states, actions = np.empty_like(reached), []
+        observations[0] = self.observations
+        self.finished_returns = []
+        for t in range(steps):
+            states[t] = policy.normalise(observations[t])
+            actions.append(head.sample(policy.outputs(states[t]), noise[t]))
+            executed = head.executed(actions[-1])
+            for n, env in enumerate(self.envs):
+                observation, rewards[t, n], terminated[t, n], truncated, _ = env.step(executed[n])
+                reached[t, n] = observation
+                self.running_returns[n] += rewards[t, n]
+                ended[t, n] = terminated[t, n] or truncated
+                if ended[t, n]:
+                    self.finished_returns.append(float(self.running_returns[n]))
+                    self.running_returns[n] = 0.0
+                    observation = self._reset(env)
+                observations[t + 1, n] = observation
+        self.observations = observations[steps]
+        self.env_steps += steps * count
+        rollout = Rollout(
+            states=states,
+            next_states=policy.normalise(reached),
+            actions=np.stack(actions),
+            rewards=rewards.astype(np.float32),
+            terminated=terminated,
+            ended=ended,
+        )
+        self.moments.update(observations[:-1])
+        policy.normalise_with(self.moments.mean, np.sqrt(self.moments.variance) + 1e-8)
+        return rollout
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs; the episodes under way are not in it and begin anew."""
+        return {"rng": self.rng.bit_generator.state, "moments": self.moments.state(), "env_steps": self.env_steps}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        self.rng.bit_generator.state = state["rng"]
+        self.moments.restore(state["moments"])
+        self.env_steps = int(state["env_steps"])
+        self.policy.normalise_with(self.moments.mean, np.sqrt(self.moments.variance) + 1e-8)
+        self.running_returns[:] = 0.0
+        self.observations = self._reset_all()

@@ -1,0 +1,1 @@
+"""One module per command of `run.py`; each has `main(argv)`."""

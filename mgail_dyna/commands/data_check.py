@@ -1,0 +1,96 @@
+"""`run.py data check`: validates demonstrations and summarises them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from mgail_dyna import envs
+from mgail_dyna.cli import parse
+from mgail_dyna.expert_data import Expert, check_fits, load_expert, locate
+from mgail_dyna.presets import environment_id
+
+
+@dataclass(frozen=True)
+class CheckCommand:
+    """Says what is in a file of demonstrations, or in one line what is wrong with it."""
+
+    file: tyro.conf.Positional[Path]
+    """A dataset's directory, its main_data.hdf5, or the name of an expert that ships (halfcheetah)."""
+    env: str | None = None
+    """Check the spaces against this environment; against the one the file names if not given."""
+    json: bool = False
+    """Print JSON, for programs."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the command."""
+    command = parse(CheckCommand, argv, prog="run.py data check")
+    expert, where = load_expert(command.file), locate(command.file)
+    env_id = environment_id(command.env) if command.env else expert.env_id
+    if env_id is not None:
+        env = envs.make(env_id, expert.length)
+        check_fits(expert, env, str(where))
+        env.close()
+    if command.json:
+        print(json.dumps(summary(expert, where), indent=2))
+    else:
+        Console().print(table(expert, where))
+
+
+def summary(expert: Expert, where: Path) -> dict[str, Any]:
+    """What there is to say of demonstrations, as JSON can hold it."""
+    lengths = np.array([len(trajectory) for trajectory in expert.trajectories])
+    returns = expert.returns
+    return {
+        "path": str(where),
+        "env_id": expert.env_id,
+        "length_limit": expert.length,
+        "episodes": len(expert.trajectories),
+        "steps": expert.total_steps,
+        "episode_length": {"min": int(lengths.min()), "mean": float(lengths.mean()), "max": int(lengths.max())},
+        "terminated": sum(trajectory.terminated for trajectory in expert.trajectories),
+        "return": {
+            "mean": float(returns.mean()),
+            "std": float(returns.std()),
+            "min": float(returns.min()),
+            "max": float(returns.max()),
+        },
+        "observation_space": str(expert.observation_space),
+        "action_space": str(expert.action_space),
+        "simulator_state": all(trajectory.qpos is not None for trajectory in expert.trajectories),
+        "policy": expert.policy is not None,
+        "provenance": expert.provenance,
+    }
+
+
+def table(expert: Expert, where: Path) -> Table:
+    """The summary as a table."""
+    facts = summary(expert, where)
+    spread, lengths, origin = facts["return"], facts["episode_length"], facts["provenance"]
+    observations, action = expert.observation_space.shape[0], expert.action
+    rows = Table(title=str(where), title_justify="left", show_header=False)
+    rows.add_row("environment", f"{expert.env_id or 'not named'}, episodes of at most {expert.length or '?'} steps")
+    rows.add_row("episodes", f"{facts['episodes']:,}, {facts['terminated']} of them ended by the task")
+    rows.add_row("steps", f"{facts['steps']:,}; an episode {lengths['min']:,} to {lengths['max']:,}")
+    rows.add_row(
+        "return", f"{spread['mean']:,.1f} ± {spread['std']:,.1f}; {spread['min']:,.1f} to {spread['max']:,.1f}"
+    )
+    rows.add_row("spaces", f"{observations} observations; {action.size} {action.kind} actions")
+    rows.add_row("simulator state", "qpos and qvel of every step" if facts["simulator_state"] else "none")
+    rows.add_row("expert's policy", "in the file" if facts["policy"] else "none")
+    rows.add_row("algorithm", str(origin.get("algorithm", "unknown")))
+    for key in ("seed", "steps_trained", "steps_at_selection", "actions", "commit", "source"):
+        if origin.get(key) is not None:
+            rows.add_row(key.replace("_", " "), f"{origin[key]:,}" if isinstance(origin[key], int) else str(origin[key]))
+    if "versions" in origin:
+        rows.add_row("versions", ", ".join(f"{name} {version}" for name, version in origin["versions"].items()))
+    return rows

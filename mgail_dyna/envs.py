@@ -1,0 +1,114 @@
+"""Environments: made, described, put into a simulator state. Any Gymnasium id with flat observations will do."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.envs.registration import registry
+from numpy.typing import NDArray
+
+from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.types import ActionSpec, FloatArray
+
+SimulatorState = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _warn_unless_known(message: str) -> None:
+    # Gymnasium's HalfCheetah model file uses an attribute MuJoCo 4 deprecates, and says so at every load.
+    if "settotalmass" not in message:
+        warnings.warn(f"MuJoCo: {message}", stacklevel=2)
+
+
+def make(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, Any]:
+    """Makes an environment.
+
+    Args:
+        env_id: a Gymnasium id; `module:id` imports `module` first.
+        length: longest episode, in place of the environment's own time limit.
+        kwargs: passed on (`render_mode`, say).
+
+    Raises:
+        UserError: no such environment, a missing dependency, or spaces this package cannot learn in.
+    """
+    with contextlib.suppress(ImportError):
+        import mujoco
+
+        mujoco.set_mju_user_warning(_warn_unless_known)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            env = gym.make(env_id, max_episode_steps=length, disable_env_checker=True, **kwargs)
+    except (gym.error.UnregisteredEnv, gym.error.DeprecatedEnv, ModuleNotFoundError) as error:
+        if isinstance(error, ModuleNotFoundError) and ":" not in env_id:
+            raise UserError(f"environment '{env_id}' needs a package that is not installed: {error}") from None
+        raise unknown_name("environment", env_id, registry) from None
+    except gym.error.Error as error:
+        raise UserError(f"environment '{env_id}' cannot be made: {_one_line(error)}") from None
+    try:
+        observation_size(env.observation_space)
+        action_spec(env.action_space)
+    except UserError as error:
+        env.close()
+        raise UserError(f"environment '{env_id}': {error}") from None
+    return env
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def observation_size(space: gym.Space[Any]) -> int:
+    """Length `d` of an observation.
+
+    Raises:
+        UserError: observations are not flat vectors of numbers.
+    """
+    if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
+        raise UserError(f"expected observations in a Box of one dimension, found {space}")
+    return space.shape[0]
+
+
+def action_spec(space: gym.Space[Any]) -> ActionSpec:
+    """Describes an action space.
+
+    Raises:
+        UserError: neither a flat Box nor Discrete.
+    """
+    if isinstance(space, gym.spaces.Discrete):
+        return ActionSpec("discrete", int(space.n), start=int(space.start))
+    if isinstance(space, gym.spaces.Box) and len(space.shape) == 1 and np.issubdtype(space.dtype, np.floating):
+        low, high = space.low.astype(np.float32), space.high.astype(np.float32)
+        return ActionSpec("continuous", space.shape[0], low, high)
+    raise UserError(f"expected actions in a Discrete space or a Box of one dimension, found {space}")
+
+
+def simulator_state(env: gym.Env[Any, Any]) -> SimulatorState | None:
+    """Copies of `qpos [nq]` and `qvel [nv]`, or None where the environment has none (not a MuJoCo task)."""
+    data = getattr(env.unwrapped, "data", None)
+    if not hasattr(data, "qpos") or not hasattr(data, "qvel"):
+        return None
+    return np.array(data.qpos), np.array(data.qvel)
+
+
+def reset_to(env: gym.Env[Any, Any], qpos: NDArray[np.float64], qvel: NDArray[np.float64]) -> FloatArray:
+    """Begins an episode in a simulator state and returns its first observation `[d]`.
+
+    Raises:
+        UserError: the environment has no simulator state, or one of another size.
+    """
+    env.reset()
+    task: Any = env.unwrapped
+    found = simulator_state(env)
+    if found is None or not hasattr(task, "set_state"):
+        raise UserError("cannot reset to a simulator state: the environment is not a MuJoCo task")
+    if found[0].shape != qpos.shape or found[1].shape != qvel.shape:
+        raise UserError(
+            f"simulator state: expected qpos {list(found[0].shape)} and qvel {list(found[1].shape)}, "
+            f"found {list(qpos.shape)} and {list(qvel.shape)}"
+        )
+    task.set_state(qpos, qvel)
+    return np.asarray(task._get_obs(), np.float32)

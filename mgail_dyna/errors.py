@@ -1,0 +1,29 @@
+"""The one exception type whose message is meant for the user."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake the user can mend: shown as one line, exit code 2, no traceback.
+
+    The message says what is wrong and where, what was expected, what was found and, where
+    it is not plain, what to do.
+    """
+
+
+def unknown_name(kind: str, name: str, valid: Iterable[str], also: str = "") -> UserError:
+    """The error for a name that is not in a list, with the nearest valid names.
+
+    Args:
+        kind: what the name is for ("environment", "mode", "option").
+        name: what the user wrote.
+        valid: the names that would have been right.
+        also: what else would have been accepted, appended to the line.
+    """
+    valid = sorted(valid)
+    near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"valid: {', '.join(valid)}"
+    return UserError(f"unknown {kind} '{name}'; {hint}{also}")

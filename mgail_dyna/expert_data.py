@@ -1,0 +1,347 @@
+"""Demonstrations and the expert that gave them, in one HDF5 file that the `minari` package opens as well.
+
+    <name>/data/metadata.json     spaces, environment, provenance
+    <name>/data/main_data.hdf5    episode_<i>/{observations,actions,rewards,terminations,truncations,infos/{qpos,qvel}}
+                                  policy/{kernel_<l>,bias_<l>,log_std}, normalization/{mean,std}: the expert itself
+
+The last two groups are ours; Minari reads `episode_*` only and passes them by.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import h5py
+import numpy as np
+
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.envs import action_spec, observation_size
+from mgail_dyna.errors import UserError
+from mgail_dyna.spaces import space_from_json, space_to_json
+from mgail_dyna.storage import open_hdf5, replacing
+from mgail_dyna.types import ActionSpec, Array, Trajectory
+
+SHIPPED = Path(__file__).resolve().parent.parent / "expert_data"
+DATA_FILE, METADATA_FILE = "main_data.hdf5", "metadata.json"
+# The newest Minari whose layout is written here, of those every Minari since 0.5 accepts.
+MINARI_VERSION = "0.5.0"
+SHORTEST_EPISODE = 2
+
+
+@dataclass(frozen=True)
+class Expert:
+    """What an expert left behind.
+
+    Attributes:
+        trajectories: the demonstrations.
+        observation_space: of the environment they come from.
+        action_space: likewise.
+        env_id: a Gymnasium id, None if the file does not say.
+        length: the time limit they were recorded under, None if the file does not say.
+        policy: the expert itself, None if the file holds demonstrations alone.
+        provenance: where they come from: algorithm, steps trained, seed, versions, returns.
+    """
+
+    trajectories: tuple[Trajectory, ...]
+    observation_space: gym.spaces.Box
+    action_space: gym.spaces.Box | gym.spaces.Discrete
+    env_id: str | None = None
+    length: int | None = None
+    policy: NumpyPolicy | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def action(self) -> ActionSpec:
+        """What an action is."""
+        return action_spec(self.action_space)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all demonstrations."""
+        return sum(len(trajectory) for trajectory in self.trajectories)
+
+    @property
+    def returns(self) -> np.ndarray:
+        """`[n]` undiscounted returns of the demonstrations."""
+        return np.array([trajectory.episode_return for trajectory in self.trajectories])
+
+
+def locate(name: str | Path) -> Path:
+    """The directory that holds the two files.
+
+    Args:
+        name: a directory of the layout above (or its `data` directory), its HDF5 file, or a shipped expert's name.
+
+    Raises:
+        UserError: there is nothing there.
+    """
+    path = Path(name)
+    shipped = SHIPPED / path / "trpo-v0"
+    candidates = [path / "data", path] if path.is_dir() else [path.parent] if path.exists() else []
+    for candidate in [*candidates, shipped / "data"]:
+        if (candidate / DATA_FILE).exists() and (not path.is_file() or path.name == DATA_FILE):
+            return candidate
+    if path.is_file():
+        return path  # not ours by name; reading it will say what it is
+    if path.is_dir():
+        raise UserError(f"{path}: expected {DATA_FILE} in it or in its data directory, found neither")
+    names = sorted(entry.parent.name for entry in SHIPPED.glob("*/trpo-v0"))
+    raise UserError(f"{path}: no such file or directory, nor an expert that ships ({', '.join(names) or 'none'})")
+
+
+def load_expert(name: str | Path) -> Expert:
+    """Reads and validates demonstrations, and the expert's policy if it is there.
+
+    Args:
+        name: as `locate` takes it.
+
+    Raises:
+        UserError: naming file and key, what was expected and what was found.
+    """
+    directory = locate(name)
+    data = directory if directory.is_file() else directory / DATA_FILE
+    with open_hdf5(data) as file:
+        keys = sorted((key for key in file if re.fullmatch(r"episode_\d+", key)), key=lambda key: int(key[8:]))
+        if not keys:
+            raise UserError(
+                f"{data}: expected groups episode_0, episode_1, ..., found {', '.join(list(file)[:5]) or 'nothing'}; "
+                "bring other layouts in with: python run.py data convert"
+            )
+        metadata_path = data.parent / METADATA_FILE
+        metadata = _read_metadata(metadata_path)
+        observation_space, action_space = _spaces(metadata_path, metadata)
+        trajectories = tuple(_read_episode(data, file, key, observation_space, action_space) for key in keys)
+        policy = _read_policy(data, file, action_spec(action_space), observation_size(observation_space))
+    expected = metadata.get("total_episodes", len(trajectories))
+    if expected != len(trajectories):
+        raise UserError(f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(trajectories)}")
+    spec = _json(metadata_path, "env_spec", metadata.get("env_spec")) or {}
+    return Expert(
+        trajectories,
+        observation_space,
+        action_space,
+        env_id=spec.get("id"),
+        length=spec.get("max_episode_steps"),
+        policy=policy,
+        provenance=metadata.get("provenance") or {"algorithm": metadata.get("algorithm_name", "unknown")},
+    )
+
+
+def _read_metadata(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise UserError(f"{path}: no such file; a dataset is {DATA_FILE} with {METADATA_FILE} beside it")
+    metadata = _json(path, "the file", path.read_text(encoding="utf-8", errors="replace"))
+    if not isinstance(metadata, dict):
+        raise UserError(f"{path}: expected a JSON object, found {type(metadata).__name__}")
+    return metadata
+
+
+def _json(path: Path, what: str, text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except (json.JSONDecodeError, TypeError) as error:
+        raise UserError(f"{path}: {what}: expected JSON, found something else ({error})") from None
+
+
+def _spaces(path: Path, metadata: dict[str, Any]) -> tuple[Any, Any]:
+    spaces = []
+    for key, check in (("observation_space", observation_size), ("action_space", action_spec)):
+        if key not in metadata:
+            raise UserError(f"{path}: {key}: missing")
+        try:
+            space = space_from_json(_json(path, key, metadata[key]))
+            check(space)
+        except UserError as error:
+            raise UserError(f"{path}: {key}: {error}") from None
+        spaces.append(space)
+    return spaces[0], spaces[1]
+
+
+def _read_episode(
+    path: Path, file: h5py.File, key: str, observation_space: gym.spaces.Box, action_space: gym.Space[Any]
+) -> Trajectory:
+    group, spec = file[key], action_spec(action_space)
+
+    def read(name: str, dtype: Any, tail: tuple[int, ...]) -> Array:
+        node = group.get(name)
+        if not isinstance(node, h5py.Dataset):
+            raise UserError(f"{path}: {key}/{name}: missing")
+        kind = np.dtype(dtype).kind
+        if node.dtype.kind not in {"f": "fiu", "i": "iu", "b": "biu"}[kind]:
+            raise UserError(f"{path}: {key}/{name}: expected dtype {np.dtype(dtype)}, found {node.dtype}")
+        if node.shape[1:] != tail or node.ndim != 1 + len(tail):
+            expected = ", ".join(["T", *map(str, tail)])
+            raise UserError(f"{path}: {key}/{name}: expected shape [{expected}], found {list(node.shape)}")
+        return node[()].astype(dtype)
+
+    discrete = spec.kind == "discrete"
+    actions = read("actions", np.int64 if discrete else np.float32, () if discrete else (spec.size,))
+    terminations, truncations = read("terminations", bool, ()), read("truncations", bool, ())
+    infos = {
+        name: group[f"infos/{name}"][()].astype(np.float64) if f"infos/{name}" in group else None
+        for name in ("qpos", "qvel")
+    }
+    if len(actions) < SHORTEST_EPISODE:
+        raise UserError(f"{path}: {key}: expected at least {SHORTEST_EPISODE} steps, found {len(actions)}")
+    for name, flags in (("terminations", terminations), ("truncations", truncations)):
+        if len(flags) != len(actions):
+            raise UserError(f"{path}: {key}/{name}: expected length {len(actions)}, found {len(flags)}")
+        if flags[:-1].any():
+            where = int(np.argmax(flags))
+            raise UserError(f"{path}: {key}/{name}: expected true at the last step only, found true at step {where}")
+    _check_bounds(path, key, actions, spec)
+    try:
+        return Trajectory(
+            observations=read("observations", np.float32, observation_space.shape),
+            actions=actions,
+            rewards=read("rewards", np.float64, ()),
+            terminated=bool(terminations[-1]),
+            truncated=bool(truncations[-1]),
+            seed=int(group.attrs["seed"]) if "seed" in group.attrs else None,
+            **infos,
+        )
+    except ValueError as error:
+        raise UserError(f"{path}: {key}/{error}") from None
+
+
+def _check_bounds(path: Path, key: str, actions: Array, spec: ActionSpec) -> None:
+    if spec.kind == "discrete":
+        low, high = np.array(spec.start), np.array(spec.start + spec.size - 1)
+    else:
+        assert spec.low is not None and spec.high is not None
+        low, high = spec.low, spec.high
+    outside = (actions < low) | (actions > high)
+    if outside.any():
+        step = int(np.argwhere(outside)[0][0])
+        raise UserError(
+            f"{path}: {key}/actions: expected actions inside the action space ({low.min()} to {high.max()}), "
+            f"found {np.array2string(actions[step], precision=4)} at step {step}"
+        )
+
+
+def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: int) -> NumpyPolicy | None:
+    if "policy" not in file:
+        return None
+    try:
+        weights = {name: node[()] for name, node in file["policy"].items()}
+        statistics = {name: file[f"normalization/{name}"][()] for name in ("mean", "std")}
+        attributes = file["policy"].attrs
+        policy = NumpyPolicy(
+            spec, weights, str(attributes["activation"]), statistics["mean"], statistics["std"], attributes["clip"]
+        )
+        policy.act(np.zeros(observations, np.float32))
+    except UserError as error:
+        raise UserError(f"{path}: policy: {error}") from None
+    except (KeyError, ValueError, AttributeError) as error:
+        raise UserError(f"{path}: policy: expected the weights and normalisation of a network, found {error}") from None
+    return policy
+
+
+def save_expert(path: Path, expert: Expert, name: str | None = None, *, overwrite: bool = False) -> None:
+    """Writes `path/data/`, all of it or nothing.
+
+    Args:
+        path: a directory, made if it is not there.
+        expert: what to write.
+        name: the dataset's id in Minari's terms; the last two parts of `path` if not given.
+        overwrite: replace a dataset that is there already.
+
+    Raises:
+        UserError: there is a dataset already, or it cannot be written.
+    """
+    target = path / "data"
+    if target.exists() and not overwrite:
+        raise UserError(f"{target}: exists already; give another path or --overwrite")
+    name = name or _dataset_id(path)
+    metadata = {
+        "total_episodes": len(expert.trajectories),
+        "total_steps": expert.total_steps,
+        "data_format": "hdf5",
+        "dataset_id": name,
+        "minari_version": MINARI_VERSION,
+        # What is stored: observations are float32 whatever the simulator's own precision.
+        "observation_space": json.dumps(space_to_json(expert.observation_space)),
+        "action_space": json.dumps(space_to_json(expert.action_space)),
+        "algorithm_name": expert.provenance.get("algorithm", "unknown"),
+        "provenance": expert.provenance,
+    }
+    if expert.env_id is not None:
+        spec = copy.deepcopy(gym.spec(expert.env_id))
+        spec.max_episode_steps = expert.length
+        metadata["env_spec"] = spec.to_json()
+    with replacing(target) as fresh:
+        fresh.mkdir()
+        with h5py.File(fresh / DATA_FILE, "w") as file:
+            for index, trajectory in enumerate(expert.trajectories):
+                _write_episode(file, index, trajectory)
+            if expert.policy is not None:
+                _write_policy(file, expert.policy)
+        size = (fresh / DATA_FILE).stat().st_size / 1e6
+        metadata["dataset_size"] = round(size, 1)
+        (fresh / METADATA_FILE).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+
+
+def _dataset_id(path: Path) -> str:
+    parent, name = path.resolve().parts[-2:]
+    parent, name = re.sub(r"[^a-zA-Z0-9_-]", "-", parent), re.sub(r"[^\w.-]", "-", name)
+    return f"{parent}/{name}" if re.search(r"-v\d+$", name) else f"{parent}/{name}-v0"
+
+
+def _write_episode(file: h5py.File, index: int, trajectory: Trajectory) -> None:
+    group = file.create_group(f"episode_{index}")
+    last = np.arange(len(trajectory)) == len(trajectory) - 1
+    arrays: Sequence[tuple[str, Array | None]] = (
+        ("observations", trajectory.observations),
+        ("actions", trajectory.actions),
+        ("rewards", trajectory.rewards),
+        ("terminations", last & trajectory.terminated),
+        ("truncations", last & trajectory.truncated),
+        ("infos/qpos", trajectory.qpos),
+        ("infos/qvel", trajectory.qvel),
+    )
+    for name, array in arrays:
+        if array is not None:
+            group.create_dataset(name, data=array, compression="gzip", compression_opts=9, shuffle=True)
+    group.attrs["id"] = index
+    group.attrs["total_steps"] = len(trajectory)
+    if trajectory.seed is not None:
+        group.attrs["seed"] = trajectory.seed
+
+
+def _write_policy(file: h5py.File, policy: NumpyPolicy) -> None:
+    group = file.create_group("policy")
+    group.attrs["activation"] = policy.activation
+    group.attrs["clip"] = policy.clip
+    for name, array in policy.weights.items():
+        group.create_dataset(name, data=array)
+    file.create_dataset("normalization/mean", data=policy.mean)
+    file.create_dataset("normalization/std", data=policy.std)
+
+
+def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
+    """Makes sure that demonstrations can be imitated in `env`.
+
+    Args:
+        expert: the demonstrations.
+        env: where a learner would act.
+        name: of the demonstrations, for the message.
+
+    Raises:
+        UserError: the spaces differ.
+    """
+    found = (observation_size(expert.observation_space), expert.action)
+    expected = (observation_size(env.observation_space), action_spec(env.action_space))
+    if found[0] != expected[0]:
+        raise UserError(f"{name}: observations: expected {expected[0]} numbers to fit the environment, found {found[0]}")
+    if (found[1].kind, found[1].size, found[1].start) != (expected[1].kind, expected[1].size, expected[1].start):
+        raise UserError(
+            f"{name}: actions: expected {expected[1].kind} of size {expected[1].size} to fit the environment, "
+            f"found {found[1].kind} of size {found[1].size}"
+        )

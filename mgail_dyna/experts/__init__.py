@@ -1,0 +1,1 @@
+"""Experts: trained with TRPO, recorded as demonstrations."""

@@ -1,0 +1,55 @@
+"""Records what an expert does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna import envs
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.collect import play_episode
+from mgail_dyna.expert_data import Expert
+
+# Demonstrations are recorded with consecutive seeds from here on; none is left out.
+DEMONSTRATION_SEED = 0
+
+
+def record(
+    env_id: str, length: int, policy: NumpyPolicy, trajectories: int, provenance: dict[str, Any] | None = None
+) -> Expert:
+    """Plays the policy's mean action for `trajectories` episodes with consecutive seeds and keeps every one.
+
+    Args:
+        env_id: a Gymnasium id.
+        length: longest episode.
+        policy: the expert.
+        trajectories: how many episodes.
+        provenance: what else to say of the expert; the returns are added to it.
+    """
+    env = envs.make(env_id, length)
+    seeds = range(DEMONSTRATION_SEED, DEMONSTRATION_SEED + trajectories)
+    episodes = tuple(play_episode(env, policy, seed) for seed in seeds)
+    returns = np.array([episode.episode_return for episode in episodes])
+    space = env.observation_space
+    assert isinstance(space, gym.spaces.Box) and isinstance(env.action_space, gym.spaces.Box | gym.spaces.Discrete)
+    return Expert(
+        episodes,
+        gym.spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32),
+        env.action_space,
+        env_id=env_id,
+        length=length,
+        policy=policy,
+        provenance={
+            **(provenance or {}),
+            "env_id": env_id,
+            "length": length,
+            "actions": "mean (the most likely one)",
+            "seeds": [seeds.start, seeds.stop - 1],
+            "return_mean": float(returns.mean()),
+            "return_std": float(returns.std()),
+            "return_min": float(returns.min()),
+            "return_max": float(returns.max()),
+        },
+    )

@@ -1,0 +1,1 @@
+"""Keras models. Each maps float32 `[..., d]` to float32 and knows nothing of losses or environments."""

@@ -1,0 +1,78 @@
+"""Running statistics of observations and of the scale of returns (NumPy)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class RunningMoments:
+    """Mean and variance of a stream, merged batch by batch (Chan, Golub and LeVeque 1979).
+
+    Args:
+        shape: of one item, `()` for scalars.
+    """
+
+    def __init__(self, shape: tuple[int, ...] = ()) -> None:
+        self.mean = np.zeros(shape, np.float64)
+        self.variance = np.ones(shape, np.float64)
+        self.count = 0.0
+
+    def update(self, items: ArrayLike) -> None:
+        """Takes in `items`, `[n, *shape]` with any number of leading axes."""
+        items = np.asarray(items, np.float64).reshape(-1, *self.mean.shape)
+        count = self.count + len(items)
+        delta = items.mean(axis=0) - self.mean
+        squares = self.variance * self.count + items.var(axis=0) * len(items)
+        squares += delta**2 * self.count * len(items) / count
+        self.mean = self.mean + delta * len(items) / count
+        self.variance = squares / count
+        self.count = count
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        return {"mean": self.mean, "variance": self.variance, "count": self.count}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        self.mean, self.variance = np.array(state["mean"]), np.array(state["variance"])
+        self.count = float(state["count"])
+
+
+class ReturnScale:
+    """Standard deviation of the running discounted return, by which rewards are divided.
+
+    Args:
+        environments: how many run side by side.
+        discount: of the return.
+    """
+
+    def __init__(self, environments: int, discount: float) -> None:
+        self.moments = RunningMoments()
+        self.discount = discount
+        self.returns = np.zeros(environments, np.float64)
+
+    def update(self, rewards: NDArray[Any], ended: NDArray[np.bool_]) -> None:
+        """Takes in `rewards [T, N]` and where episodes `ended [T, N]`."""
+        seen = np.empty(rewards.shape, np.float64)
+        for step, (reward, end) in enumerate(zip(rewards, ended, strict=True)):
+            self.returns = self.returns * self.discount + reward
+            seen[step] = self.returns
+            self.returns = np.where(end, 0.0, self.returns)
+        self.moments.update(seen)
+
+    @property
+    def scale(self) -> float:
+        """What to divide rewards by; never zero."""
+        return float(np.sqrt(self.moments.variance) + 1e-8)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        return {"moments": self.moments.state(), "returns": self.returns}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        self.moments.restore(state["moments"])
+        self.returns = np.array(state["returns"])

@@ -1,0 +1,129 @@
+"""Writing that cannot leave half a file, and state trees in HDF5 without pickles."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mgail_dyna.errors import UserError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write a file or a directory at, put in the place of `path` only once all is written.
+
+    What stood at `path` stays untouched if anything goes wrong, and nothing half written is left beside it.
+
+    Raises:
+        UserError: it cannot be written (permissions, a full disk).
+    """
+    scratch: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        fresh = scratch / "new"
+        yield fresh
+        _flush(fresh)
+        if path.is_dir():
+            path.rename(scratch / "old")
+        os.replace(fresh, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {_reason(error)}") from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Sees `path`, or every file below it, onto the disk."""
+    for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+
+
+def _reason(error: OSError) -> str:
+    # h5py wraps the system's reason into a long message of its own and may leave errno unset.
+    if error.errno:
+        return os.strerror(error.errno)
+    return " ".join(str(error).split())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Puts `text` in the place of the file at `path`."""
+    with replacing(path) as fresh:
+        fresh.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Opens an HDF5 file for reading.
+
+    Raises:
+        UserError: it is missing, no HDF5, or damaged.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such file")
+    if path.is_dir():
+        raise UserError(f"{path}: expected an HDF5 file, found a directory")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        if isinstance(error, PermissionError):
+            raise UserError(f"{path}: cannot be read: permission denied") from error
+        with path.open("rb") as handle:
+            is_hdf5 = handle.read(8) == b"\x89HDF\r\n\x1a\n"
+        found = "one that is truncated or damaged" if is_hdf5 else f"another kind of file ({path.stat().st_size} bytes)"
+        raise UserError(f"{path}: expected an HDF5 file, found {found}") from error
+    with file:
+        try:
+            yield file
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"{path}: damaged HDF5 file: {' '.join(str(error).split())}") from error
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Writes a tree of dicts, lists, numbers, text, None and arrays as one HDF5 file, atomically."""
+    with replacing(path) as fresh, h5py.File(fresh, "w") as file:
+
+        def skeleton(node: Any, name: str) -> Any:
+            if isinstance(node, dict):
+                return {key: skeleton(child, f"{name}/{key}") for key, child in node.items()}
+            if isinstance(node, list | tuple):
+                return [skeleton(child, f"{name}/{i}") for i, child in enumerate(node)]
+            if isinstance(node, np.ndarray):
+                file.create_dataset(name, data=node)
+                return {"array": name}
+            return node.item() if isinstance(node, np.generic) else node
+
+        file.attrs["format"] = "mgail_dyna state 1"
+        file.create_dataset("tree", data=json.dumps(skeleton(state, "arrays")))
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Reads what `save_state` wrote; tuples come back as lists.
+
+    Raises:
+        UserError: the file is missing, damaged or holds something else.
+    """
+    with open_hdf5(path) as file:
+        if file.attrs.get("format") != "mgail_dyna state 1":
+            raise UserError(f"{path}: expected a checkpoint of this package, found another HDF5 file")
+
+        def filled(node: Any) -> Any:
+            if isinstance(node, dict):
+                if set(node) == {"array"}:
+                    return file[node["array"]][()]
+                return {key: filled(child) for key, child in node.items()}
+            return [filled(child) for child in node] if isinstance(node, list) else node
+
+        state: dict[str, Any] = filled(json.loads(file["tree"].asstr()[()]))
+        return state

@@ -1,0 +1,161 @@
+"""Trust Region Policy Optimization, as pure functions of a flat parameter vector (Schulman et al. 2015).
+
+The step solves  max_x g.x  subject to  x.F.x / 2 <= limit  for the surrogate's gradient g and the Fisher matrix F, then
+walks back along x until the true surrogate rises and the true mean KL stays inside the limit. F is never built: its
+product with a vector is J' M J v, where J is the Jacobian of the distribution's parameters and M the Hessian of the KL
+in those parameters (Gauss-Newton form, exact at the point where both distributions agree).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from mgail_dyna.distributions import DistributionFn
+
+# From a flat parameter vector [p] to the distribution's parameters at the batch's states [n, P].
+ParametersFn = Callable[[tf.Tensor], tf.Tensor]
+MatrixVectorFn = Callable[[tf.Tensor], tf.Tensor]
+
+
+class Step(NamedTuple):
+    """What a trust-region step did; every field a scalar but `parameters [p]`."""
+
+    parameters: tf.Tensor
+    kl: tf.Tensor
+    surrogate_before: tf.Tensor
+    surrogate_after: tf.Tensor
+    accepted: tf.Tensor
+    gradient_norm: tf.Tensor
+
+
+def conjugate_gradient(
+    product: MatrixVectorFn, b: tf.Tensor, iterations: int, tolerance: float = 1e-10
+) -> tf.Tensor:
+    """Approximates `x` in `A x = b` for a symmetric positive definite `A` known by its `product`.
+
+    Args:
+        product: maps `[p]` to `A` times it.
+        b: `[p]`.
+        iterations: at most this many products.
+        tolerance: stops once the squared residual is below this.
+    """
+
+    def unfinished(i: tf.Tensor, x: tf.Tensor, r: tf.Tensor, d: tf.Tensor, rr: tf.Tensor) -> tf.Tensor:
+        return tf.logical_and(i < iterations, rr > tolerance)
+
+    def iterate(i: tf.Tensor, x: tf.Tensor, r: tf.Tensor, d: tf.Tensor, rr: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        a_d = product(d)
+        alpha = rr / tf.reduce_sum(d * a_d)
+        x, r = x + alpha * d, r - alpha * a_d
+        rr_next = tf.reduce_sum(r * r)
+        return i + 1, x, r, r + (rr_next / rr) * d, rr_next
+
+    start = (tf.constant(0), tf.zeros_like(b), b, b, tf.reduce_sum(b * b))
+    return tf.while_loop(unfinished, iterate, start)[1]
+
+
+def mean_kl(distribution: DistributionFn, old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+    """Mean of KL(old || new) over a batch of distribution parameters `[n, P]`."""
+    return tf.reduce_mean(distribution(old).kl_divergence(distribution(new)))
+
+
+def kl_hessian_product(distribution: DistributionFn, parameters: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
+    """The Hessian of `mean_kl(parameters, .)` at `parameters [n, P]` times `vector [n, P]`."""
+    old = tf.stop_gradient(parameters)
+    with tf.GradientTape() as outer:
+        outer.watch(parameters)
+        with tf.GradientTape() as inner:
+            inner.watch(parameters)
+            kl = mean_kl(distribution, old, parameters)
+        slope = tf.reduce_sum(inner.gradient(kl, parameters) * tf.stop_gradient(vector))
+    return outer.gradient(slope, parameters)
+
+
+def fisher_vector_product(
+    parameters_fn: ParametersFn, distribution: DistributionFn, theta: tf.Tensor, vector: tf.Tensor, damping: float
+) -> tf.Tensor:
+    """`(F + damping I) vector` for the Fisher matrix F of the policy at `theta [p]`, averaged over the batch."""
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        with tf.autodiff.ForwardAccumulator(theta, vector) as forward:
+            parameters = parameters_fn(theta)
+    pushed = kl_hessian_product(distribution, parameters, forward.jvp(parameters))
+    return tape.gradient(parameters, theta, output_gradients=pushed) + damping * vector
+
+
+def surrogate(
+    distribution: DistributionFn, new: tf.Tensor, actions: tf.Tensor, old_log_prob: tf.Tensor, advantages: tf.Tensor
+) -> tf.Tensor:
+    """Importance-weighted advantage, mean over the batch: what the step raises (Schulman 2015, eq. 14)."""
+    return tf.reduce_mean(tf.exp(distribution(new).log_prob(actions) - old_log_prob) * advantages)
+
+
+def trust_region_step(
+    parameters_fn: ParametersFn,
+    distribution: DistributionFn,
+    theta: tf.Tensor,
+    actions: tf.Tensor,
+    advantages: tf.Tensor,
+    *,
+    kl_limit: tf.Tensor | float,
+    cg_iterations: int = 10,
+    damping: float = 0.1,
+    backtracks: int = 10,
+    shrink: float = 0.8,
+) -> Step:
+    """One natural-gradient step with a backtracking line search.
+
+    Args:
+        parameters_fn: the policy at the batch's states.
+        distribution: from its outputs to distributions.
+        theta: `[p]`, the policy's parameters now.
+        actions: `[n, a]` or `[n]`, taken under `theta`.
+        advantages: `[n]`.
+        kl_limit: of the mean KL over the batch.
+        cg_iterations: of conjugate gradient.
+        damping: added to F's diagonal.
+        backtracks: step sizes tried.
+        shrink: ratio of one step size to the one before.
+
+    Returns:
+        The new parameters, equal to `theta` where no step size was accepted.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        parameters = parameters_fn(theta)
+        old_log_prob = tf.stop_gradient(distribution(parameters).log_prob(actions))
+        before = surrogate(distribution, parameters, actions, old_log_prob, advantages)
+    gradient = tape.gradient(before, theta)
+    old = tf.stop_gradient(parameters)
+
+    def fisher(vector: tf.Tensor) -> tf.Tensor:
+        return fisher_vector_product(parameters_fn, distribution, theta, vector, damping)
+
+    direction = conjugate_gradient(fisher, gradient, cg_iterations)
+    curvature = tf.reduce_sum(direction * fisher(direction))
+    full_step = direction * tf.sqrt(2.0 * kl_limit / tf.maximum(curvature, 1e-12))
+
+    def searching(i: tf.Tensor, accepted: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
+        return tf.logical_and(i < backtracks, tf.logical_not(accepted))
+
+    def shorten(i: tf.Tensor, accepted: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        candidate = theta + full_step * tf.pow(shrink, tf.cast(i, theta.dtype))
+        new = parameters_fn(candidate)
+        after = surrogate(distribution, new, actions, old_log_prob, advantages)
+        kl = mean_kl(distribution, old, new)
+        # A NaN compares false, so a step into NaN is refused as well.
+        return i + 1, tf.logical_and(after > before, kl <= kl_limit), candidate, after, kl
+
+    start = (tf.constant(0), tf.constant(False), theta, before, tf.zeros_like(before))
+    _, accepted, candidate, after, kl = tf.while_loop(searching, shorten, start)
+    return Step(
+        parameters=tf.where(accepted, candidate, theta),
+        kl=tf.where(accepted, kl, 0.0),
+        surrogate_before=before,
+        surrogate_after=tf.where(accepted, after, before),
+        accepted=accepted,
+        gradient_norm=tf.norm(gradient),
+    )

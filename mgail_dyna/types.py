@@ -1,0 +1,118 @@
+"""What travels between the rooms: episodes and rollouts, as validated NumPy arrays.
+
+Sequence arrays are `[time, ...]` for one episode and `[time, batch, ...]` for many at once, everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.generic]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """What an action is, without a simulator at hand.
+
+    Attributes:
+        kind: "continuous" (a box) or "discrete" (one of `size` choices).
+        size: number of coordinates, or of choices.
+        low: `[size]` least allowed coordinates; None where discrete.
+        high: `[size]` greatest allowed coordinates; None where discrete.
+        start: the number of the first choice; 0 where continuous.
+    """
+
+    kind: Literal["continuous", "discrete"]
+    size: int
+    low: FloatArray | None = None
+    high: FloatArray | None = None
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One episode of `T` steps, as executed.
+
+    Attributes:
+        observations: `[T + 1, d]` float32, raw (not normalised); the last one is where the episode ended.
+        actions: `[T, a]` float32, or `[T]` int64 for discrete actions; exactly what the environment was given.
+        rewards: `[T]` float64. Imitation never reads them; returns and experts do.
+        terminated: the task ended the episode (the value beyond is zero).
+        truncated: a time limit ended it (the value beyond is not zero).
+        qpos: `[T + 1, nq]` float64 simulator positions, MuJoCo tasks only.
+        qvel: `[T + 1, nv]` float64 simulator velocities, MuJoCo tasks only.
+        seed: what `env.reset` was given, if known.
+
+    Raises:
+        ValueError: an array's length, dimension or contents do not fit; the message names the array.
+    """
+
+    observations: FloatArray
+    actions: Array
+    rewards: NDArray[np.float64]
+    terminated: bool
+    truncated: bool
+    qpos: NDArray[np.float64] | None = None
+    qvel: NDArray[np.float64] | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        steps = len(self.actions)
+        if steps < 1:
+            raise ValueError("actions: expected at least 1 step, found 0")
+        for name, array, length in self._sequences():
+            if len(array) != length:
+                raise ValueError(f"{name}: expected length {length} to go with {steps} actions, found {len(array)}")
+            if not np.issubdtype(array.dtype, np.number):
+                raise ValueError(f"{name}: expected numbers, found dtype {array.dtype}")
+            if not np.isfinite(array).all():
+                bad = int(np.argwhere(~np.isfinite(array))[0][0])
+                raise ValueError(f"{name}: expected finite numbers, found NaN or infinity at step {bad}")
+        if self.observations.ndim != 2:
+            raise ValueError(f"observations: expected shape [T + 1, d], found {list(self.observations.shape)}")
+
+    def _sequences(self) -> list[tuple[str, Array, int]]:
+        steps = len(self.actions)
+        rows: list[tuple[str, Array | None, int]] = [
+            ("observations", self.observations, steps + 1),
+            ("actions", self.actions, steps),
+            ("rewards", self.rewards, steps),
+            ("qpos", self.qpos, steps + 1),
+            ("qvel", self.qvel, steps + 1),
+        ]
+        return [(name, array, length) for name, array, length in rows if array is not None]
+
+    def __len__(self) -> int:
+        """Number of steps `T`."""
+        return len(self.actions)
+
+    @property
+    def episode_return(self) -> float:
+        """Sum of the rewards, undiscounted."""
+        return float(self.rewards.sum())
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """`T` steps of `N` environments side by side; episodes end and begin anywhere inside.
+
+    Attributes:
+        states: `[T, N, d]` float32, normalised observations.
+        next_states: `[T, N, d]` float32, normalised; where an episode ended, its true last observation.
+        actions: `[T, N, a]` float32 (or `[T, N]` int64) as sampled, before clipping to the action space.
+        rewards: `[T, N]` float32.
+        terminated: `[T, N]` bool, the task ended the episode at this step.
+        ended: `[T, N]` bool, the episode ended at this step for whichever reason.
+    """
+
+    states: FloatArray
+    next_states: FloatArray
+    actions: Array
+    rewards: FloatArray
+    terminated: NDArray[np.bool_]
+    ended: NDArray[np.bool_]
