@@ -41,7 +41,8 @@ class GaussianHead:
     """Mean plus scale times standard normal noise, clipped to the box when executed."""
 
     def __init__(self, spec: ActionSpec, log_std: FloatArray) -> None:
-        self.spec = spec
+        assert spec.low is not None and spec.high is not None
+        self.spec, self.low, self.high = spec, spec.low, spec.high
         self.std = np.exp(log_std, dtype=np.float32)
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
@@ -54,7 +55,7 @@ class GaussianHead:
         return outputs + self.std * noise
 
     def executed(self, actions: Array) -> Array:
-        return np.minimum(np.maximum(actions, self.spec.low), self.spec.high)
+        return np.minimum(np.maximum(actions, self.low), self.high)
 
 
 class CategoricalHead:

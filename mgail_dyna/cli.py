@@ -43,7 +43,12 @@ def parse(kind: type[Config], argv: Sequence[str], *, prog: str, default: Config
     try:
         with contextlib.redirect_stderr(errors):
             config, unknown = tyro.cli(
-                kind, args=list(argv), prog=prog, config=(tyro.conf.OmitArgPrefixes,), return_unknown_args=True, **options
+                kind,
+                args=list(argv),
+                prog=prog,
+                config=(tyro.conf.OmitArgPrefixes,),
+                return_unknown_args=True,
+                **options,
             )
     except SystemExit as stop:
         if stop.code in (0, None):

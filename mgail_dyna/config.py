@@ -87,7 +87,7 @@ class ExpertConfig:
     evaluate_every: int = 100_000
     """Environment steps between two evaluations of the mean action."""
     evaluation_episodes: int = 10
-    """Episodes of an evaluation; a policy that beats the best so far plays as many again, and more, before it replaces it."""
+    """Episodes of an evaluation; a policy that beats the best so far plays more of them before it replaces it."""
     checkpoint_seconds: float = 30.0
     """Wall-clock seconds between two checkpoints."""
     trust_region: TrustRegionConfig = field(default_factory=TrustRegionConfig)

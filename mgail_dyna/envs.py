@@ -88,7 +88,7 @@ def action_spec(space: gym.Space[Any]) -> ActionSpec:
 
 def simulator_state(env: gym.Env[Any, Any]) -> SimulatorState | None:
     """Copies of `qpos [nq]` and `qvel [nv]`, or None where the environment has none (not a MuJoCo task)."""
-    data = getattr(env.unwrapped, "data", None)
+    data: Any = getattr(env.unwrapped, "data", None)
     if not hasattr(data, "qpos") or not hasattr(data, "qvel"):
         return None
     return np.array(data.qpos), np.array(data.qvel)

@@ -96,11 +96,12 @@ def locate(name: str | Path) -> Path:
     raise UserError(f"{path}: no such file or directory, nor an expert that ships ({', '.join(names) or 'none'})")
 
 
-def load_expert(name: str | Path) -> Expert:
+def load_expert(name: str | Path, *, check_actions: bool = True) -> Expert:
     """Reads and validates demonstrations, and the expert's policy if it is there.
 
     Args:
         name: as `locate` takes it.
+        check_actions: refuse actions outside the action space.
 
     Raises:
         UserError: naming file and key, what was expected and what was found.
@@ -117,11 +118,17 @@ def load_expert(name: str | Path) -> Expert:
         metadata_path = data.parent / METADATA_FILE
         metadata = _read_metadata(metadata_path)
         observation_space, action_space = _spaces(metadata_path, metadata)
-        trajectories = tuple(_read_episode(data, file, key, observation_space, action_space) for key in keys)
-        policy = _read_policy(data, file, action_spec(action_space), observation_size(observation_space))
+        action = action_spec(action_space)
+        trajectories = tuple(_read_episode(data, file, key, observation_space, action) for key in keys)
+        if check_actions:
+            for key, trajectory in zip(keys, trajectories, strict=True):
+                _check_bounds(data, key, trajectory.actions, action)
+        policy = _read_policy(data, file, action, observation_size(observation_space))
     expected = metadata.get("total_episodes", len(trajectories))
     if expected != len(trajectories):
-        raise UserError(f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(trajectories)}")
+        raise UserError(
+            f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(trajectories)}"
+        )
     spec = _json(metadata_path, "env_spec", metadata.get("env_spec")) or {}
     return Expert(
         trajectories,
@@ -165,9 +172,9 @@ def _spaces(path: Path, metadata: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _read_episode(
-    path: Path, file: h5py.File, key: str, observation_space: gym.spaces.Box, action_space: gym.Space[Any]
+    path: Path, file: h5py.File, key: str, observation_space: gym.spaces.Box, action: ActionSpec
 ) -> Trajectory:
-    group, spec = file[key], action_spec(action_space)
+    group = file[key]
 
     def read(name: str, dtype: Any, tail: tuple[int, ...]) -> Array:
         node = group.get(name)
@@ -181,8 +188,8 @@ def _read_episode(
             raise UserError(f"{path}: {key}/{name}: expected shape [{expected}], found {list(node.shape)}")
         return node[()].astype(dtype)
 
-    discrete = spec.kind == "discrete"
-    actions = read("actions", np.int64 if discrete else np.float32, () if discrete else (spec.size,))
+    discrete = action.kind == "discrete"
+    actions = read("actions", np.int64 if discrete else np.float32, () if discrete else (action.size,))
     terminations, truncations = read("terminations", bool, ()), read("truncations", bool, ())
     infos = {
         name: group[f"infos/{name}"][()].astype(np.float64) if f"infos/{name}" in group else None
@@ -196,7 +203,6 @@ def _read_episode(
         if flags[:-1].any():
             where = int(np.argmax(flags))
             raise UserError(f"{path}: {key}/{name}: expected true at the last step only, found true at step {where}")
-    _check_bounds(path, key, actions, spec)
     try:
         return Trajectory(
             observations=read("observations", np.float32, observation_space.shape),
@@ -339,7 +345,9 @@ def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
     found = (observation_size(expert.observation_space), expert.action)
     expected = (observation_size(env.observation_space), action_spec(env.action_space))
     if found[0] != expected[0]:
-        raise UserError(f"{name}: observations: expected {expected[0]} numbers to fit the environment, found {found[0]}")
+        raise UserError(
+            f"{name}: observations: expected {expected[0]} numbers to fit the environment, found {found[0]}"
+        )
     if (found[1].kind, found[1].size, found[1].start) != (expected[1].kind, expected[1].size, expected[1].start):
         raise UserError(
             f"{name}: actions: expected {expected[1].kind} of size {expected[1].size} to fit the environment, "

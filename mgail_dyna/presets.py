@@ -17,8 +17,8 @@ ENVIRONMENTS = {
 }
 
 EXPERTS: dict[str, dict[str, Any]] = {
-    "CartPole-v1": {"steps": 300_000, "evaluate_every": 20_000, "trust_region": {"kl_limit": 0.01}},
-    "Hopper-v5": {"trust_region": {"kl_limit": 0.02}},
+    "CartPole-v1": {"steps": 100_000, "evaluate_every": 20_000},
+    "Hopper-v5": {"steps": 1_000_000, "trust_region": {"kl_limit": 0.01, "final_kl_limit": 0.001}},
     "HalfCheetah-v5": {"trust_region": {"kl_limit": 0.04}},
     "Walker2d-v5": {"trust_region": {"kl_limit": 0.02}},
 }

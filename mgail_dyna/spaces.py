@@ -44,5 +44,7 @@ def space_from_json(description: Any) -> gym.Space[Any]:
             low, high = (np.array(description[key], dtype) for key in ("low", "high"))
             return gym.spaces.Box(low, high, tuple(description["shape"]), dtype)
     except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise UserError(f"expected a {kind} space as Minari writes it, found one that cannot be read ({error!r})") from None
+        raise UserError(
+            f"expected a {kind} space as Minari writes it, found one that cannot be read ({error!r})"
+        ) from None
     raise UserError(f"expected a Box or Discrete space, found {kind or type(description).__name__}")

@@ -35,7 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(fresh)
         if path.is_dir():
             path.rename(scratch / "old")
-        os.replace(fresh, path)
+        fresh.replace(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {_reason(error)}") from error
     finally:

@@ -31,9 +31,7 @@ class Step(NamedTuple):
     gradient_norm: tf.Tensor
 
 
-def conjugate_gradient(
-    product: MatrixVectorFn, b: tf.Tensor, iterations: int, tolerance: float = 1e-10
-) -> tf.Tensor:
+def conjugate_gradient(product: MatrixVectorFn, b: tf.Tensor, iterations: int, tolerance: float = 1e-10) -> tf.Tensor:
     """Approximates `x` in `A x = b` for a symmetric positive definite `A` known by its `product`.
 
     Args:

@@ -6,12 +6,12 @@ Sequence arrays are `[time, ...]` for one episode and `[time, batch, ...]` for m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
 
@@ -44,8 +44,8 @@ class Trajectory:
         rewards: `[T]` float64. Imitation never reads them; returns and experts do.
         terminated: the task ended the episode (the value beyond is zero).
         truncated: a time limit ended it (the value beyond is not zero).
-        qpos: `[T + 1, nq]` float64 simulator positions, MuJoCo tasks only.
-        qvel: `[T + 1, nv]` float64 simulator velocities, MuJoCo tasks only.
+        qpos: `[T + 1, nq]` float64 simulator positions, MuJoCo tasks only; `[T, nq]` where the last is not known.
+        qvel: `[T + 1, nv]` float64 simulator velocities, likewise.
         seed: what `env.reset` was given, if known.
 
     Raises:
@@ -65,9 +65,9 @@ class Trajectory:
         steps = len(self.actions)
         if steps < 1:
             raise ValueError("actions: expected at least 1 step, found 0")
-        for name, array, length in self._sequences():
-            if len(array) != length:
-                raise ValueError(f"{name}: expected length {length} to go with {steps} actions, found {len(array)}")
+        for name, array, lengths in self._sequences():
+            if len(array) not in lengths:
+                raise ValueError(f"{name}: expected length {lengths[0]} to go with {steps} actions, found {len(array)}")
             if not np.issubdtype(array.dtype, np.number):
                 raise ValueError(f"{name}: expected numbers, found dtype {array.dtype}")
             if not np.isfinite(array).all():
@@ -76,16 +76,16 @@ class Trajectory:
         if self.observations.ndim != 2:
             raise ValueError(f"observations: expected shape [T + 1, d], found {list(self.observations.shape)}")
 
-    def _sequences(self) -> list[tuple[str, Array, int]]:
+    def _sequences(self) -> list[tuple[str, Array, tuple[int, ...]]]:
         steps = len(self.actions)
-        rows: list[tuple[str, Array | None, int]] = [
-            ("observations", self.observations, steps + 1),
-            ("actions", self.actions, steps),
-            ("rewards", self.rewards, steps),
-            ("qpos", self.qpos, steps + 1),
-            ("qvel", self.qvel, steps + 1),
+        rows: list[tuple[str, Array | None, tuple[int, ...]]] = [
+            ("observations", self.observations, (steps + 1,)),
+            ("actions", self.actions, (steps,)),
+            ("rewards", self.rewards, (steps,)),
+            ("qpos", self.qpos, (steps + 1, steps)),
+            ("qvel", self.qvel, (steps + 1, steps)),
         ]
-        return [(name, array, length) for name, array, length in rows if array is not None]
+        return [(name, array, lengths) for name, array, lengths in rows if array is not None]
 
     def __len__(self) -> int:
         """Number of steps `T`."""

@@ -90,7 +90,9 @@ def table(expert: Expert, where: Path) -> Table:
     rows.add_row("algorithm", str(origin.get("algorithm", "unknown")))
     for key in ("seed", "steps_trained", "steps_at_selection", "actions", "commit", "source"):
         if origin.get(key) is not None:
-            rows.add_row(key.replace("_", " "), f"{origin[key]:,}" if isinstance(origin[key], int) else str(origin[key]))
+            rows.add_row(
+                key.replace("_", " "), f"{origin[key]:,}" if isinstance(origin[key], int) else str(origin[key])
+            )
     if "versions" in origin:
         rows.add_row("versions", ", ".join(f"{name} {version}" for name, version in origin["versions"].items()))
     return rows

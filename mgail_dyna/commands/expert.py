@@ -77,7 +77,9 @@ def _default_config(argv: Sequence[str]) -> ExpertConfig:
         directory = out or f"runs/expert/{environment_name(environment_id(name or 'halfcheetah'))}-seed{seed}"
         checkpoint = Path(directory) / CHECKPOINT
         if not checkpoint.exists():
-            raise UserError(f"--resume: no checkpoint at {checkpoint}; give the --out (or --env and --seed) it was begun with")
+            raise UserError(
+                f"--resume: no checkpoint at {checkpoint}; give the --out (or --env and --seed) it was begun with"
+            )
         return _stored_config(load_state(checkpoint))
     return expert_preset(environment_id(name or "halfcheetah"))
 

@@ -14,7 +14,7 @@ class PolicyNetwork(keras.Model):
     """Multilayer perceptron from states to the parameters of an action distribution.
 
     `[..., d]` states give `[..., n]` logits for discrete actions and `[..., 2 a]` means and log standard deviations
-    for continuous ones; the standard deviations are one trained vector, the same in every state (Schulman 2015, app. D).
+    for continuous ones; the standard deviations are one trained vector for all states (Schulman 2015, app. D).
 
     Args:
         action: what the distribution is over.
@@ -37,9 +37,7 @@ class PolicyNetwork(keras.Model):
         super().__init__(name="policy")
         seeds = keras.random.SeedGenerator(seed)
         self.hidden_layers = [
-            keras.layers.Dense(
-                units, activation, kernel_initializer=keras.initializers.Orthogonal(2**0.5, seed=seeds)
-            )
+            keras.layers.Dense(units, activation, kernel_initializer=keras.initializers.Orthogonal(2**0.5, seed=seeds))
             for units in hidden
         ]
         self.output_layer = keras.layers.Dense(

@@ -1,0 +1,48 @@
+"""`run.py data convert`: brings demonstrations of other layouts into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from mgail_dyna.cli import parse
+from mgail_dyna.commands.data_check import table
+from mgail_dyna.conversion import convert
+from mgail_dyna.expert_data import save_expert
+from mgail_dyna.presets import environment_id
+
+
+@dataclass(frozen=True)
+class ConvertCommand:
+    """Converts demonstrations to the layout every command's --expert takes.
+
+    Reads a Minari dataset's directory, a D4RL file (flat HDF5) or padded arrays in an .npz file: observations
+    [n, T+1, d], actions [n, T, ...], rewards [n, T], lengths [n], optional terminations, truncations, qpos, qvel.
+    """
+
+    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IN")]
+    """What to read."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """Directory to write."""
+    env: str
+    """Environment the demonstrations come from: cartpole, hopper, halfcheetah, walker2d, ant or any Gymnasium id."""
+    clip_actions: bool = False
+    """Move actions outside the action space onto its border, as simulators do."""
+    overwrite: bool = False
+    """Replace the dataset that is in OUT."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the command."""
+    command = parse(ConvertCommand, argv, prog="run.py data convert")
+    expert, notes = convert(command.source, environment_id(command.env), clip_actions=command.clip_actions)
+    save_expert(command.out, expert, overwrite=command.overwrite)
+    console = Console()
+    for note in notes:
+        console.print(f"note: {note}", highlight=False)
+    console.print(table(expert, command.out / "data"))

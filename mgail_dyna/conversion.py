@@ -1,0 +1,245 @@
+"""Demonstrations from elsewhere: Minari directories, D4RL's flat HDF5, padded arrays in `.npz`. No pickle is read."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna import envs
+from mgail_dyna.errors import UserError
+from mgail_dyna.expert_data import DATA_FILE, SHORTEST_EPISODE, Expert, check_fits, load_expert
+from mgail_dyna.storage import open_hdf5
+from mgail_dyna.types import Array, Trajectory
+
+
+@dataclass(frozen=True)
+class Source:
+    """Episodes as another format holds them, before they are checked against an environment.
+
+    Attributes:
+        layout: the format's name.
+        episodes: keyword arguments of `Trajectory`, one mapping an episode.
+        notes: what was lost or changed on the way, in words for the user.
+    """
+
+    layout: str
+    episodes: list[dict[str, Any]]
+    notes: tuple[str, ...] = ()
+
+
+def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Expert, tuple[str, ...]]:
+    """Reads demonstrations of `env_id` in any of the layouts.
+
+    Args:
+        path: a Minari dataset's directory, a D4RL file or an `.npz` file.
+        env_id: the environment they come from, which says what observations and actions are.
+        clip_actions: move actions outside the action space onto its border, as simulators do.
+
+    Returns:
+        What `expert_data.save_expert` writes, and notes for the user.
+
+    Raises:
+        UserError: naming file and key, what was expected and what was found.
+    """
+    env = envs.make(env_id)
+    source = _read(path)
+    action = envs.action_spec(env.action_space)
+    episodes, notes = [], list(source.notes)
+    outside = 0
+    for number, arrays in enumerate(source.episodes):
+        arrays = _typed(path, number, arrays, action.kind == "discrete")
+        actions = arrays["actions"]
+        if action.kind == "continuous" and actions.shape[1:] == (action.size,):
+            assert action.low is not None and action.high is not None
+            inside = np.clip(actions, action.low, action.high)
+            outside += int((inside != actions).any(axis=-1).sum())
+            if clip_actions:
+                arrays["actions"] = inside
+        try:
+            episodes.append(Trajectory(**arrays))
+        except ValueError as error:
+            raise UserError(f"{path}: episode {number}: {error}") from None
+        if len(episodes[-1]) < SHORTEST_EPISODE:
+            raise UserError(
+                f"{path}: episode {number}: expected at least {SHORTEST_EPISODE} steps, found {len(episodes[-1])}"
+            )
+    if outside and not clip_actions:
+        raise UserError(
+            f"{path}: actions: expected all inside the action space {env.action_space}, found {outside} steps outside; "
+            "--clip-actions moves them onto its border, as the simulator does"
+        )
+    if outside:
+        notes.append(f"{outside} actions clipped to the action space")
+    expert = _assembled(path, source.layout, tuple(episodes), env, env_id, notes)
+    check_fits(expert, env, str(path))
+    return expert, tuple(notes)
+
+
+def _typed(path: Path, number: int, arrays: dict[str, Any], discrete: bool) -> dict[str, Any]:
+    kinds: dict[str, Any] = {"observations": np.float32, "rewards": np.float64, "qpos": np.float64, "qvel": np.float64}
+    kinds["actions"] = np.int64 if discrete else np.float32
+    typed = dict(arrays)
+    for name, dtype in kinds.items():
+        array = arrays.get(name)
+        if array is None:
+            continue
+        if array.dtype.kind not in ("iu" if dtype is np.int64 else "fiu"):
+            raise UserError(f"{path}: episode {number}: {name}: expected dtype {np.dtype(dtype)}, found {array.dtype}")
+        typed[name] = array.astype(dtype)
+    return typed
+
+
+def _assembled(
+    path: Path, layout: str, episodes: tuple[Trajectory, ...], env: gym.Env[Any, Any], env_id: str, notes: list[str]
+) -> Expert:
+    if not episodes:
+        raise UserError(f"{path}: expected at least 1 episode, found 0")
+    shapes = {episode.observations.shape[1:] for episode in episodes}
+    space = env.observation_space
+    if shapes != {space.shape}:
+        found = " and ".join(str(list(shape)) for shape in sorted(shapes))
+        raise UserError(f"{path}: observations: expected shape {list(space.shape or ())} a step, found {found}")
+    actions = {episode.actions.shape[1:] for episode in episodes}
+    if actions != {env.action_space.shape}:
+        found = " and ".join(str(list(shape)) for shape in sorted(actions))
+        raise UserError(f"{path}: actions: expected shape {list(env.action_space.shape or ())} a step, found {found}")
+    assert isinstance(space, gym.spaces.Box) and isinstance(env.action_space, gym.spaces.Box | gym.spaces.Discrete)
+    provenance = {"algorithm": "unknown", "source": f"{path.name}, {layout}", "notes": notes}
+    observed = gym.spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32)
+    longest = max(len(episode) for episode in episodes)
+    limit = max(longest, env.spec.max_episode_steps or 0) if env.spec else longest
+    return Expert(episodes, observed, env.action_space, env_id=env_id, length=limit, provenance=provenance)
+
+
+def _read(path: Path) -> Source:
+    if not path.exists():
+        raise UserError(f"{path}: no such file or directory")
+    if path.is_dir() or path.name == DATA_FILE:
+        return _read_minari(path)
+    readers: Mapping[str, Callable[[Path], Source]] = {".npz": _read_npz, ".hdf5": _read_hdf5, ".h5": _read_hdf5}
+    if path.suffix not in readers:
+        raise UserError(
+            f"{path}: expected a Minari directory, a D4RL .hdf5 or an .npz file, found '{path.suffix or path.name}'"
+        )
+    return readers[path.suffix](path)
+
+
+def _read_hdf5(path: Path) -> Source:
+    with open_hdf5(path) as file:
+        minari = any(key.startswith("episode_") for key in file)
+    return _read_minari(path) if minari else _read_d4rl(path)
+
+
+def _read_minari(path: Path) -> Source:
+    expert = load_expert(path, check_actions=False)
+    names = ("observations", "actions", "rewards", "terminated", "truncated", "qpos", "qvel", "seed")
+    episodes = [{name: getattr(trajectory, name) for name in names} for trajectory in expert.trajectories]
+    return Source("Minari", episodes)
+
+
+def _read_d4rl(path: Path) -> Source:
+    with open_hdf5(path) as file:
+        needed = ("observations", "actions", "rewards", "terminals")
+        wanted = (*needed, "timeouts", "next_observations", "infos/qpos", "infos/qvel")
+        arrays = {name: file[name][()] for name in wanted if name in file}
+    _require_keys(path, arrays, needed, "D4RL")
+    steps = len(arrays["actions"])
+    for name, array in arrays.items():
+        if len(array) != steps:
+            raise UserError(f"{path}: {name}: expected length {steps} (that of actions), found {len(array)}")
+    terminals = arrays["terminals"].astype(bool)
+    timeouts = arrays["timeouts"].astype(bool) if "timeouts" in arrays else np.zeros(steps, bool)
+    last = np.flatnonzero(terminals | timeouts)
+    notes: list[str] = []
+    if not len(last) or last[-1] != steps - 1:
+        notes.append("the last episode is cut off by the file's end; it counts as truncated")
+        last = np.append(last, steps - 1)
+    whole = "next_observations" in arrays
+    if not whole:
+        notes.append(
+            "no next_observations: what each episode's last action led to is unknown, so that step is left out"
+        )
+    episodes = []
+    for start, end in zip(np.append(0, last[:-1] + 1), last, strict=True):
+        rows = slice(start, end + 1) if whole else slice(start, end)
+        observations = arrays["observations"][start : end + 1]
+        if whole:
+            observations = np.concatenate([observations, arrays["next_observations"][end : end + 1]])
+        episodes.append(
+            {
+                "observations": observations,
+                "actions": arrays["actions"][rows],
+                "rewards": arrays["rewards"][rows],
+                "terminated": bool(terminals[end]) and whole,
+                "truncated": not (terminals[end] and whole),
+                # One simulator state a step; the one after the last step is not in the file.
+                "qpos": arrays["infos/qpos"][start : end + 1] if "infos/qpos" in arrays else None,
+                "qvel": arrays["infos/qvel"][start : end + 1] if "infos/qvel" in arrays else None,
+            }
+        )
+    kept = [episode for episode in episodes if len(episode["actions"]) >= SHORTEST_EPISODE]
+    if len(kept) < len(episodes):
+        notes.append(f"{len(episodes) - len(kept)} episodes shorter than {SHORTEST_EPISODE} steps left out")
+    return Source("D4RL", kept, tuple(notes))
+
+
+def _read_npz(path: Path) -> Source:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays: dict[str, Array] = {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        reason = (
+            "it holds Python objects (a pickle)" if "pickle" in str(error).lower() else "it is damaged or no .npz file"
+        )
+        raise UserError(f"{path}: cannot be read: {reason}") from None
+    _require_keys(path, arrays, ("observations", "actions", "rewards", "lengths"), ".npz")
+    lengths = arrays["lengths"]
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
+        raise UserError(f"{path}: lengths: expected shape [n] of integers, found {list(lengths.shape)} {lengths.dtype}")
+    if "terminations" not in arrays and "truncations" not in arrays:
+        notes: tuple[str, ...] = ("no terminations or truncations: every episode counts as truncated",)
+    else:
+        notes = ()
+    longest = int(lengths.max(initial=0))
+    extra = {"observations": 1, "qpos": 0, "qvel": 0}
+    for name in ("observations", "actions", "rewards", "terminations", "truncations", "qpos", "qvel"):
+        array = arrays.get(name)
+        if array is None:
+            continue
+        least = longest + extra.get(name, 0)
+        if array.ndim < 2 or array.shape[0] != len(lengths) or array.shape[1] < least:
+            raise UserError(
+                f"{path}: {name}: expected shape [{len(lengths)}, at least {least}, ...], found {list(array.shape)}"
+            )
+    return Source(".npz", [_npz_episode(arrays, n, int(steps)) for n, steps in enumerate(lengths)], notes)
+
+
+def _npz_episode(arrays: Mapping[str, Array], n: int, steps: int) -> dict[str, Any]:
+    def last(name: str) -> bool:
+        return bool(steps and name in arrays and arrays[name][n, :steps].any())
+
+    def simulator(name: str) -> Array | None:
+        return arrays[name][n, : steps + 1] if name in arrays else None
+
+    return {
+        "observations": arrays["observations"][n, : steps + 1],
+        "actions": arrays["actions"][n, :steps],
+        "rewards": arrays["rewards"][n, :steps],
+        "terminated": last("terminations"),
+        "truncated": last("truncations") or not last("terminations"),
+        "qpos": simulator("qpos"),
+        "qvel": simulator("qvel"),
+    }
+
+
+def _require_keys(path: Path, arrays: Mapping[str, Array], needed: tuple[str, ...], layout: str) -> None:
+    for name in needed:
+        if name not in arrays:
+            found = ", ".join(arrays) or "none of them"
+            raise UserError(f"{path}: {name}: missing; {layout} needs {', '.join(needed)}, found {found}")
