@@ -91,6 +91,37 @@ def surrogate(
     return tf.reduce_mean(tf.exp(distribution(new).log_prob(actions) - old_log_prob) * advantages)
 
 
+def _line_search(
+    judge: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    theta: tf.Tensor,
+    full_step: tf.Tensor,
+    before: tf.Tensor,
+    kl_limit: tf.Tensor | float,
+    backtracks: int,
+    shrink: float,
+) -> tuple[tf.Tensor, ...]:
+    """The first of the step sizes 1, shrink, shrink^2, ... that raises the surrogate and keeps the KL limit.
+
+    Args:
+        judge: gives the surrogate and the mean KL at parameters `[p]`.
+
+    Returns:
+        Whether there was one, and the last parameters tried with their surrogate and KL.
+    """
+
+    def searching(i: tf.Tensor, accepted: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
+        return tf.logical_and(i < backtracks, tf.logical_not(accepted))
+
+    def shorten(i: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        candidate = theta + full_step * tf.pow(tf.cast(shrink, theta.dtype), tf.cast(i, theta.dtype))
+        after, kl = judge(candidate)
+        # A NaN compares false, so a step into NaN is refused as well.
+        return i + 1, tf.logical_and(after > before, kl <= kl_limit), candidate, after, kl
+
+    start = (tf.constant(0), tf.constant(False), theta, before, tf.zeros_like(before))
+    return tf.while_loop(searching, shorten, start)[1:]
+
+
 def trust_region_step(
     parameters_fn: ParametersFn,
     distribution: DistributionFn,
@@ -136,19 +167,11 @@ def trust_region_step(
     curvature = tf.reduce_sum(direction * fisher(direction))
     full_step = direction * tf.sqrt(2.0 * kl_limit / tf.maximum(curvature, 1e-12))
 
-    def searching(i: tf.Tensor, accepted: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
-        return tf.logical_and(i < backtracks, tf.logical_not(accepted))
-
-    def shorten(i: tf.Tensor, accepted: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        candidate = theta + full_step * tf.pow(shrink, tf.cast(i, theta.dtype))
+    def judge(candidate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         new = parameters_fn(candidate)
-        after = surrogate(distribution, new, actions, old_log_prob, advantages)
-        kl = mean_kl(distribution, old, new)
-        # A NaN compares false, so a step into NaN is refused as well.
-        return i + 1, tf.logical_and(after > before, kl <= kl_limit), candidate, after, kl
+        return surrogate(distribution, new, actions, old_log_prob, advantages), mean_kl(distribution, old, new)
 
-    start = (tf.constant(0), tf.constant(False), theta, before, tf.zeros_like(before))
-    _, accepted, candidate, after, kl = tf.while_loop(searching, shorten, start)
+    accepted, candidate, after, kl = _line_search(judge, theta, full_step, before, kl_limit, backtracks, shrink)
     return Step(
         parameters=tf.where(accepted, candidate, theta),
         kl=tf.where(accepted, kl, 0.0),

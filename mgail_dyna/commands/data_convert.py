@@ -13,7 +13,7 @@ from rich.console import Console
 from mgail_dyna.cli import parse
 from mgail_dyna.commands.data_check import table
 from mgail_dyna.conversion import convert
-from mgail_dyna.expert_data import save_expert
+from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.presets import environment_id
 
 

@@ -180,7 +180,7 @@ def _write_demonstrations(trainer: ExpertTrainer, out: Path, cpu_seconds: float)
     from rich.console import Console
 
     from mgail_dyna.commands.data_check import table
-    from mgail_dyna.expert_data import save_expert
+    from mgail_dyna.expert_writer import save_expert
     from mgail_dyna.experts.demonstrations import record
 
     config = trainer.config

@@ -1,0 +1,104 @@
+"""Writes demonstrations and their expert as `expert_data` reads them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import gymnasium as gym
+import h5py
+import numpy as np
+
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.errors import UserError
+from mgail_dyna.expert_data import DATA_FILE, METADATA_FILE, Expert
+from mgail_dyna.spaces import space_to_json
+from mgail_dyna.storage import replacing
+from mgail_dyna.types import Array, Trajectory
+
+# Every Minari since 0.5 accepts datasets that say they were written by this one.
+MINARI_VERSION = "0.5.0"
+
+
+def save_expert(path: Path, expert: Expert, name: str | None = None, *, overwrite: bool = False) -> None:
+    """Writes `path/data/`, all of it or nothing.
+
+    Args:
+        path: a directory, made if it is not there.
+        expert: what to write.
+        name: the dataset's id in Minari's terms; the last two parts of `path` if not given.
+        overwrite: replace a dataset that is there already.
+
+    Raises:
+        UserError: there is a dataset already, or it cannot be written.
+    """
+    target = path / "data"
+    if target.exists() and not overwrite:
+        raise UserError(f"{target}: exists already; give another path or --overwrite")
+    name = name or _dataset_id(path)
+    metadata = {
+        "total_episodes": len(expert.trajectories),
+        "total_steps": expert.total_steps,
+        "data_format": "hdf5",
+        "dataset_id": name,
+        "minari_version": MINARI_VERSION,
+        # What is stored: observations are float32 whatever the simulator's own precision.
+        "observation_space": json.dumps(space_to_json(expert.observation_space)),
+        "action_space": json.dumps(space_to_json(expert.action_space)),
+        "algorithm_name": expert.provenance.get("algorithm", "unknown"),
+        "provenance": expert.provenance,
+    }
+    if expert.env_id is not None:
+        spec = copy.deepcopy(gym.spec(expert.env_id))
+        spec.max_episode_steps = expert.length
+        metadata["env_spec"] = spec.to_json()
+    with replacing(target) as fresh:
+        fresh.mkdir()
+        with h5py.File(fresh / DATA_FILE, "w") as file:
+            for index, trajectory in enumerate(expert.trajectories):
+                _write_episode(file, index, trajectory)
+            if expert.policy is not None:
+                _write_policy(file, expert.policy)
+        size = (fresh / DATA_FILE).stat().st_size / 1e6
+        metadata["dataset_size"] = round(size, 1)
+        (fresh / METADATA_FILE).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+
+
+def _dataset_id(path: Path) -> str:
+    parent, name = path.resolve().parts[-2:]
+    parent, name = re.sub(r"[^a-zA-Z0-9_-]", "-", parent), re.sub(r"[^\w.-]", "-", name)
+    return f"{parent}/{name}" if re.search(r"-v\d+$", name) else f"{parent}/{name}-v0"
+
+
+def _write_episode(file: h5py.File, index: int, trajectory: Trajectory) -> None:
+    group = file.create_group(f"episode_{index}")
+    last = np.arange(len(trajectory)) == len(trajectory) - 1
+    arrays: Sequence[tuple[str, Array | None]] = (
+        ("observations", trajectory.observations),
+        ("actions", trajectory.actions),
+        ("rewards", trajectory.rewards),
+        ("terminations", last & trajectory.terminated),
+        ("truncations", last & trajectory.truncated),
+        ("infos/qpos", trajectory.qpos),
+        ("infos/qvel", trajectory.qvel),
+    )
+    for name, array in arrays:
+        if array is not None:
+            group.create_dataset(name, data=array, compression="gzip", compression_opts=9, shuffle=True)
+    group.attrs["id"] = index
+    group.attrs["total_steps"] = len(trajectory)
+    if trajectory.seed is not None:
+        group.attrs["seed"] = trajectory.seed
+
+
+def _write_policy(file: h5py.File, policy: NumpyPolicy) -> None:
+    group = file.create_group("policy")
+    group.attrs["activation"] = policy.activation
+    group.attrs["clip"] = policy.clip
+    for name, array in policy.weights.items():
+        group.create_dataset(name, data=array)
+    file.create_dataset("normalization/mean", data=policy.mean)
+    file.create_dataset("normalization/std", data=policy.std)
