@@ -34,15 +34,23 @@ class ActionHead(Protocol):
         """The action that `noise` picks."""
 
     def executed(self, actions: Array) -> Array:
-        """What the environment is given for `actions`: inside the box, or counted from `start`."""
+        """What the environment is given for `actions`: in its units and inside the box, or counted from `start`."""
+
+    def vectors(self, executed: Array) -> FloatArray:
+        """What networks are given for executed actions, `[..., size]`: in units of the box, or one-hot."""
 
 
 class GaussianHead:
-    """Mean plus scale times standard normal noise, clipped to the box when executed."""
+    """Mean plus scale times standard normal noise; clipped to the box when executed.
+
+    The policy works in units of the box (-1 to 1), whatever the environment's own are; where there are no bounds the
+    units are the environment's.
+    """
 
     def __init__(self, spec: ActionSpec, log_std: FloatArray) -> None:
         assert spec.low is not None and spec.high is not None
         self.spec, self.low, self.high = spec, spec.low, spec.high
+        self.center, self.half_range = spec.center, spec.half_range
         self.std = np.exp(log_std, dtype=np.float32)
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
@@ -55,7 +63,10 @@ class GaussianHead:
         return outputs + self.std * noise
 
     def executed(self, actions: Array) -> Array:
-        return np.minimum(np.maximum(actions, self.low), self.high)
+        return np.minimum(np.maximum(self.center + self.half_range * actions, self.low), self.high)
+
+    def vectors(self, executed: Array) -> FloatArray:
+        return ((executed - self.center) / self.half_range).astype(np.float32)
 
 
 class CategoricalHead:
@@ -76,6 +87,9 @@ class CategoricalHead:
     def executed(self, actions: Array) -> Array:
         return actions + self.spec.start
 
+    def vectors(self, executed: Array) -> FloatArray:
+        return np.eye(self.spec.size, dtype=np.float32)[executed - self.spec.start]
+
 
 class NumpyPolicy:
     """Normalise, multilayer perceptron, action head.
@@ -87,6 +101,7 @@ class NumpyPolicy:
         mean: `[d]` subtracted from observations.
         std: `[d]` observations are divided by.
         clip: greatest magnitude of a normalised coordinate.
+        squash: the mean is the hyperbolic tangent of the network's output.
 
     Raises:
         UserError: the weights do not make a policy for `spec`.
@@ -100,12 +115,14 @@ class NumpyPolicy:
         mean: NDArray[np.floating] | float = 0.0,
         std: NDArray[np.floating] | float = 1.0,
         clip: float = 10.0,
+        squash: bool = False,
     ) -> None:
         if activation not in ACTIVATIONS:
             raise unknown_name("activation", activation, ACTIVATIONS)
         self.spec = spec
         self.activation = activation
         self.clip = np.float32(clip)
+        self.squash = bool(squash)
         self.normalise_with(mean, std)
         self.load(weights)
 
@@ -140,7 +157,8 @@ class NumpyPolicy:
         for kernel, bias in self.layers[:-1]:
             hidden = act(hidden @ kernel + bias)
         kernel, bias = self.layers[-1]
-        return hidden @ kernel + bias
+        outputs: FloatArray = hidden @ kernel + bias
+        return np.tanh(outputs) if self.squash else outputs
 
     def act(self, observations: Array, noise: FloatArray | None = None) -> Array:
         """Actions as executed, for raw `observations [..., d]`: the mean action, or the one `noise` picks."""

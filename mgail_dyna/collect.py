@@ -9,13 +9,18 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.acting import NumpyPolicy
-from mgail_dyna.envs import simulator_state
+from mgail_dyna.envs import SimulatorState, reset_to, simulator_state
 from mgail_dyna.normalization import RunningMoments
 from mgail_dyna.types import Rollout, Trajectory
 
 
 def play_episode(
-    env: gym.Env[Any, Any], policy: NumpyPolicy, seed: int, rng: np.random.Generator | None = None
+    env: gym.Env[Any, Any],
+    policy: NumpyPolicy,
+    seed: int,
+    rng: np.random.Generator | None = None,
+    start: SimulatorState | None = None,
+    limit: int | None = None,
 ) -> Trajectory:
     """Plays one episode to its end.
 
@@ -24,20 +29,27 @@ def play_episode(
         policy: chooses the actions.
         seed: given to `env.reset`.
         rng: draws the action noise; the mean action (the most likely one) is played if None.
+        start: simulator state to begin in, in place of the environment's own.
+        limit: steps after which the episode is cut off (truncated) if it has not ended before.
     """
     observation, _ = env.reset(seed=seed)
+    if start is not None:
+        observation = reset_to(env, *start)
     observations = [np.asarray(observation, np.float32)]
     states = [simulator_state(env)]
-    actions, rewards = [], []
+    actions, rewards, noises = [], [], []
     terminated = truncated = False
     while not (terminated or truncated):
         noise = None if rng is None else policy.head.noise(rng, ())
+        if noise is not None:
+            noises.append(noise)
         action = policy.act(observations[-1], noise)
         observation, reward, terminated, truncated, _ = env.step(action)
         observations.append(np.asarray(observation, np.float32))
         states.append(simulator_state(env))
         actions.append(action)
         rewards.append(float(reward))
+        truncated = truncated or len(actions) == limit
     simulated = [state for state in states if state is not None]
     return Trajectory(
         observations=np.stack(observations),
@@ -48,6 +60,7 @@ def play_episode(
         qpos=np.stack([qpos for qpos, _ in simulated]) if simulated else None,
         qvel=np.stack([qvel for _, qvel in simulated]) if simulated else None,
         seed=seed,
+        noise=np.stack(noises) if noises else None,
     )
 
 

@@ -5,9 +5,11 @@ The difference between continuous and discrete actions is made here (and in the 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -33,3 +35,42 @@ def categorical(parameters: tf.Tensor) -> Any:
 def for_actions(spec: ActionSpec) -> DistributionFn:
     """The distribution that fits `spec`."""
     return gaussian if spec.kind == "continuous" else categorical
+
+
+# From the policy network's parameters [..., P] and noise [..., n] to differentiable actions [..., a].
+RebuildFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def rebuilt_gaussian(parameters: tf.Tensor, noise: tf.Tensor, low: float = -1.0, high: float = 1.0) -> tf.Tensor:
+    """mean + std * noise, clipped to the box as when executed; the gradient passes the clipping unchanged.
+
+    Args:
+        parameters: `[..., 2 a]`.
+        noise: `[..., a]` standard normal, recorded or fresh.
+        low: of the box.
+        high: of the box.
+    """
+    mean, log_std = tf.split(parameters, 2, axis=-1)
+    action = mean + tf.exp(log_std) * noise
+    return tf.clip_by_value(tf.stop_gradient(action), low, high) + (action - tf.stop_gradient(action))
+
+
+def rebuilt_categorical(parameters: tf.Tensor, noise: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
+    """Straight-through Gumbel-softmax: one-hot of the greatest logit plus noise, with the softmax's gradient.
+
+    Args:
+        parameters: `[..., n]` logits.
+        noise: `[..., n]` standard Gumbel, recorded or fresh.
+        temperature: of the softmax (Jang et al. 2017).
+    """
+    perturbed = parameters + noise
+    chosen = tf.one_hot(tf.argmax(perturbed, axis=-1), parameters.shape[-1], dtype=parameters.dtype)
+    soft = tf.nn.softmax(perturbed / temperature)
+    return chosen + (soft - tf.stop_gradient(soft))
+
+
+def rebuild_for(spec: ActionSpec) -> RebuildFn:
+    """How actions of `spec` are rebuilt from noise, in units of the box or one-hot."""
+    if spec.kind == "discrete":
+        return rebuilt_categorical
+    return rebuilt_gaussian if spec.bounded else functools.partial(rebuilt_gaussian, low=-np.inf, high=np.inf)

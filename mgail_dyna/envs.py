@@ -86,6 +86,45 @@ def action_spec(space: gym.Space[Any]) -> ActionSpec:
     raise UserError(f"expected actions in a Discrete space or a Box of one dimension, found {space}")
 
 
+class Ledger:
+    """Counts every environment step by what it was for; the x-axis of every curve.
+
+    Attributes:
+        steps: by purpose, "training" or "evaluation".
+        episodes: likewise; those of training are the paper's `real_trajectories`.
+    """
+
+    def __init__(self) -> None:
+        self.steps = {"training": 0, "evaluation": 0}
+        self.episodes = {"training": 0, "evaluation": 0}
+
+    def watch(self, env: gym.Env[Any, Any], purpose: str) -> gym.Env[Any, Any]:
+        """`env`, with each of its resets and steps counted for `purpose`."""
+        return _Counted(env, self, purpose)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        return {"steps": dict(self.steps), "episodes": dict(self.episodes)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        self.steps, self.episodes = dict(state["steps"]), dict(state["episodes"])
+
+
+class _Counted(gym.Wrapper[Any, Any, Any, Any]):
+    def __init__(self, env: gym.Env[Any, Any], ledger: Ledger, purpose: str) -> None:
+        super().__init__(env)
+        self.ledger, self.purpose = ledger, purpose
+
+    def reset(self, **kwargs: Any) -> Any:
+        self.ledger.episodes[self.purpose] += 1
+        return self.env.reset(**kwargs)
+
+    def step(self, action: Any) -> Any:
+        self.ledger.steps[self.purpose] += 1
+        return self.env.step(action)
+
+
 def simulator_state(env: gym.Env[Any, Any]) -> SimulatorState | None:
     """Copies of `qpos [nq]` and `qvel [nv]`, or None where the environment has none (not a MuJoCo task)."""
     data: Any = getattr(env.unwrapped, "data", None)
@@ -95,12 +134,11 @@ def simulator_state(env: gym.Env[Any, Any]) -> SimulatorState | None:
 
 
 def reset_to(env: gym.Env[Any, Any], qpos: NDArray[np.float64], qvel: NDArray[np.float64]) -> FloatArray:
-    """Begins an episode in a simulator state and returns its first observation `[d]`.
+    """Puts an environment that was just reset into a simulator state; returns the observation there, `[d]`.
 
     Raises:
         UserError: the environment has no simulator state, or one of another size.
     """
-    env.reset()
     task: Any = env.unwrapped
     found = simulator_state(env)
     if found is None or not hasattr(task, "set_state"):

@@ -236,7 +236,13 @@ def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: in
         statistics = {name: file[f"normalization/{name}"][()] for name in ("mean", "std")}
         attributes = file["policy"].attrs
         policy = NumpyPolicy(
-            spec, weights, str(attributes["activation"]), statistics["mean"], statistics["std"], attributes["clip"]
+            spec,
+            weights,
+            str(attributes["activation"]),
+            statistics["mean"],
+            statistics["std"],
+            float(attributes["clip"]),
+            bool(attributes.get("squash", False)),
         )
         policy.act(np.zeros(observations, np.float32))
     except UserError as error:

@@ -98,6 +98,7 @@ def _write_policy(file: h5py.File, policy: NumpyPolicy) -> None:
     group = file.create_group("policy")
     group.attrs["activation"] = policy.activation
     group.attrs["clip"] = policy.clip
+    group.attrs["squash"] = policy.squash
     for name, array in policy.weights.items():
         group.create_dataset(name, data=array)
     file.create_dataset("normalization/mean", data=policy.mean)

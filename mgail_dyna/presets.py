@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mgail_dyna.config import ExpertConfig, TrustRegionConfig
+from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 
 # Short names for the command line. Any other Gymnasium id is taken as it is.
 ENVIRONMENTS = {
@@ -18,7 +18,7 @@ ENVIRONMENTS = {
 
 EXPERTS: dict[str, dict[str, Any]] = {
     "CartPole-v1": {"steps": 100_000, "evaluate_every": 20_000},
-    "Hopper-v5": {"steps": 1_000_000, "trust_region": {"kl_limit": 0.01, "final_kl_limit": 0.001}},
+    "Hopper-v5": {"steps": 1_500_000, "trust_region": {"kl_limit": 0.02}},
     "HalfCheetah-v5": {"trust_region": {"kl_limit": 0.04}},
     "Walker2d-v5": {"trust_region": {"kl_limit": 0.02}},
 }

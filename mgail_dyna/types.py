@@ -33,6 +33,36 @@ class ActionSpec:
     high: FloatArray | None = None
     start: int = 0
 
+    @property
+    def center(self) -> FloatArray:
+        """`[size]` middle of the box; 0 where it has no bounds. Continuous actions only."""
+        return np.where(self._bounded, (self._low + self._high) / 2, np.float32(0)).astype(np.float32)
+
+    @property
+    def half_range(self) -> FloatArray:
+        """`[size]` half of the box's width; 1 where it has no bounds. Continuous actions only."""
+        return np.where(self._bounded, (self._high - self._low) / 2, np.float32(1)).astype(np.float32)
+
+    @property
+    def _low(self) -> FloatArray:
+        assert self.low is not None
+        return np.nan_to_num(self.low, neginf=0.0)
+
+    @property
+    def _high(self) -> FloatArray:
+        assert self.high is not None
+        return np.nan_to_num(self.high, posinf=0.0)
+
+    @property
+    def _bounded(self) -> NDArray[np.bool_]:
+        assert self.low is not None and self.high is not None
+        return np.isfinite(self.low) & np.isfinite(self.high)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether every coordinate has bounds. Continuous actions only."""
+        return bool(self._bounded.all())
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -47,6 +77,7 @@ class Trajectory:
         qpos: `[T + 1, nq]` float64 simulator positions, MuJoCo tasks only; `[T, nq]` where the last is not known.
         qvel: `[T + 1, nv]` float64 simulator velocities, likewise.
         seed: what `env.reset` was given, if known.
+        noise: `[T, size]` float32 that picked the actions, where a policy of this package sampled them.
 
     Raises:
         ValueError: an array's length, dimension or contents do not fit; the message names the array.
@@ -60,6 +91,7 @@ class Trajectory:
     qpos: NDArray[np.float64] | None = None
     qvel: NDArray[np.float64] | None = None
     seed: int | None = None
+    noise: FloatArray | None = None
 
     def __post_init__(self) -> None:
         steps = len(self.actions)
@@ -84,6 +116,7 @@ class Trajectory:
             ("rewards", self.rewards, (steps,)),
             ("qpos", self.qpos, (steps + 1, steps)),
             ("qvel", self.qvel, (steps + 1, steps)),
+            ("noise", self.noise, (steps,)),
         ]
         return [(name, array, lengths) for name, array, lengths in rows if array is not None]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgail_dyna import envs, runtime
 from mgail_dyna.cli import parse, peek
-from mgail_dyna.config import ExpertConfig, TrustRegionConfig
+from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.presets import environment_id, environment_name, expert_preset
 from mgail_dyna.progress import ProgressLine

@@ -12,12 +12,12 @@ import numpy as np
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.collect import RolloutCollector, play_episode
-from mgail_dyna.config import ExpertConfig
+from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.networks.value import value_network
 from mgail_dyna.normalization import ReturnScale
 from mgail_dyna.types import Rollout
-from mgail_dyna.updates import TrustRegionUpdate
+from mgail_dyna.updates.trust_region import TrustRegionUpdate
 
 # Evaluations that choose the policy use seeds from here on; demonstrations are recorded with seeds from 0.
 SELECTION_SEED = 10_000
@@ -60,7 +60,7 @@ class ExpertTrainer:
         self.evaluation_env = envs.make(config.env, config.length)
         self.action = envs.action_spec(copies[0].action_space)
         size = envs.observation_size(copies[0].observation_space)
-        policy = PolicyNetwork(self.action, size, config.hidden, "tanh", config.initial_log_std, seeds[0])
+        policy = PolicyNetwork(self.action, size, config.hidden, "tanh", config.initial_log_std, seed=seeds[0])
         value = value_network(size, config.hidden, "tanh", seeds[1])
         self.update = TrustRegionUpdate(policy, value, self.action, config.trust_region, seeds[2])
         self.policy = NumpyPolicy(self.action, policy.acting_weights())

@@ -22,6 +22,8 @@ class PolicyNetwork(keras.Model):
         hidden: units of each hidden layer.
         activation: of the hidden layers.
         initial_log_std: of continuous actions.
+        train_log_std: whether it is trained, or stays as it begins.
+        squash: means are the hyperbolic tangent of the last layer, so never outside the box.
         seed: of the initial weights.
     """
 
@@ -32,9 +34,12 @@ class PolicyNetwork(keras.Model):
         hidden: Sequence[int] = (64, 64),
         activation: str = "tanh",
         initial_log_std: float = 0.0,
+        train_log_std: bool = True,
+        squash: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__(name="policy")
+        self.squash = squash
         seeds = keras.random.SeedGenerator(seed)
         self.hidden_layers = [
             keras.layers.Dense(units, activation, kernel_initializer=keras.initializers.Orthogonal(2**0.5, seed=seeds))
@@ -45,7 +50,10 @@ class PolicyNetwork(keras.Model):
         )
         self.log_std = (
             self.add_weight(
-                shape=(action.size,), initializer=keras.initializers.Constant(initial_log_std), name="log_std"
+                shape=(action.size,),
+                initializer=keras.initializers.Constant(initial_log_std),
+                trainable=train_log_std,
+                name="log_std",
             )
             if action.kind == "continuous"
             else None
@@ -64,6 +72,8 @@ class PolicyNetwork(keras.Model):
         for layer in self.hidden_layers:
             hidden = layer(hidden)
         outputs = self.output_layer(hidden)
+        if self.squash:
+            outputs = tf.tanh(outputs)
         if self.log_std is None:
             return outputs
         return tf.concat([outputs, tf.broadcast_to(self.log_std, tf.shape(outputs))], axis=-1)

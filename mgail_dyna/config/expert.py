@@ -1,18 +1,11 @@
-"""Every hyperparameter, documented and validated. The docstring under a field is its help text on the command line."""
+"""How experts are trained."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
+from mgail_dyna.config.checks import require
 from mgail_dyna.errors import UserError
-
-
-def _require(config: Any, **conditions: tuple[bool, str]) -> None:
-    for name, (holds, expected) in conditions.items():
-        if not holds:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag}: expected {expected}, found {getattr(config, name)}")
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class TrustRegionConfig:
 
     def __post_init__(self) -> None:
         final = self.final_kl_limit
-        _require(
+        require(
             self,
             kl_limit=(self.kl_limit > 0, "a number above 0"),
             final_kl_limit=(final is None or 0 < final <= self.kl_limit, "above 0 and at most --kl-limit"),
@@ -94,7 +87,7 @@ class ExpertConfig:
 
     def __post_init__(self) -> None:
         samples = self.environments * self.rollout
-        _require(
+        require(
             self,
             steps=(self.steps >= 1, "at least 1"),
             seed=(self.seed >= 0, "at least 0"),
@@ -112,12 +105,3 @@ class ExpertConfig:
                 f"--value-batch: expected at most the {samples} states of a rollout "
                 f"(--environments times --rollout), found {self.trust_region.value_batch}"
             )
-
-
-def flat_names(config: type[Any]) -> list[str]:
-    """Names of a config's fields, nested ones included, as they are written on the command line."""
-    names = []
-    for entry in fields(config):
-        nested = getattr(entry.default_factory, "__dataclass_fields__", None)
-        names += flat_names(entry.default_factory) if nested else [entry.name.replace("_", "-")]  # type: ignore[arg-type]
-    return names

@@ -1,8 +1,4 @@
-"""One class per trained model: its variables, its optimizer and its compiled many-step update.
-
-Randomness comes in as arguments (permutations, noise), drawn by NumPy generators whose state a checkpoint keeps, so
-a compiled update is a function of its arguments and its variables alone.
-"""
+"""TRPO's update of a policy and a value network."""
 
 from __future__ import annotations
 
@@ -13,22 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.advantages import generalised_advantages
-from mgail_dyna.config import TrustRegionConfig
+from mgail_dyna.config.expert import TrustRegionConfig
 from mgail_dyna.distributions import for_actions
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.trust_region import trust_region_step
 from mgail_dyna.types import ActionSpec, Rollout
-
-
-def flatten(tensors: list[Any]) -> tf.Tensor:
-    """All `tensors` as one vector `[p]`."""
-    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
-
-
-def unflatten(vector: tf.Tensor, like: list[Any]) -> list[tf.Tensor]:
-    """`vector [p]` cut into tensors of the shapes of `like`."""
-    parts = tf.split(vector, [int(np.prod(tensor.shape)) for tensor in like])
-    return [tf.reshape(part, tensor.shape) for part, tensor in zip(parts, like, strict=True)]
+from mgail_dyna.updates.variables import flatten, restore_variables, unflatten, variable_state
 
 
 class TrustRegionUpdate:
@@ -151,20 +137,10 @@ class TrustRegionUpdate:
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs: weights, optimizer, generator."""
-        return {
-            "policy": [variable.numpy() for variable in self.policy.variables],
-            "value": [variable.numpy() for variable in self.value.variables],
-            "optimizer": [variable.numpy() for variable in self.optimizer.variables],
-            "rng": self.rng.bit_generator.state,
-        }
+        models = variable_state(policy=self.policy, value=self.value, optimizer=self.optimizer)
+        return {**models, "rng": self.rng.bit_generator.state}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what `state` gave."""
-        for owner, saved in (
-            (self.policy, state["policy"]),
-            (self.value, state["value"]),
-            (self.optimizer, state["optimizer"]),
-        ):
-            for variable, number in zip(owner.variables, saved, strict=True):
-                variable.assign(number)
+        restore_variables(state, policy=self.policy, value=self.value, optimizer=self.optimizer)
         self.rng.bit_generator.state = state["rng"]

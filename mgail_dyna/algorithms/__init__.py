@@ -1,0 +1,1 @@
+"""Algorithms: parts from the floors below, put together."""

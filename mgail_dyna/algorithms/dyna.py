@@ -1,0 +1,173 @@
+"""Dyna-AIL (paper, Algorithm 1). With no planning steps it is MGAIL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna import envs
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.collect import play_episode
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.expert_data import Expert
+from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.policy import PolicyNetwork
+from mgail_dyna.networks.transition import STATE_LIMIT, TransitionModel
+from mgail_dyna.replay import Replay, Windows
+from mgail_dyna.types import Trajectory
+from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
+from mgail_dyna.updates.policy import PolicyUpdate
+from mgail_dyna.updates.transition import TransitionUpdate
+
+# Coordinates that move less than this are constant for all purposes, and left in their own units.
+LEAST_STD = 1e-3
+
+
+class DynaAgent:
+    """An agent that imitates demonstrations in an environment.
+
+    Args:
+        config: everything.
+        env: to act in; its steps should be counted by whoever passes it.
+        expert: the demonstrations.
+    """
+
+    def __init__(self, config: ImitationConfig, env: gym.Env[Any, Any], expert: Expert) -> None:
+        self.config, self.env, self.expert = config, env, expert
+        action = envs.action_spec(env.action_space)
+        size = envs.observation_size(env.observation_space)
+        weight_seeds = np.random.SeedSequence(config.seed).generate_state(4) >> 1
+        self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
+
+        observations = np.concatenate([trajectory.observations for trajectory in expert.trajectories])
+        std = observations.std(axis=0)
+        normalisation = (observations.mean(axis=0), np.where(std < LEAST_STD, 1.0, std))
+        policy, average = (
+            PolicyNetwork(
+                action,
+                size,
+                config.policy.hidden,
+                "relu",
+                initial_log_std=float(np.log(config.policy.noise_std)),
+                train_log_std=False,
+                squash=action.kind == "continuous" and action.bounded,
+                seed=int(weight_seeds[0]),
+            )
+            for _ in range(2)
+        )
+        self.acting = NumpyPolicy(
+            action, policy.acting_weights(), "relu", *normalisation, clip=STATE_LIMIT, squash=policy.squash
+        )
+        self.demonstrations, self.replay = (Replay(size, action.size, action.size) for _ in range(2))
+        for trajectory in expert.trajectories:
+            self._add(self.demonstrations, trajectory)
+        change_scale = np.maximum(self.demonstrations.changes().std(axis=0), LEAST_STD)
+
+        discriminator = Discriminator(size, action.size, config.discriminator.hidden, seed=int(weight_seeds[1]))
+        transition = TransitionModel(
+            size, action.size, config.transition.units, change_scale, seed=int(weight_seeds[2])
+        )
+        self.discriminator = DiscriminatorUpdate(discriminator, config.discriminator)
+        self.transition = TransitionUpdate(transition, config.transition)
+        self.policy = PolicyUpdate(
+            policy,
+            average,
+            discriminator,
+            transition,
+            action,
+            config.policy,
+            config.cost,
+            config.discount,
+            config.transition.warmup,
+        )
+        self.env_steps = 0
+
+    def _add(self, replay: Replay, trajectory: Trajectory) -> None:
+        states = self.acting.normalise(trajectory.observations)
+        replay.add(states, self.acting.head.vectors(trajectory.actions), trajectory.noise)
+
+    def iterate(self) -> dict[str, float]:
+        """One iteration of Algorithm 1: act, judge, learn, model, plan. Returns scalars named `part/what`."""
+        config, share = self.config, self.config.learning_rate_at(self.env_steps / self.config.env_steps)
+        metrics = {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
+        parts = {
+            "discriminator": self.update_discriminator(share),  # line 5
+            "learn": self.learn(share) if config.learn.steps else {},  # line 6
+            "transition": self.update_transition(share),  # line 7
+            "plan": self.plan(share) if config.plan.steps else {},  # lines 8, 9
+        }
+        self.acting.load(self.policy.average.acting_weights())
+        for part, numbers in parts.items():
+            metrics |= {f"{part}/{name}": value for name, value in numbers.items()}
+        return metrics
+
+    def collect(self) -> dict[str, float]:
+        """Acts for `rollout.steps` env steps and puts what happened into replay."""
+        config, returns, lengths = self.config.rollout, [], []
+        target = self.env_steps + config.steps
+        from_expert = {"reset": 0.0, "expert": 1.0, "mix": config.expert_share}[config.starts] * config.steps
+        begun = self.env_steps
+        while self.env_steps < target:
+            expert_start = self.env_steps - begun < from_expert
+            trajectory = play_episode(
+                self.env,
+                self.acting,
+                int(self.rng.integers(2**31)),
+                self.rng,
+                start=self._simulator_state() if expert_start else None,
+                limit=config.expert_length if expert_start else config.reset_length,
+            )
+            self._add(self.replay, trajectory)
+            self.env_steps += len(trajectory)
+            returns.append(trajectory.episode_return)
+            lengths.append(len(trajectory))
+        return {"reward_per_step": float(np.sum(returns) / np.sum(lengths)), "length": float(np.mean(lengths))}
+
+    def _simulator_state(self) -> envs.SimulatorState:
+        trajectory = self.expert.trajectories[self.rng.integers(len(self.expert.trajectories))]
+        assert trajectory.qpos is not None and trajectory.qvel is not None
+        row = self.rng.integers(len(trajectory))
+        return trajectory.qpos[row], trajectory.qvel[row]
+
+    def update_discriminator(self, learning_rate: float) -> dict[str, float]:
+        """Line 5: D tells replay from demonstrations."""
+        config = self.config.discriminator
+        shape = (config.steps, config.batch)
+        agent = self.replay.pairs(self.rng, shape)
+        expert = self.demonstrations.pairs(self.rng, shape)
+        return self.discriminator(agent, expert, mixing(self.rng, *shape), learning_rate)
+
+    def learn(self, learning_rate: float) -> dict[str, float]:
+        """Line 6: the policy learns on real trajectories."""
+        config = self.config.learn
+        windows = self.replay.windows(
+            self.rng, (config.steps, config.batch), config.length, self.config.transition.warmup, config.newest
+        )
+        return self.policy.learn(windows, learning_rate)
+
+    def update_transition(self, learning_rate: float) -> dict[str, float]:
+        """Line 7: the model fits replay and demonstrations."""
+        config = self.config.transition
+        windows = self._mixed(config.steps, config.batch, config.length, config.expert_share)
+        return self.transition(windows, learning_rate)
+
+    def plan(self, learning_rate: float) -> dict[str, float]:
+        """Lines 8, 9: the policy learns on imagined trajectories. The environment is not touched."""
+        config = self.config.plan
+        windows = self._mixed(config.steps, config.batch, 0, config.expert_share)
+        noise = self.acting.head.noise(self.rng, (config.steps, config.length, config.batch))
+        return self.policy.plan(windows, noise, learning_rate)
+
+    def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
+        """Windows from demonstrations and replay, side by side in each batch."""
+        from_expert = round(batch * expert_share)
+        warmup = self.config.transition.warmup
+        both = [
+            source.windows(self.rng, (steps, count), length, warmup)
+            for source, count in ((self.demonstrations, from_expert), (self.replay, batch - from_expert))
+            if count
+        ]
+        fields = ("states", "actions", "noise", "mask")
+        return Windows(*(np.concatenate([getattr(w, name) for w in both], axis=2) for name in fields))

@@ -1,0 +1,212 @@
+"""How an agent imitates: Dyna-AIL, and MGAIL, which is Dyna-AIL without planning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mgail_dyna.config.checks import require
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """The policy."""
+
+    hidden: tuple[int, ...] = (100, 50)
+    """Units of each hidden layer (paper sec. 4)."""
+    learning_rate: float = 3e-4
+    """Adam's, at the start."""
+    noise_std: float = 0.2
+    """Standard deviation of continuous actions, in units of half the action space's width; held constant."""
+    averaging: float = 0.99
+    """Share of itself the averaged policy, which acts and is evaluated, keeps at each gradient step; 0 for none."""
+    clip_norm: float = 1.0
+    """Gradients with a greater norm are scaled down to it."""
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            "policy.",
+            hidden=(bool(self.hidden) and min(self.hidden) >= 1, "one or more layer sizes, each at least 1"),
+            learning_rate=(self.learning_rate > 0, "above 0"),
+            noise_std=(self.noise_std > 0, "above 0"),
+            averaging=(0 <= self.averaging < 1, "at least 0 and below 1"),
+            clip_norm=(self.clip_norm > 0, "above 0"),
+        )
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """The discriminator and its update (Eq. 6)."""
+
+    hidden: tuple[int, ...] = (200, 100)
+    """Units of each hidden layer (paper sec. 4)."""
+    learning_rate: float = 1e-3
+    """Adam's, at the start."""
+    steps: int = 300
+    """Gradient steps an iteration."""
+    batch: int = 256
+    """State-action pairs of the agent, and as many of the expert, in a step."""
+    gradient_penalty: float = 4.0
+    """Weight of the gradient penalty; 0 leaves it out."""
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            "discriminator.",
+            hidden=(bool(self.hidden) and min(self.hidden) >= 1, "one or more layer sizes, each at least 1"),
+            learning_rate=(self.learning_rate > 0, "above 0"),
+            steps=(self.steps >= 1, "at least 1"),
+            batch=(self.batch >= 1, "at least 1"),
+            gradient_penalty=(self.gradient_penalty >= 0, "at least 0"),
+        )
+
+
+@dataclass(frozen=True)
+class TransitionConfig:
+    """The transition model and its update (Eq. 5)."""
+
+    units: int = 100
+    """Of the embeddings and of the GRU (MGAIL: 100)."""
+    learning_rate: float = 1e-3
+    """Adam's, at the start."""
+    steps: int = 300
+    """Gradient steps an iteration."""
+    batch: int = 64
+    """Windows in a step."""
+    length: int = 5
+    """Steps of a window the loss is over."""
+    warmup: int = 4
+    """Observed steps before a window, that warm the GRU, in training and in both kinds of unroll."""
+    expert_share: float = 0.5
+    """Share of windows drawn from the demonstrations rather than from replay."""
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            "transition.",
+            units=(self.units >= 1, "at least 1"),
+            learning_rate=(self.learning_rate > 0, "above 0"),
+            steps=(self.steps >= 1, "at least 1"),
+            batch=(self.batch >= 1, "at least 1"),
+            length=(self.length >= 1, "at least 1"),
+            warmup=(self.warmup >= 0, "at least 0"),
+            expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
+        )
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """The learning phase: policy steps on real trajectories (MF, Eq. 7)."""
+
+    steps: int = 300
+    """Gradient steps an iteration (the paper's m)."""
+    batch: int = 64
+    """Windows in a step."""
+    length: int = 5
+    """Steps of a window the gradient flows through."""
+    newest: int | None = 1_000
+    """Windows are drawn from this many newest env steps; from the whole replay if None."""
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            "learn.",
+            steps=(self.steps >= 0, "at least 0"),
+            batch=(self.batch >= 1, "at least 1"),
+            length=(self.length >= 1, "at least 1"),
+            newest=(self.newest is None or self.newest >= 1, "at least 1"),
+        )
+
+
+@dataclass(frozen=True)
+class PlanConfig:
+    """The planning phase: policy steps on imagined trajectories (MB, Eq. 8). Without steps, Dyna-AIL is MGAIL."""
+
+    steps: int = 300
+    """Gradient steps an iteration (the paper's p)."""
+    batch: int = 64
+    """Imagined trajectories in a step."""
+    length: int = 5
+    """Steps of an imagined trajectory (the paper's Tp)."""
+    expert_share: float = 0.5
+    """Share of plans that start from states of the demonstrations rather than from replay."""
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            "plan.",
+            steps=(self.steps >= 0, "at least 0"),
+            batch=(self.batch >= 1, "at least 1"),
+            length=(self.length >= 1, "at least 1"),
+            expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
+        )
+
+
+@dataclass(frozen=True)
+class RolloutConfig:
+    """How the agent acts in the environment between two updates."""
+
+    steps: int = 1_000
+    """Env steps an iteration, at least; the episode under way is finished."""
+    starts: Literal["reset", "expert", "mix"] = "mix"
+    """Where episodes begin: the environment's own reset, simulator states of the demonstrations, or both by turns."""
+    expert_share: float = 0.8
+    """With --rollout.starts mix: share of env steps in episodes that begin at the expert's states."""
+    reset_length: int = 200
+    """Steps after which an episode from reset is cut off."""
+    expert_length: int = 50
+    """Steps after which an episode from an expert's state is cut off."""
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            "rollout.",
+            steps=(self.steps >= 1, "at least 1"),
+            expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
+            reset_length=(self.reset_length >= 2, "at least 2"),
+            expert_length=(self.expert_length >= 2, "at least 2"),
+        )
+
+
+@dataclass(frozen=True)
+class ImitationConfig:
+    """Everything a run of Dyna-AIL or MGAIL depends on, besides the demonstrations themselves."""
+
+    env: str = "HalfCheetah-v5"
+    """Gymnasium id, or one of cartpole, hopper, halfcheetah, walker2d, ant."""
+    seed: int = 0
+    """Of everything random: weights, environments, action noise, minibatches."""
+    env_steps: int = 100_000
+    """Env steps of training to stop after."""
+    cost: Literal["saturating", "nonsaturating", "logit"] = "logit"
+    """What the policy minimises: log D (the paper's), -log(1 - D) or their sum; losses.py tells slopes and signs."""
+    discount: float = 0.99
+    """Gamma of Eq. 7 and 8."""
+    final_learning_rate: float = 0.1
+    """Learning rates fall linearly to this share of their start over the run's env steps."""
+    evaluation_episodes: int = 10
+    """Episodes of the mean action after an iteration that ends with an evaluation."""
+    evaluate_every: int = 1
+    """Iterations between two evaluations."""
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    transition: TransitionConfig = field(default_factory=TransitionConfig)
+    learn: LearnConfig = field(default_factory=LearnConfig)
+    plan: PlanConfig = field(default_factory=PlanConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            seed=(self.seed >= 0, "at least 0"),
+            env_steps=(self.env_steps >= 1, "at least 1"),
+            discount=(0 < self.discount <= 1, "above 0 and at most 1"),
+            final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
+            evaluation_episodes=(self.evaluation_episodes >= 1, "at least 1"),
+            evaluate_every=(self.evaluate_every >= 1, "at least 1"),
+        )
+
+    def learning_rate_at(self, progress: float) -> float:
+        """Share of their start the learning rates have once `progress` (0 to 1) of the run is done."""
+        return 1.0 + (self.final_learning_rate - 1.0) * min(progress, 1.0)

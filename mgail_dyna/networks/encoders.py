@@ -1,0 +1,71 @@
+"""Encoders of the transition model: states and actions, brought into one shared space (MGAIL sec. 3.2)."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+class StateEncoder(keras.layers.Layer):
+    """Embeds a state together with those before it, through a GRU: the environment as an n-th order MDP.
+
+    Args:
+        units: of the embedding and of the recurrent state.
+        seed: of the initial weights.
+    """
+
+    def __init__(self, units: int, seed: int = 0) -> None:
+        super().__init__(name="state_encoder")
+        seeds = keras.random.SeedGenerator(seed)
+        self.units = units
+        self.inward = keras.layers.Dense(units, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed=seeds))
+        self.memory = keras.layers.GRUCell(
+            units,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=seeds),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=seeds),
+        )
+        self.outward = keras.layers.Dense(
+            units, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed=seeds)
+        )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.inward.build(input_shape)
+        self.memory.build((None, self.units))
+        self.outward.build((None, 2 * self.units))
+        self.built = True
+
+    def call(self, states: tf.Tensor, recurrent_state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The embedding `[n, units]` of `states [n, d]` and the `recurrent_state [n, units]` to carry on."""
+        features = self.inward(states)
+        remembered, _ = self.memory(features, [recurrent_state])
+        # The features go round the memory as well as through it: a Markov task needs no memory to be exact.
+        return self.outward(tf.concat([features, remembered], axis=-1)), remembered
+
+
+class ActionEncoder(keras.layers.Layer):
+    """Embeds an action.
+
+    Args:
+        units: of the embedding.
+        seed: of the initial weights.
+    """
+
+    def __init__(self, units: int, seed: int = 0) -> None:
+        super().__init__(name="action_encoder")
+        seeds = keras.random.SeedGenerator(seed)
+
+        def dense(activation: str | None) -> keras.layers.Dense:
+            return keras.layers.Dense(
+                units, activation, kernel_initializer=keras.initializers.GlorotUniform(seed=seeds)
+            )
+
+        self.inward, self.outward = dense("relu"), dense(None)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.inward.build(input_shape)
+        self.outward.build((None, self.inward.units))
+        self.built = True
+
+    def call(self, actions: tf.Tensor) -> tf.Tensor:
+        """The embedding `[n, units]` of `actions [n, a]`."""
+        return self.outward(self.inward(actions))

@@ -1,0 +1,127 @@
+"""Replay of whole episodes, given out as contiguous windows of fixed shape with a mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgail_dyna.types import FloatArray
+
+
+@dataclass(frozen=True)
+class Windows:
+    """`K` batches of `B` stretches of episodes, `[K, time, B, ...]`, all float32.
+
+    Attributes:
+        states: `[K, W + T + 1, B, d]`, normalised; the last is the one the last action led to.
+        actions: `[K, W + T, B, a]`, in the networks' units.
+        noise: `[K, W + T, B, n]`, that picked the actions; zeros where it was not recorded.
+        mask: `[K, W + T, B]`, 1 where the episode has that step, 0 before its beginning and after its end.
+    """
+
+    states: FloatArray
+    actions: FloatArray
+    noise: FloatArray
+    mask: FloatArray
+
+
+class Replay:
+    """Episodes one behind the other in flat arrays that grow.
+
+    Args:
+        state_size: `d`.
+        action_size: `a`, of the networks' action vectors.
+        noise_size: `n`.
+    """
+
+    def __init__(self, state_size: int, action_size: int, noise_size: int) -> None:
+        self._columns = {
+            "states": np.zeros((1024, state_size), np.float32),
+            "actions": np.zeros((1024, action_size), np.float32),
+            "noise": np.zeros((1024, noise_size), np.float32),
+        }
+        self._first = np.zeros(1024, np.int64)  # row of the episode's first state
+        self._last = np.zeros(1024, np.int64)  # row of the state its last action led to
+        self._rows = 0
+        self._acted: NDArray[np.int64] = np.zeros(0, np.int64)  # rows an action was taken in
+
+    @property
+    def steps(self) -> int:
+        """Transitions held."""
+        return len(self._acted)
+
+    def add(self, states: FloatArray, actions: FloatArray, noise: FloatArray | None = None) -> None:
+        """Takes in an episode: `states [T + 1, d]`, `actions [T, a]`, `noise [T, n]`."""
+        steps = len(actions)
+        start, end = self._rows, self._rows + steps + 1
+        while end > len(self._first):
+            self._columns = {name: np.concatenate([c, np.zeros_like(c)]) for name, c in self._columns.items()}
+            self._first = np.concatenate([self._first, np.zeros_like(self._first)])
+            self._last = np.concatenate([self._last, np.zeros_like(self._last)])
+        self._columns["states"][start:end] = states
+        self._columns["actions"][start : end - 1] = actions
+        if noise is not None:
+            self._columns["noise"][start : end - 1] = noise
+        self._first[start:end], self._last[start:end] = start, end - 1
+        self._rows = end
+        self._acted = np.concatenate([self._acted, np.arange(start, end - 1)])
+
+    def pairs(self, rng: np.random.Generator, shape: tuple[int, ...], newest: int | None = None) -> tuple[Any, Any]:
+        """States `[*shape, d]` and actions `[*shape, a]` of steps drawn uniformly.
+
+        Args:
+            rng: draws them.
+            shape: of the draw.
+            newest: draw from this many steps, counted back from the last; from all if None.
+        """
+        rows = self._draw(rng, shape, newest)
+        return self._columns["states"][rows], self._columns["actions"][rows]
+
+    def windows(
+        self, rng: np.random.Generator, shape: tuple[int, int], length: int, warmup: int = 0, newest: int | None = None
+    ) -> Windows:
+        """Stretches of `warmup` steps, then `length` steps from one drawn uniformly.
+
+        Args:
+            rng: draws them.
+            shape: `(K, B)`.
+            length: `T`.
+            warmup: `W`, steps before the drawn one.
+            newest: as for `pairs`.
+        """
+        start = self._draw(rng, shape, newest)
+        rows = start[:, None, :] + np.arange(-warmup, length + 1)[None, :, None]
+        first, last = self._first[start][:, None, :], self._last[start][:, None, :]
+        held = np.clip(rows, first, last)
+        steps = held[:, :-1]
+        mask = (rows[:, :-1] >= first) & (rows[:, :-1] < last)
+        return Windows(
+            self._columns["states"][held],
+            self._columns["actions"][steps],
+            self._columns["noise"][steps],
+            mask.astype(np.float32),
+        )
+
+    def changes(self) -> FloatArray:
+        """`[steps, d]`, the change of state of every transition held."""
+        states: FloatArray = self._columns["states"]
+        return states[self._acted + 1] - states[self._acted]
+
+    def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], newest: int | None) -> NDArray[np.int64]:
+        low = 0 if newest is None else max(0, self.steps - newest)
+        return self._acted[rng.integers(low, self.steps, size=shape)]
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        rows = slice(0, self._rows)
+        columns = {name: column[rows] for name, column in self._columns.items()}
+        return {"columns": columns, "first": self._first[rows], "last": self._last[rows], "acted": self._acted}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        self._columns = {name: np.array(column) for name, column in state["columns"].items()}
+        self._first, self._last = np.array(state["first"]), np.array(state["last"])
+        self._acted, self._rows = np.array(state["acted"]), len(state["first"])

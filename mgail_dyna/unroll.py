@@ -1,0 +1,126 @@
+"""The multi-step computation graph: what makes MGAIL and Dyna-AIL end-to-end differentiable.
+
+A trajectory is rebuilt step by step under the gradient tape. At each step the policy acts, the discriminator judges,
+and the transition model says where the step leads:
+
+    a_t     = the policy's action at s_t, reparameterised by noise      ->  gradient a_theta, a_s  (pi_theta, pi_s)
+    c_t     = cost of D(s_t, a_t)                                       ->  gradient D_s, D_a
+    s_pred  = s_t + f(s_t, a_t)                                         ->  gradient f_s, f_a
+    s_{t+1} = next_state(s_pred, s_obs)
+
+Differentiating sum_t gamma^t c_t through this chain is the recursion of the paper,
+
+    J_s     = D_s + D_a pi_s + gamma J'_{s'} (f_s + f_a pi_s)           (Eq. 2)
+    J_theta = D_a pi_theta + gamma (J'_{s'} f_a pi_theta + J'_theta)    (Eq. 3)
+
+and model-free learning (Eq. 7) differs from model-based planning (Eq. 8) by the one argument `next_state`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+# (states [B, d], noise [B, n]) -> actions [B, a]
+ActionFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# (states [B, d], actions [B, a]) -> costs [B]
+CostFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# (states [B, d], actions [B, a], recurrent state [B, h]) -> predicted states [B, d], recurrent state [B, h]
+PredictFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+# (predicted [B, d], observed [B, d]) -> the state the trajectory goes on from [B, d]
+NextStateFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class Trace(NamedTuple):
+    """What an unroll went through, `[T, B, ...]`: `costs` are not discounted, `states` are those acted in."""
+
+    states: tf.Tensor
+    actions: tf.Tensor
+    costs: tf.Tensor
+
+
+def observed_next_state(predicted: tf.Tensor, observed: tf.Tensor) -> tf.Tensor:
+    """MF: s_pred + nu with nu = s_obs - s_pred held constant (paper sec. 2.3).
+
+    The value is what was observed, bit for bit (the difference is exactly zero); the gradient is the prediction's.
+    """
+    return observed + (predicted - tf.stop_gradient(predicted))
+
+
+def predicted_next_state(predicted: tf.Tensor, observed: tf.Tensor) -> tf.Tensor:
+    """MB: s_pred alone; nothing was observed."""
+    del observed
+    return predicted
+
+
+def unroll(
+    act: ActionFn,
+    cost: CostFn,
+    predict: PredictFn,
+    next_state: NextStateFn,
+    start: tf.Tensor,
+    recurrent_state: tf.Tensor,
+    observed: tf.Tensor,
+    noise: tf.Tensor,
+) -> Trace:
+    """Rebuilds `T` steps of `B` trajectories, differentiably.
+
+    Args:
+        act: the policy.
+        cost: of a state and an action, from the discriminator.
+        predict: the transition model.
+        next_state: `observed_next_state` (MF) or `predicted_next_state` (MB).
+        start: `[B, d]` first states.
+        recurrent_state: `[B, h]` of the transition model, warmed on what came before `start`.
+        observed: `[T, B, d]` states observed after each action; ignored by MB.
+        noise: `[T, B, n]` of the actions, recorded (MF) or fresh (MB).
+    """
+    steps, batch = noise.shape[:2]
+    traces = [
+        tf.TensorArray(tf.float32, steps, element_shape=shape)
+        for shape in ((batch, start.shape[-1]), (batch, act(start, noise[0]).shape[-1]), (batch,))
+    ]
+
+    def step(t: tf.Tensor, state: tf.Tensor, memory: tf.Tensor, *traces: tf.TensorArray) -> tuple[tf.Tensor, ...]:
+        action = act(state, noise[t])
+        predicted, memory = predict(state, action, memory)
+        written = [
+            trace.write(t, item) for trace, item in zip(traces, (state, action, cost(state, action)), strict=True)
+        ]
+        return t + 1, next_state(predicted, observed[t]), memory, *written
+
+    loop = (tf.constant(0), start, recurrent_state, *traces)
+    results = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps)
+    return Trace(*(trace.stack() for trace in results[3:]))
+
+
+def warmed(
+    predict: PredictFn, recurrent_state: tf.Tensor, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor
+) -> tf.Tensor:
+    """The transition model's recurrent state `[B, h]` after observed steps.
+
+    Args:
+        predict: the transition model.
+        recurrent_state: `[B, h]` before them.
+        states: `[W, B, d]`.
+        actions: `[W, B, a]`.
+        mask: `[W, B]`, 0 where there was no such step (before an episode's beginning).
+    """
+    for t in range(states.shape[0]):
+        _, after = predict(states[t], actions[t], recurrent_state)
+        recurrent_state = tf.where(mask[t][:, None] > 0, after, recurrent_state)
+    return recurrent_state
+
+
+def discounted_cost(costs: tf.Tensor, mask: tf.Tensor, discount: float) -> tf.Tensor:
+    """sum_t gamma^t c_t, the mean over trajectories (Eq. 7, 8).
+
+    Args:
+        costs: `[T, B]`.
+        mask: `[T, B]`, 0 from where the trajectory had ended.
+        discount: gamma.
+    """
+    weights = tf.constant([discount**t for t in range(costs.shape[0])], costs.dtype)
+    return tf.reduce_mean(tf.reduce_sum(weights[:, None] * mask * costs, axis=0))

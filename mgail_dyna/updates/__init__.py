@@ -1,0 +1,5 @@
+"""One class per trained model: its variables, its optimizer and its compiled many-step update.
+
+Randomness comes in as arguments (permutations, noise), drawn by NumPy generators whose state a checkpoint keeps, so a
+compiled update is a function of its arguments and its variables alone.
+"""

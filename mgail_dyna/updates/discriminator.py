@@ -1,0 +1,82 @@
+"""The discriminator's update (Eq. 6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mgail_dyna.config.imitation import DiscriminatorConfig
+from mgail_dyna.losses import discriminator_loss, gradient_penalty
+from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.types import FloatArray
+from mgail_dyna.updates.variables import restore_variables, variable_state
+
+Pairs = tuple[FloatArray, FloatArray]
+
+
+class DiscriminatorUpdate:
+    """Gradient steps on D, as many as there are minibatches, in one compiled call."""
+
+    def __init__(self, discriminator: Discriminator, config: DiscriminatorConfig) -> None:
+        self.discriminator, self.config = discriminator, config
+        self.optimizer = keras.optimizers.Adam(config.learning_rate)
+        self.optimizer.build(discriminator.trainable_variables)
+
+    def __call__(self, agent: Pairs, expert: Pairs, mix: FloatArray, learning_rate: float) -> dict[str, float]:
+        """Takes `K` steps.
+
+        Args:
+            agent: states `[K, B, d]` and actions `[K, B, a]`.
+            expert: likewise.
+            mix: `[K, B, 1]` uniform in [0, 1], for the gradient penalty.
+            learning_rate: share of the configured one.
+
+        Returns:
+            Means over the steps: `loss`, `penalty`, `accuracy_agent`, `accuracy_expert`.
+        """
+        self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
+        means = self._update(*agent, *expert, mix)
+        return {name: float(number) for name, number in means.items()}
+
+    @tf.function(jit_compile=True)
+    def _update(
+        self,
+        agent_states: tf.Tensor,
+        agent_actions: tf.Tensor,
+        expert_states: tf.Tensor,
+        expert_actions: tf.Tensor,
+        mix: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        variables = self.discriminator.trainable_variables
+        steps = agent_states.shape[0]
+        totals = tf.zeros(4)
+        for k in tf.range(steps):
+            agent, expert = (agent_states[k], agent_actions[k]), (expert_states[k], expert_actions[k])
+            with tf.GradientTape() as tape:
+                on_agent, on_expert = self.discriminator(*agent), self.discriminator(*expert)
+                loss = discriminator_loss(on_agent, on_expert)
+                penalty = tf.constant(0.0)
+                if self.config.gradient_penalty:
+                    penalty = gradient_penalty(self.discriminator, agent, expert, mix[k])
+                total = loss + self.config.gradient_penalty * penalty
+            self.optimizer.apply(tape.gradient(total, variables), variables)
+            told = [tf.reduce_mean(tf.cast(right, tf.float32)) for right in (on_agent > 0, on_expert < 0)]
+            totals += tf.stack([loss, penalty, *told])
+        names = ("loss", "penalty", "accuracy_agent", "accuracy_expert")
+        return dict(zip(names, tf.unstack(totals / float(steps)), strict=True))
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        return variable_state(model=self.discriminator, optimizer=self.optimizer)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        restore_variables(state, model=self.discriminator, optimizer=self.optimizer)
+
+
+def mixing(rng: np.random.Generator, steps: int, batch: int) -> FloatArray:
+    """Where between agent and expert the gradient penalty is taken, `[steps, batch, 1]`."""
+    return rng.random((steps, batch, 1), np.float32)

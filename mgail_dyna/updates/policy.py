@@ -1,0 +1,167 @@
+"""The policy's updates: learning on real trajectories (Eq. 7) and planning on imagined ones (Eq. 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mgail_dyna.config.imitation import PolicyConfig
+from mgail_dyna.distributions import rebuild_for
+from mgail_dyna.losses import IMITATION_COSTS
+from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.policy import PolicyNetwork
+from mgail_dyna.networks.transition import TransitionModel
+from mgail_dyna.replay import Windows
+from mgail_dyna.types import ActionSpec, FloatArray
+from mgail_dyna.unroll import (
+    NextStateFn,
+    discounted_cost,
+    observed_next_state,
+    predicted_next_state,
+    unroll,
+    warmed,
+)
+from mgail_dyna.updates.variables import restore_variables, variable_state
+
+
+class PolicyUpdate:
+    """Gradient steps on the policy through the unrolled graph, as many as there are minibatches, in one compiled call.
+
+    Args:
+        policy: trained here.
+        average: of the same shape; follows `policy` as an exponential moving average.
+        discriminator: held fixed.
+        transition: held fixed.
+        action: what the policy is over.
+        config: of the policy.
+        cost: name in `losses.IMITATION_COSTS`.
+        discount: gamma.
+        warmup: observed steps at the head of every window, that warm the GRU.
+    """
+
+    def __init__(
+        self,
+        policy: PolicyNetwork,
+        average: PolicyNetwork,
+        discriminator: Discriminator,
+        transition: TransitionModel,
+        action: ActionSpec,
+        config: PolicyConfig,
+        cost: str,
+        discount: float,
+        warmup: int,
+    ) -> None:
+        self.policy, self.average = policy, average
+        self.discriminator, self.transition = discriminator, transition
+        self.config, self.discount, self.warmup = config, discount, warmup
+        self.rebuild, self.imitation_cost = rebuild_for(action), IMITATION_COSTS[cost]
+        self.optimizer = keras.optimizers.Adam(config.learning_rate)
+        self.optimizer.build(policy.trainable_variables)
+        for variable, start in zip(average.variables, policy.variables, strict=True):
+            variable.assign(start)
+
+    def learn(self, windows: Windows, learning_rate: float) -> dict[str, float]:
+        """`K` steps of Eq. 7 on recorded windows `[K, W + T, B, ...]` with their recorded noise.
+
+        Args:
+            windows: from replay.
+            learning_rate: share of the configured one.
+
+        Returns:
+            Means over the steps: `cost`, `gradient_norm`.
+        """
+        return self._steps(self._learn, windows, windows.noise[:, self.warmup :], learning_rate)
+
+    def plan(self, windows: Windows, noise: FloatArray, learning_rate: float) -> dict[str, float]:
+        """`K` steps of Eq. 8 from the last states of `windows [K, W, B, ...]`.
+
+        Args:
+            windows: from replay or the demonstrations; only their warm-up and its last state are used.
+            noise: `[K, Tp, B, n]`, fresh.
+            learning_rate: share of the configured one.
+
+        Returns:
+            As `learn`.
+        """
+        return self._steps(self._plan, windows, noise, learning_rate)
+
+    def _steps(
+        self, update: Callable[..., Any], windows: Windows, noise: FloatArray, learning_rate: float
+    ) -> dict[str, float]:
+        self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
+        cost, gradient_norm = update(windows.states, windows.actions, np.ascontiguousarray(noise), windows.mask)
+        return {"cost": float(cost), "gradient_norm": float(gradient_norm)}
+
+    @tf.function(jit_compile=True)
+    def _learn(self, states: tf.Tensor, actions: tf.Tensor, noise: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        observed, kept = states[:, self.warmup + 1 :], mask[:, self.warmup :]
+        return self._descend(observed_next_state, states, actions, mask, noise, observed, kept)
+
+    @tf.function(jit_compile=True)
+    def _plan(self, states: tf.Tensor, actions: tf.Tensor, noise: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        steps, length, batch, _ = noise.shape
+        nothing, kept = tf.zeros((steps, length, batch, states.shape[-1])), tf.ones((steps, length, batch))
+        return self._descend(predicted_next_state, states, actions, mask, noise, nothing, kept)
+
+    def _descend(self, next_state: NextStateFn, *minibatches: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        variables = self.policy.trainable_variables
+        steps = minibatches[0].shape[0]
+        total_cost, total_norm = tf.constant(0.0), tf.constant(0.0)
+        for k in tf.range(steps):
+            with tf.GradientTape() as tape:
+                loss = self.loss(next_state, *(minibatch[k] for minibatch in minibatches))
+            gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), self.config.clip_norm)
+            self.optimizer.apply(gradients, variables)
+            for mean, now in zip(self.average.variables, self.policy.variables, strict=True):
+                mean.assign(now + self.config.averaging * (mean - now))
+            total_cost, total_norm = total_cost + loss, total_norm + norm
+        return total_cost / float(steps), total_norm / float(steps)
+
+    def loss(
+        self,
+        next_state: NextStateFn,
+        states: tf.Tensor,
+        actions: tf.Tensor,
+        mask: tf.Tensor,
+        noise: tf.Tensor,
+        observed: tf.Tensor,
+        kept: tf.Tensor,
+    ) -> tf.Tensor:
+        """sum_t gamma^t c_t through the graph (Eq. 7 or 8, by `next_state`).
+
+        Args:
+            next_state: the one difference between learning and planning.
+            states: `[>= W + 1, B, d]`; W that warm the GRU, then the one to start from.
+            actions: `[>= W, B, a]`, taken in the first W states.
+            mask: `[>= W, B]`, of those.
+            noise: `[T, B, n]`.
+            observed: `[T, B, d]`, what the recorded actions led to; not looked at when planning.
+            kept: `[T, B]`, 0 from where the trajectory had ended.
+        """
+        warmup, predict = self.warmup, self.transition.predict_state
+        memory = warmed(
+            predict, self.transition.initial_state(states.shape[1]), states[:warmup], actions[:warmup], mask[:warmup]
+        )
+        trace = unroll(
+            act=lambda state, noise: self.rebuild(self.policy(state), noise),
+            cost=lambda state, action: self.imitation_cost(self.discriminator(state, action)),
+            predict=predict,
+            next_state=next_state,
+            start=states[warmup],
+            recurrent_state=memory,
+            observed=observed,
+            noise=noise,
+        )
+        return discounted_cost(trace.costs, kept, self.discount)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        return variable_state(model=self.policy, average=self.average, optimizer=self.optimizer)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        restore_variables(state, model=self.policy, average=self.average, optimizer=self.optimizer)

@@ -1,0 +1,67 @@
+"""The transition model's update (Eq. 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from mgail_dyna.config.imitation import TransitionConfig
+from mgail_dyna.losses import transition_loss
+from mgail_dyna.networks.transition import TransitionModel
+from mgail_dyna.replay import Windows
+from mgail_dyna.types import FloatArray
+from mgail_dyna.updates.variables import restore_variables, variable_state
+
+
+class TransitionUpdate:
+    """Gradient steps on f, as many as there are minibatches, in one compiled call.
+
+    The GRU runs along each window from the zero state; every step it sees counts, warm-up included.
+    """
+
+    def __init__(self, model: TransitionModel, config: TransitionConfig) -> None:
+        self.model, self.config = model, config
+        self.optimizer = keras.optimizers.Adam(config.learning_rate)
+        self.optimizer.build(model.trainable_variables)
+
+    def __call__(self, windows: Windows, learning_rate: float) -> dict[str, float]:
+        """Takes `K` steps on windows `[K, L, B, ...]`.
+
+        Returns:
+            Means over the steps: `loss`, in units where predicting no change costs about d / 2.
+        """
+        self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
+        return {"loss": float(self._update(windows.states, windows.actions, windows.mask))}
+
+    def loss(self, states: FloatArray, actions: FloatArray, mask: FloatArray) -> tf.Tensor:
+        """Eq. 5 along windows: `states [L + 1, B, d]`, `actions [L, B, a]`, `mask [L, B]`."""
+        recurrent_state = self.model.initial_state(states.shape[1])
+        predicted = []
+        for t in range(actions.shape[0]):
+            change, after = self.model(states[t], actions[t], recurrent_state)
+            recurrent_state = tf.where(mask[t][:, None] > 0, after, recurrent_state)
+            predicted.append(change)
+        observed = (states[1:] - states[:-1]) / self.model.change_scale
+        return transition_loss(tf.stack(predicted), observed, mask)
+
+    @tf.function(jit_compile=True)
+    def _update(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        variables = self.model.trainable_variables
+        steps = states.shape[0]
+        total = tf.constant(0.0)
+        for k in tf.range(steps):
+            with tf.GradientTape() as tape:
+                loss = self.loss(states[k], actions[k], mask[k])
+            self.optimizer.apply(tape.gradient(loss, variables), variables)
+            total += loss
+        return total / float(steps)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        return variable_state(model=self.model, optimizer=self.optimizer)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        restore_variables(state, model=self.model, optimizer=self.optimizer)
