@@ -1,7 +1,7 @@
 """HalfCheetah env steps per CPU second of whole TRPO training runs: ours, and sb3-contrib's on the same work.
 
-Each side trains in a process of its own, with one thread, 2 environments of 1,024 steps a rollout, 25 conjugate-gradient
-iterations, 20 value epochs of 128 states, 64-64 tanh networks and running normalisation of observations and rewards;
+Each side trains in a process of its own, with one thread, 2 environments of 1,024 steps a rollout, 25
+conjugate-gradient iterations, 20 value epochs of 128 states, 64-64 tanh networks and running normalisation of observations and rewards;
 the two take turns. CPU seconds are the process's own, from start to exit: imports, compilation, evaluation, all of it;
 env steps are those of training alone.
 
@@ -30,8 +30,8 @@ from sb3_contrib import TRPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
 env = VecNormalize(make_vec_env("HalfCheetah-v5", n_envs=2), gamma=0.99)
-model = TRPO("MlpPolicy", env, n_steps=1024, batch_size=128, gamma=0.99, gae_lambda=0.95, cg_max_steps=25, cg_damping=0.1,
-             n_critic_updates=20, learning_rate=1e-3, target_kl=0.04, device="cpu", seed=int(sys.argv[2]))
+model = TRPO("MlpPolicy", env, n_steps=1024, batch_size=128, gamma=0.99, gae_lambda=0.95, cg_max_steps=25,
+             cg_damping=0.1, n_critic_updates=20, learning_rate=1e-3, target_kl=0.04, device="cpu", seed=int(sys.argv[2]))
 model.learn(int(sys.argv[1]))
 """
 

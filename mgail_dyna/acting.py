@@ -7,7 +7,8 @@ hundreds. The networks are trained as Keras models and their weights copied here
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from dataclasses import asdict
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +126,23 @@ class NumpyPolicy:
         self.squash = bool(squash)
         self.normalise_with(mean, std)
         self.load(weights)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `from_state` needs, the action space included."""
+        return {
+            "spec": asdict(self.spec),
+            "weights": dict(self.weights),
+            "activation": self.activation,
+            "mean": self.mean,
+            "std": self.std,
+            "clip": float(self.clip),
+            "squash": self.squash,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> NumpyPolicy:
+        """The policy whose `state` this is."""
+        return cls(**{**state, "spec": ActionSpec(**state["spec"])})
 
     def load(self, weights: Mapping[str, Array]) -> None:
         """Takes new weights, in the form the constructor takes."""

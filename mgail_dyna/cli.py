@@ -6,10 +6,13 @@ TensorFlow is imported by the commands that need it, after their arguments have 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import io
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
@@ -18,6 +21,7 @@ from mgail_dyna.errors import UserError, unknown_name
 
 # Each module has `HELP`, one line, and `main(argv)`.
 COMMANDS = {
+    "evaluate": "play a trained policy, set it beside the expert, film it",
     "expert": "train an expert with TRPO and record its demonstrations",
     "data check": "validate a file of demonstrations and summarise it",
     "data convert": "bring demonstrations in from Minari, D4RL or .npz",
@@ -87,7 +91,7 @@ def peek(argv: Sequence[str], flag: str) -> str | None:
 
 def _usage() -> str:
     rows = "\n".join(f"  run.py {name:<14} {line}" for name, line in COMMANDS.items())
-    return f"usage: run.py COMMAND [OPTIONS]\n\n{rows}\n\nrun.py COMMAND --help tells each command's options."
+    return f"run.py imitates an expert (options below). Its other commands, each with its own --help:\n\n{rows}"
 
 
 def dispatch(argv: Sequence[str]) -> None:
@@ -97,7 +101,11 @@ def dispatch(argv: Sequence[str]) -> None:
         UserError: no such command.
     """
     if not argv or argv[0] in ("-h", "--help"):
-        print(_usage())
+        print(_usage() + "\n")
+    if not argv:
+        return
+    if argv[0].startswith("-"):
+        importlib.import_module("mgail_dyna.commands.train").main(list(argv))
         return
     for words in (2, 1):
         name = " ".join(argv[:words])
@@ -115,6 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `run.py`; returns the exit code."""
     try:
         dispatch(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -125,4 +134,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`| head`); nothing is wrong.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"error: output cannot be written: {error.strerror}", file=sys.stderr)
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the interpreter closes it
+        return 2
     return 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import h5py
 import numpy as np
 
 from mgail_dyna import envs
@@ -69,7 +71,9 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
             raise UserError(
                 f"{path}: episode {number}: expected at least {SHORTEST_EPISODE} steps, found {len(episodes[-1])}"
             )
-    if outside and not clip_actions:
+        if action.kind == "discrete":
+            outside += int(((actions < action.start) | (actions >= action.start + action.size)).sum())
+    if outside and (not clip_actions or action.kind == "discrete"):
         raise UserError(
             f"{path}: actions: expected all inside the action space {env.action_space}, found {outside} steps outside; "
             "--clip-actions moves them onto its border, as the simulator does"
@@ -91,7 +95,8 @@ def _typed(path: Path, number: int, arrays: dict[str, Any], discrete: bool) -> d
             continue
         if array.dtype.kind not in ("iu" if dtype is np.int64 else "fiu"):
             raise UserError(f"{path}: episode {number}: {name}: expected dtype {np.dtype(dtype)}, found {array.dtype}")
-        typed[name] = array.astype(dtype)
+        with np.errstate(over="ignore"):
+            typed[name] = array.astype(dtype)
     return typed
 
 
@@ -147,9 +152,21 @@ def _read_d4rl(path: Path) -> Source:
     with open_hdf5(path) as file:
         needed = ("observations", "actions", "rewards", "terminals")
         wanted = (*needed, "timeouts", "next_observations", "infos/qpos", "infos/qvel")
+        for name in wanted:
+            if name in file and not (isinstance(file[name], h5py.Dataset) and file[name].ndim):
+                raise UserError(f"{path}: {name}: expected an array with one row a step, found a group or a scalar")
         arrays = {name: file[name][()] for name in wanted if name in file}
     _require_keys(path, arrays, needed, "D4RL")
     steps = len(arrays["actions"])
+    if not steps:
+        raise UserError(f"{path}: expected at least 1 step, found 0")
+    for name in ("terminals", "timeouts"):
+        if name in arrays:
+            _require_flags(path, name, arrays[name])
+    found = arrays.get("next_observations", arrays["observations"]).shape
+    if found != arrays["observations"].shape:
+        expected = list(arrays["observations"].shape)
+        raise UserError(f"{path}: next_observations: expected shape {expected}, found {list(found)}")
     for name, array in arrays.items():
         if len(array) != steps:
             raise UserError(f"{path}: {name}: expected length {steps} (that of actions), found {len(array)}")
@@ -189,11 +206,18 @@ def _read_d4rl(path: Path) -> Source:
     return Source("D4RL", kept, tuple(notes))
 
 
+def _require_flags(path: Path, name: str, array: Array) -> None:
+    if array.dtype.kind not in "biuf":
+        raise UserError(f"{path}: {name}: expected dtype bool, found {array.dtype}")
+
+
 def _read_npz(path: Path) -> Source:
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: cannot be read: it is damaged or no .npz file")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays: dict[str, Array] = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         reason = (
             "it holds Python objects (a pickle)" if "pickle" in str(error).lower() else "it is damaged or no .npz file"
         )
@@ -202,6 +226,11 @@ def _read_npz(path: Path) -> Source:
     lengths = arrays["lengths"]
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
         raise UserError(f"{path}: lengths: expected shape [n] of integers, found {list(lengths.shape)} {lengths.dtype}")
+    if (lengths < 0).any():
+        raise UserError(f"{path}: lengths: expected no negative ones, found {lengths.min()}")
+    for name in ("terminations", "truncations"):
+        if name in arrays:
+            _require_flags(path, name, arrays[name])
     if "terminations" not in arrays and "truncations" not in arrays:
         notes: tuple[str, ...] = ("no terminations or truncations: every episode counts as truncated",)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
 from typing import Any
 
@@ -46,7 +47,7 @@ def make(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, 
         if isinstance(error, ModuleNotFoundError) and ":" not in env_id:
             raise UserError(f"environment '{env_id}' needs a package that is not installed: {error}") from None
         raise unknown_name("environment", env_id, registry) from None
-    except gym.error.Error as error:
+    except (gym.error.Error, ImportError) as error:
         raise UserError(f"environment '{env_id}' cannot be made: {_one_line(error)}") from None
     try:
         observation_size(env.observation_space)
@@ -55,6 +56,20 @@ def make(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, 
         env.close()
         raise UserError(f"environment '{env_id}': {error}") from None
     return env
+
+
+def spec(env_id: str) -> gym.envs.registration.EnvSpec:
+    """What Gymnasium knows of an environment, under the id that `make` takes.
+
+    Raises:
+        UserError: nothing.
+    """
+    env = make(env_id)
+    env.close()
+    assert env.spec is not None
+    found = copy.deepcopy(gym.spec(env.spec.id))
+    found.id = env_id
+    return found
 
 
 def _one_line(error: Exception) -> str:

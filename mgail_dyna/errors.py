@@ -13,6 +13,9 @@ class UserError(Exception):
     it is not plain, what to do.
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
+
 
 def unknown_name(kind: str, name: str, valid: Iterable[str], also: str = "") -> UserError:
     """The error for a name that is not in a list, with the nearest valid names.

@@ -9,7 +9,6 @@ The last two groups are ours; Minari reads `episode_*` only and passes them by.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +21,12 @@ import numpy as np
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.envs import action_spec, observation_size
 from mgail_dyna.errors import UserError
-from mgail_dyna.spaces import space_from_json
+from mgail_dyna.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.storage import open_hdf5
 from mgail_dyna.types import ActionSpec, Array, Trajectory
 
 SHIPPED = Path(__file__).resolve().parent.parent / "expert_data"
-DATA_FILE, METADATA_FILE = "main_data.hdf5", "metadata.json"
+DATA_FILE = "main_data.hdf5"
 SHORTEST_EPISODE = 2
 
 
@@ -79,6 +78,10 @@ def locate(name: str | Path) -> Path:
         UserError: there is nothing there.
     """
     path = Path(name)
+    try:
+        path.exists()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
     shipped = SHIPPED / path / "trpo-v0"
     candidates = [path / "data", path] if path.is_dir() else [path.parent] if path.exists() else []
     for candidate in [*candidates, shipped / "data"]:
@@ -111,85 +114,56 @@ def load_expert(name: str | Path, *, check_actions: bool = True) -> Expert:
                 f"{data}: expected groups episode_0, episode_1, ..., found {', '.join(list(file)[:5]) or 'nothing'}; "
                 "bring other layouts in with: python run.py data convert"
             )
-        metadata_path = data.parent / METADATA_FILE
-        metadata = _read_metadata(metadata_path)
-        observation_space, action_space = _spaces(metadata_path, metadata)
-        action = action_spec(action_space)
-        trajectories = tuple(_read_episode(data, file, key, observation_space, action) for key in keys)
+        metadata = read_metadata(data.parent / METADATA_FILE)
+        action = action_spec(metadata.action_space)
+        trajectories = tuple(_read_episode(data, file, key, metadata.observation_space, action) for key in keys)
         if check_actions:
             for key, trajectory in zip(keys, trajectories, strict=True):
                 _check_bounds(data, key, trajectory.actions, action)
-        policy = _read_policy(data, file, action, observation_size(observation_space))
-    expected = metadata.get("total_episodes", len(trajectories))
-    if expected != len(trajectories):
+        policy = _read_policy(data, file, action, observation_size(metadata.observation_space))
+    expected = metadata.total_episodes
+    if expected not in (None, len(trajectories)):
         raise UserError(
             f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(trajectories)}"
         )
-    spec = _json(metadata_path, "env_spec", metadata.get("env_spec")) or {}
     return Expert(
         trajectories,
-        observation_space,
-        action_space,
-        env_id=spec.get("id"),
-        length=spec.get("max_episode_steps"),
+        metadata.observation_space,
+        metadata.action_space,
+        env_id=metadata.env_id,
+        length=metadata.length,
         policy=policy,
-        provenance=metadata.get("provenance") or {"algorithm": metadata.get("algorithm_name", "unknown")},
+        provenance=metadata.provenance,
     )
-
-
-def _read_metadata(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise UserError(f"{path}: no such file; a dataset is {DATA_FILE} with {METADATA_FILE} beside it")
-    metadata = _json(path, "the file", path.read_text(encoding="utf-8", errors="replace"))
-    if not isinstance(metadata, dict):
-        raise UserError(f"{path}: expected a JSON object, found {type(metadata).__name__}")
-    return metadata
-
-
-def _json(path: Path, what: str, text: str | None) -> Any:
-    try:
-        return None if text is None else json.loads(text)
-    except (json.JSONDecodeError, TypeError) as error:
-        raise UserError(f"{path}: {what}: expected JSON, found something else ({error})") from None
-
-
-def _spaces(path: Path, metadata: dict[str, Any]) -> tuple[Any, Any]:
-    spaces = []
-    for key, check in (("observation_space", observation_size), ("action_space", action_spec)):
-        if key not in metadata:
-            raise UserError(f"{path}: {key}: missing")
-        try:
-            space = space_from_json(_json(path, key, metadata[key]))
-            check(space)
-        except UserError as error:
-            raise UserError(f"{path}: {key}: {error}") from None
-        spaces.append(space)
-    return spaces[0], spaces[1]
 
 
 def _read_episode(
     path: Path, file: h5py.File, key: str, observation_space: gym.spaces.Box, action: ActionSpec
 ) -> Trajectory:
     group = file[key]
+    if not isinstance(group, h5py.Group):
+        raise UserError(f"{path}: {key}: expected a group, found an array")
 
-    def read(name: str, dtype: Any, tail: tuple[int, ...]) -> Array:
+    def read(name: str, dtype: Any, tail: tuple[int, ...] | None) -> Array:
         node = group.get(name)
         if not isinstance(node, h5py.Dataset):
             raise UserError(f"{path}: {key}/{name}: missing")
         kind = np.dtype(dtype).kind
         if node.dtype.kind not in {"f": "fiu", "i": "iu", "b": "biu"}[kind]:
             raise UserError(f"{path}: {key}/{name}: expected dtype {np.dtype(dtype)}, found {node.dtype}")
-        if node.shape[1:] != tail or node.ndim != 1 + len(tail):
+        if tail is None and node.ndim != 2:
+            raise UserError(f"{path}: {key}/{name}: expected shape [T + 1, n], found {list(node.shape)}")
+        if tail is not None and (node.shape[1:] != tail or node.ndim != 1 + len(tail)):
             expected = ", ".join(["T", *map(str, tail)])
             raise UserError(f"{path}: {key}/{name}: expected shape [{expected}], found {list(node.shape)}")
-        return node[()].astype(dtype)
+        with np.errstate(over="ignore"):  # infinity is told of below
+            return node[()].astype(dtype)
 
     discrete = action.kind == "discrete"
     actions = read("actions", np.int64 if discrete else np.float32, () if discrete else (action.size,))
     terminations, truncations = read("terminations", bool, ()), read("truncations", bool, ())
     infos = {
-        name: group[f"infos/{name}"][()].astype(np.float64) if f"infos/{name}" in group else None
-        for name in ("qpos", "qvel")
+        name: read(f"infos/{name}", np.float64, None) if f"infos/{name}" in group else None for name in ("qpos", "qvel")
     }
     if len(actions) < SHORTEST_EPISODE:
         raise UserError(f"{path}: {key}: expected at least {SHORTEST_EPISODE} steps, found {len(actions)}")
@@ -206,11 +180,18 @@ def _read_episode(
             rewards=read("rewards", np.float64, ()),
             terminated=bool(terminations[-1]),
             truncated=bool(truncations[-1]),
-            seed=int(group.attrs["seed"]) if "seed" in group.attrs else None,
+            seed=_seed(path, key, group),
             **infos,
         )
     except ValueError as error:
         raise UserError(f"{path}: {key}/{error}") from None
+
+
+def _seed(path: Path, key: str, group: h5py.Group) -> int | None:
+    seed = group.attrs.get("seed")
+    if seed is not None and not isinstance(seed, int | np.integer):
+        raise UserError(f"{path}: {key}: seed: expected an integer, found {seed!r}")
+    return None if seed is None else int(seed)
 
 
 def _check_bounds(path: Path, key: str, actions: Array, spec: ActionSpec) -> None:
@@ -224,7 +205,7 @@ def _check_bounds(path: Path, key: str, actions: Array, spec: ActionSpec) -> Non
         step = int(np.argwhere(outside)[0][0])
         raise UserError(
             f"{path}: {key}/actions: expected actions inside the action space ({low.min()} to {high.max()}), "
-            f"found {np.array2string(actions[step], precision=4)} at step {step}"
+            f"found {np.array2string(actions[step], precision=4, max_line_width=10**6, threshold=8)} at step {step}"
         )
 
 
@@ -233,7 +214,12 @@ def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: in
         return None
     try:
         weights = {name: node[()] for name, node in file["policy"].items()}
+        if "normalization/mean" not in file or "normalization/std" not in file:
+            raise UserError("expected normalization/mean and normalization/std beside it, found one or none")
         statistics = {name: file[f"normalization/{name}"][()] for name in ("mean", "std")}
+        for name, array in {**weights, **statistics}.items():
+            if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+                raise UserError(f"{name}: expected finite numbers, found NaN, infinity or none")
         attributes = file["policy"].attrs
         policy = NumpyPolicy(
             spec,
@@ -247,7 +233,7 @@ def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: in
         policy.act(np.zeros(observations, np.float32))
     except UserError as error:
         raise UserError(f"{path}: policy: {error}") from None
-    except (KeyError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: policy: expected the weights and normalisation of a network, found {error}") from None
     return policy
 

@@ -8,15 +8,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import gymnasium as gym
 import h5py
 import numpy as np
 
+from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import DATA_FILE, METADATA_FILE, Expert
-from mgail_dyna.spaces import space_to_json
-from mgail_dyna.storage import replacing
+from mgail_dyna.expert_data import DATA_FILE, Expert
+from mgail_dyna.metadata import METADATA_FILE, space_to_json
+from mgail_dyna.storage import replacing, writing_hdf5
 from mgail_dyna.types import Array, Trajectory
 
 # Every Minari since 0.5 accepts datasets that say they were written by this one.
@@ -52,12 +52,12 @@ def save_expert(path: Path, expert: Expert, name: str | None = None, *, overwrit
         "provenance": expert.provenance,
     }
     if expert.env_id is not None:
-        spec = copy.deepcopy(gym.spec(expert.env_id))
+        spec = copy.deepcopy(envs.spec(expert.env_id))
         spec.max_episode_steps = expert.length
         metadata["env_spec"] = spec.to_json()
     with replacing(target) as fresh:
         fresh.mkdir()
-        with h5py.File(fresh / DATA_FILE, "w") as file:
+        with writing_hdf5(fresh / DATA_FILE) as file:
             for index, trajectory in enumerate(expert.trajectories):
                 _write_episode(file, index, trajectory)
             if expert.policy is not None:
@@ -69,8 +69,10 @@ def save_expert(path: Path, expert: Expert, name: str | None = None, *, overwrit
 
 def _dataset_id(path: Path) -> str:
     parent, name = path.resolve().parts[-2:]
-    parent, name = re.sub(r"[^a-zA-Z0-9_-]", "-", parent), re.sub(r"[^\w.-]", "-", name)
-    return f"{parent}/{name}" if re.search(r"-v\d+$", name) else f"{parent}/{name}-v0"
+    parent, name = (re.sub(r"[^a-zA-Z0-9_-]", "-", part) for part in (parent, name))
+    # Minari's names of directories have two letters at least.
+    name = name if re.search(r".-v\d+$", name) else f"{name}-v0"
+    return f"{parent}/{name}" if len(parent) > 1 else name
 
 
 def _write_episode(file: h5py.File, index: int, trajectory: Trajectory) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
+from mgail_dyna.config.expert import ExpertConfig
+from mgail_dyna.config.imitation import ImitationConfig
 
 # Short names for the command line. Any other Gymnasium id is taken as it is.
 ENVIRONMENTS = {
@@ -23,6 +25,57 @@ EXPERTS: dict[str, dict[str, Any]] = {
     "Walker2d-v5": {"trust_region": {"kl_limit": 0.02}},
 }
 
+# The paper's own constants (sec. 4, 5); what it leaves open stays at the dataclass's default.
+PAPER: dict[str, Any] = {
+    "cost": "saturating",
+    "final_learning_rate": 1.0,
+    "policy": {"averaging": 0.0, "learning_rate": 1e-4},
+    "discriminator": {"steps": 50, "learning_rate": 1e-4, "gradient_penalty": 0.0},
+    "transition": {"steps": 100, "expert_share": 0.0},
+    "learn": {"steps": 50, "length": 10},
+    "plan": {"steps": 50, "length": 10, "expert_share": 0.0},
+    "rollout": {"starts": "reset", "reset_length": 1_000},
+}
+
+# What learned soonest, per environment.
+TUNED: dict[str, dict[str, Any]] = {
+    "CartPole-v1": {"env_steps": 5_000, "rollout": {"steps": 250, "starts": "reset"}},
+    "Hopper-v5": {},
+    "HalfCheetah-v5": {},
+}
+
+IMITATION_PRESETS = ("tuned", "paper")
+
+
+def _without_planning(config: ImitationConfig) -> ImitationConfig:
+    return replace(config, plan=replace(config.plan, steps=0))
+
+
+# What a mode does to a configuration: MGAIL is Dyna-AIL that never plans.
+MODES: dict[str, Callable[[ImitationConfig], ImitationConfig]] = {
+    "dyna": lambda config: config,
+    "mgail": _without_planning,
+}
+
+
+def imitation_preset(name: str, env_id: str) -> ImitationConfig:
+    """How `env_id` is imitated unless told otherwise.
+
+    Args:
+        name: "tuned" or "paper".
+        env_id: a Gymnasium id.
+    """
+    values = {"tuned": TUNED.get(env_id, {}), "paper": PAPER}[name]
+    return _filled(ImitationConfig(env=env_id), values)
+
+
+def _filled(config: Any, values: dict[str, Any]) -> Any:
+    """`config` with `values` in place of its own, group by group."""
+    new = {
+        key: _filled(getattr(config, key), value) if isinstance(value, dict) else value for key, value in values.items()
+    }
+    return replace(config, **new)
+
 
 def environment_id(name: str) -> str:
     """The Gymnasium id for a short name; any other name is an id already."""
@@ -37,6 +90,5 @@ def environment_name(env_id: str) -> str:
 
 def expert_preset(env_id: str) -> ExpertConfig:
     """How an expert for `env_id` is trained unless told otherwise."""
-    values = dict(EXPERTS.get(env_id, {}))
-    trust_region = replace(TrustRegionConfig(), **values.pop("trust_region", {}))
-    return ExpertConfig(env=env_id, trust_region=trust_region, **values)
+    config: ExpertConfig = _filled(ExpertConfig(env=env_id), EXPERTS.get(env_id, {}))
+    return config

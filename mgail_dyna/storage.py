@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import json
 import os
 import shutil
@@ -33,9 +35,17 @@ def replacing(path: Path) -> Iterator[Path]:
         fresh = scratch / "new"
         yield fresh
         _flush(fresh)
+        old = scratch / "old"
         if path.is_dir():
-            path.rename(scratch / "old")
-        fresh.replace(path)
+            if not fresh.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            path.rename(old)
+        try:
+            fresh.replace(path)
+        except BaseException:
+            if old.exists():
+                old.rename(path)
+            raise
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {_reason(error)}") from error
     finally:
@@ -64,6 +74,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
+def writing_hdf5(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file built in memory and written to `path` at the end.
+
+    The HDF5 library itself crashes the process when a write fails half way (a full disk).
+    """
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        yield file
+    path.write_bytes(content.getbuffer())
+
+
+@contextlib.contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Opens an HDF5 file for reading.
 
@@ -86,13 +108,13 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     with file:
         try:
             yield file
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, KeyError) as error:
             raise UserError(f"{path}: damaged HDF5 file: {' '.join(str(error).split())}") from error
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Writes a tree of dicts, lists, numbers, text, None and arrays as one HDF5 file, atomically."""
-    with replacing(path) as fresh, h5py.File(fresh, "w") as file:
+    with replacing(path) as fresh, writing_hdf5(fresh) as file:
 
         def skeleton(node: Any, name: str) -> Any:
             if isinstance(node, dict):
@@ -120,7 +142,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
         def filled(node: Any) -> Any:
             if isinstance(node, dict):
-                if set(node) == {"array"}:
+                if set(node) == {"array"} and str(node["array"]).startswith("arrays/"):
                     return file[node["array"]][()]
                 return {key: filled(child) for key, child in node.items()}
             return [filled(child) for child in node] if isinstance(node, list) else node

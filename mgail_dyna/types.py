@@ -98,6 +98,9 @@ class Trajectory:
         if steps < 1:
             raise ValueError("actions: expected at least 1 step, found 0")
         for name, array, lengths in self._sequences():
+            dimensions = {"actions": (1, 2), "rewards": (1,)}.get(name, (2,))
+            if array.ndim not in dimensions:
+                raise ValueError(f"{name}: expected {dimensions[-1]} dimensions, found shape {list(array.shape)}")
             if len(array) not in lengths:
                 raise ValueError(f"{name}: expected length {lengths[0]} to go with {steps} actions, found {len(array)}")
             if not np.issubdtype(array.dtype, np.number):
@@ -105,8 +108,6 @@ class Trajectory:
             if not np.isfinite(array).all():
                 bad = int(np.argwhere(~np.isfinite(array))[0][0])
                 raise ValueError(f"{name}: expected finite numbers, found NaN or infinity at step {bad}")
-        if self.observations.ndim != 2:
-            raise ValueError(f"observations: expected shape [T + 1, d], found {list(self.observations.shape)}")
 
     def _sequences(self) -> list[tuple[str, Array, tuple[int, ...]]]:
         steps = len(self.actions)

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from mgail_dyna.acting import NumpyPolicy
-from mgail_dyna.config import ExpertConfig
+from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.distributions import for_actions
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.experts.trainer import ExpertTrainer

@@ -12,12 +12,13 @@ FLOORS = [
     ["errors", "types"],
     ["config"],
     ["presets"],
-    ["normalization", "storage", "acting", "envs", "spaces", "expert_data", "expert_writer", "conversion"],
+    ["normalization", "storage", "replay", "acting", "envs", "metadata", "expert_data", "expert_writer", "conversion"],
     ["distributions", "networks"],
-    ["advantages", "trust_region"],
+    ["advantages", "trust_region", "losses", "unroll"],
     ["updates", "collect"],
-    ["experts"],
-    ["runtime", "progress", "cli"],
+    ["experts", "algorithms"],
+    ["training"],
+    ["runtime", "progress", "runs", "cli"],
     ["commands"],
 ]
 HEIGHT = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}

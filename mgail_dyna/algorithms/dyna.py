@@ -16,7 +16,7 @@ from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.networks.transition import STATE_LIMIT, TransitionModel
 from mgail_dyna.replay import Replay, Windows
-from mgail_dyna.types import Trajectory
+from mgail_dyna.types import Array, Trajectory
 from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
 from mgail_dyna.updates.policy import PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
@@ -148,10 +148,16 @@ class DynaAgent:
         return self.policy.learn(windows, learning_rate)
 
     def update_transition(self, learning_rate: float) -> dict[str, float]:
-        """Line 7: the model fits replay and demonstrations."""
+        """Line 7: the model fits replay and demonstrations.
+
+        Its errors are those of before the fit, on the newest steps, which it has not seen.
+        """
         config = self.config.transition
+        horizon, newest = self.config.plan.length, self.config.rollout.steps
+        unseen = self.replay.windows(self.rng, (1, config.batch), horizon, config.warmup, newest)
+        errors = self.transition.errors(unseen)
         windows = self._mixed(config.steps, config.batch, config.length, config.expert_share)
-        return self.transition(windows, learning_rate)
+        return errors | self.transition(windows, learning_rate)
 
     def plan(self, learning_rate: float) -> dict[str, float]:
         """Lines 8, 9: the policy learns on imagined trajectories. The environment is not touched."""
@@ -159,6 +165,32 @@ class DynaAgent:
         windows = self._mixed(config.steps, config.batch, 0, config.expert_share)
         noise = self.acting.head.noise(self.rng, (config.steps, config.length, config.batch))
         return self.policy.plan(windows, noise, learning_rate)
+
+    def act(self, observations: Array) -> Array:
+        """The averaged policy's mean actions, as executed, for raw `observations [..., d]`."""
+        return self.acting.act(observations)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        return {
+            "discriminator": self.discriminator.state(),
+            "transition": self.transition.state(),
+            "policy": self.policy.state(),
+            "replay": self.replay.state(),
+            "rng": self.rng.bit_generator.state,
+            "env_steps": self.env_steps,
+            "acting": self.acting.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave; the configuration and the demonstrations must be the same."""
+        self.discriminator.restore(state["discriminator"])
+        self.transition.restore(state["transition"])
+        self.policy.restore(state["policy"])
+        self.replay.restore(state["replay"])
+        self.rng.bit_generator.state = state["rng"]
+        self.env_steps = int(state["env_steps"])
+        self.acting.load(state["acting"]["weights"])
 
     def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
         """Windows from demonstrations and replay, side by side in each batch."""

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from mgail_dyna import envs
 from mgail_dyna.cli import parse
+from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert, check_fits, load_expert, locate
 from mgail_dyna.presets import environment_id
 
@@ -37,7 +38,13 @@ def main(argv: Sequence[str]) -> None:
     expert, where = load_expert(command.file), locate(command.file)
     env_id = environment_id(command.env) if command.env else expert.env_id
     if env_id is not None:
-        env = envs.make(env_id, expert.length)
+        if command.env is None and ":" in env_id:
+            # Making it would import a module of the file's choosing.
+            raise UserError(f"{where}: names the environment {env_id}; to trust it, pass --env {env_id}")
+        try:
+            env = envs.make(env_id, expert.length)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") if command.env is None else error from None
         check_fits(expert, env, str(where))
         env.close()
     if command.json:
@@ -93,6 +100,6 @@ def table(expert: Expert, where: Path) -> Table:
             rows.add_row(
                 key.replace("_", " "), f"{origin[key]:,}" if isinstance(origin[key], int) else str(origin[key])
             )
-    if "versions" in origin:
+    if isinstance(origin.get("versions"), dict):
         rows.add_row("versions", ", ".join(f"{name} {version}" for name, version in origin["versions"].items()))
     return rows

@@ -12,6 +12,7 @@ from mgail_dyna.losses import transition_loss
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Windows
 from mgail_dyna.types import FloatArray
+from mgail_dyna.unroll import warmed
 from mgail_dyna.updates.variables import restore_variables, variable_state
 
 
@@ -34,6 +35,33 @@ class TransitionUpdate:
         """
         self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
         return {"loss": float(self._update(windows.states, windows.actions, windows.mask))}
+
+    def errors(self, windows: Windows) -> dict[str, float]:
+        """How far predictions are from what happened, along one batch of recorded windows `[1, W + T, B, ...]`.
+
+        Returns:
+            `error_1` and `error_T` (T = the windows' length): root mean square over coordinates of the normalised
+            state, one and T steps after the last observed one.
+        """
+        first, last = self._errors(windows.states[0], windows.actions[0], windows.mask[0])
+        horizon = windows.actions.shape[1] - self.config.warmup
+        return {"error_1": float(first), f"error_{horizon}": float(last)}
+
+    @tf.function(jit_compile=True)
+    def _errors(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        warmup, predict = self.config.warmup, self.model.predict_state
+        memory = self.model.initial_state(states.shape[1])
+        memory = warmed(predict, memory, states[:warmup], actions[:warmup], mask[:warmup])
+        first, memory = predict(states[warmup], actions[warmup], memory)
+        last = first
+        for t in tf.range(warmup + 1, actions.shape[0]):
+            last, memory = predict(last, actions[t], memory)
+
+        def error(predicted: tf.Tensor, step: int) -> tf.Tensor:
+            squared = tf.reduce_mean(tf.square(predicted - states[step + 1]), axis=-1)
+            return tf.sqrt(tf.reduce_sum(squared * mask[step]) / tf.maximum(tf.reduce_sum(mask[step]), 1.0))
+
+        return error(first, warmup), error(last, actions.shape[0] - 1)
 
     def loss(self, states: FloatArray, actions: FloatArray, mask: FloatArray) -> tf.Tensor:
         """Eq. 5 along windows: `states [L + 1, B, d]`, `actions [L, B, a]`, `mask [L, B]`."""

@@ -1,0 +1,127 @@
+"""`run.py evaluate`: how good a trained policy is, and what it looks like."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from mgail_dyna import envs, runs
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.cli import parse
+from mgail_dyna.collect import play_episode
+from mgail_dyna.errors import UserError
+from mgail_dyna.expert_data import Expert, load_expert
+
+# Not those of evaluations during training, nor those of the demonstrations.
+FIRST_SEED = 30_000
+FORMATS = (".mp4", ".gif")
+
+
+@dataclass(frozen=True)
+class EvaluateCommand:
+    """Plays a trained policy's mean action and sets its returns beside the expert's."""
+
+    run: tyro.conf.Positional[Path]
+    """Directory of a run, or of an expert (its own policy is played)."""
+    episodes: int = 10
+    """Episodes to play."""
+    seed: int = FIRST_SEED
+    """Seed of the first episode; the others follow it one by one."""
+    video: Path | None = None
+    """An .mp4 or .gif file to write one episode to."""
+    video_steps: int = 300
+    """Steps of that episode to show."""
+    json: bool = False
+    """Print JSON, for programs."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the command."""
+    command = parse(EvaluateCommand, argv, prog="run.py evaluate")
+    if command.episodes < 1:
+        raise UserError(f"--episodes: expected at least 1, found {command.episodes}")
+    if command.video is not None and command.video.suffix not in FORMATS:
+        raise UserError(f"--video: expected a file ending in {' or '.join(FORMATS)}, found {command.video}")
+    policy, expert, env_id, counted = _subject(command.run)
+    env = envs.make(env_id, expert.length)
+    seeds = range(command.seed, command.seed + command.episodes)
+    returns = np.array([play_episode(env, policy, seed).episode_return for seed in seeds])
+    if command.video is not None:
+        _film(command, env_id, policy, expert)
+    result = {
+        "run": str(command.run),
+        "returns": returns.tolist(),
+        "return_mean": returns.mean(),
+        "return_std": returns.std(),
+        "expert_return": expert.returns.mean(),
+        "expert_percent": 100.0 * returns.mean() / expert.returns.mean(),
+        **counted,
+        "seeds": [seeds.start, seeds.stop - 1],
+    }
+    print(json.dumps(result, indent=2)) if command.json else Console().print(_table(result, command))
+
+
+def _subject(path: Path) -> tuple[NumpyPolicy, Expert, str, dict[str, Any]]:
+    """The policy to play, the expert to compare it with, the environment, and what training took."""
+    if (path / runs.CONFIG).exists():
+        settings, state = runs.read_settings(path), runs.load_run(path)
+        steps = state["ledger"]["steps"]
+        counted = {"env_steps": steps["training"], "real_trajectories": state["ledger"]["episodes"]["training"]}
+        policy = NumpyPolicy.from_state(state["agent"]["acting"])
+        return policy, load_expert(settings.expert), settings.config.env, counted
+    expert = load_expert(path)
+    if expert.policy is None or expert.env_id is None:
+        raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations alone")
+    return expert.policy, expert, expert.env_id, {"env_steps": expert.provenance.get("steps_trained")}
+
+
+def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, expert: Expert) -> None:
+    import imageio.v3 as imageio
+
+    assert command.video is not None
+    os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
+    try:
+        env = envs.make(env_id, expert.length, render_mode="rgb_array")
+        observation, _ = env.reset(seed=command.seed)
+        frames: list[Any] = [env.render()]
+        over = False
+        while not over and len(frames) <= command.video_steps:
+            observation, _, terminated, truncated, _ = env.step(policy.act(observation))
+            frames.append(env.render())
+            over = terminated or truncated
+    except UserError:
+        raise
+    except Exception as error:  # whatever the graphics stack raises: it differs with every driver
+        raise UserError(
+            f"--video: this machine cannot render {env_id} ({' '.join(str(error).split())[:200]}); "
+            "MuJoCo needs EGL (Debian: libegl1 libegl-mesa0 libgl1-mesa-dri) or a screen, CartPole needs pygame"
+        ) from error
+    rate = float(env.metadata.get("render_fps", 30))
+    command.video.parent.mkdir(parents=True, exist_ok=True)
+    if command.video.suffix == ".gif":
+        imageio.imwrite(command.video, frames[::2], duration=2000.0 / rate, loop=0)
+    else:
+        imageio.imwrite(command.video, frames, fps=rate, macro_block_size=1)
+
+
+def _table(result: dict[str, Any], command: EvaluateCommand) -> Table:
+    rows = Table(title=result["run"], title_justify="left", show_header=False)
+    spread = f"{min(result['returns']):,.1f} to {max(result['returns']):,.1f}"
+    rows.add_row("return", f"{result['return_mean']:,.1f} ± {result['return_std']:,.1f}; {spread}")
+    rows.add_row("expert", f"{result['expert_return']:,.1f}")
+    rows.add_row("percent of expert", f"{result['expert_percent']:.1f}")
+    rows.add_row("episodes", f"{len(result['returns'])}, seeds {result['seeds'][0]} to {result['seeds'][1]}")
+    if result.get("env_steps"):
+        rows.add_row("trained for", f"{result['env_steps']:,} env steps")
+    if command.video is not None:
+        rows.add_row("video", str(command.video))
+    return rows

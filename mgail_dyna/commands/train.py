@@ -1,0 +1,183 @@
+"""`run.py`, without a command: imitates an expert."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from mgail_dyna import envs, runs, runtime
+from mgail_dyna.cli import parse, peek
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.expert_data import check_fits, load_expert
+from mgail_dyna.presets import IMITATION_PRESETS, MODES, environment_id, environment_name, imitation_preset
+from mgail_dyna.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from mgail_dyna.training import ImitationRun
+
+PROG = "run.py"
+CHECKPOINT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class TrainCommand:
+    """Imitates an expert from its demonstrations, without reward.
+
+    --env takes cartpole, hopper, halfcheetah, walker2d, ant or any Gymnasium id and, with --mode and --preset, sets the
+    other defaults. Other commands: run.py expert, run.py evaluate, run.py data check, run.py data convert.
+    """
+
+    mode: str = "dyna"
+    """dyna (learning and planning) or mgail (learning alone)."""
+    preset: str = "tuned"
+    """tuned (what learns soonest) or paper (the paper's own constants)."""
+    expert: str | None = None
+    """Demonstrations: a directory, an HDF5 file or a shipped expert's name; the environment's own if not given."""
+    logdir: Path = Path("runs")
+    """Directory that runs are put in."""
+    iterations: int | None = None
+    """Iterations to stop after, if --env-steps are not reached before."""
+    resume: Path | None = None
+    """Directory of a run to go on with."""
+    rerun: Annotated[Path | None, tyro.conf.arg(name="config")] = None
+    """config.json of a run, to run exactly that again."""
+    settings: Annotated[ImitationConfig, tyro.conf.arg(name="")] = field(default_factory=ImitationConfig)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the command."""
+    command = parse(TrainCommand, argv, prog=PROG, default=_defaults(argv))
+    _check_names(command)
+    config = replace(command.settings, env=environment_id(command.settings.env))
+    name = environment_name(config.env)
+    settings = runs.RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
+    directory = command.resume or runs.new_directory(command.logdir, f"{name}-{command.mode}-seed{config.seed}")
+    saved = runs.load_run(directory) if command.resume else None
+    expert = load_expert(settings.expert)
+    env = envs.make(config.env, expert.length)
+    check_fits(expert, env, settings.expert)
+    env.close()
+    runtime.import_tensorflow()
+    from mgail_dyna.training import ImitationRun
+
+    run = ImitationRun(MODES[settings.mode](config), expert)
+    if saved is None:
+        runs.write_settings(directory, settings)
+    else:
+        run.restore(saved)
+    _Session(run, directory, settings).train()
+    Console().print(_summary(run, directory))
+
+
+def _defaults(argv: Sequence[str]) -> TrainCommand:
+    """Defaults of the other flags, as --resume, --config, or --env and --preset set them."""
+    for flag in ("--resume", "--config"):
+        path = peek(argv, flag)
+        if path is not None:
+            stored = runs.read_settings(Path(path))
+            return TrainCommand(
+                stored.mode, stored.preset, stored.expert, Path("runs"), stored.iterations, settings=stored.config
+            )
+    preset, env_id = peek(argv, "--preset") or "tuned", environment_id(peek(argv, "--env") or "halfcheetah")
+    if preset not in IMITATION_PRESETS:
+        raise unknown_name("preset", preset, IMITATION_PRESETS)
+    return TrainCommand(preset=preset, settings=imitation_preset(preset, env_id))
+
+
+def _check_names(command: TrainCommand) -> None:
+    if command.mode not in MODES:
+        raise unknown_name("mode", command.mode, MODES)
+    envs.make(environment_id(command.settings.env)).close()
+    if command.resume is not None and command.rerun is not None:
+        raise UserError("--resume and --config: expected one of them, found both")
+
+
+class _Session:
+    """A run on the terminal: progress line, checkpoints, scalars, and Ctrl-C taken between two iterations."""
+
+    def __init__(self, run: ImitationRun, directory: Path, settings: runs.RunSettings) -> None:
+        import tensorflow as tf
+
+        self.run, self.directory, self.settings = run, directory, settings
+        self.writer = tf.summary.create_file_writer(str(directory / runs.SCALARS))
+        self.saved_at = time.monotonic()
+        self.stopping = False
+
+    def train(self) -> None:
+        """Trains to the end, or until interrupted."""
+        run, config = self.run, self.run.config
+        before = signal.signal(signal.SIGINT, self._stop)
+        try:
+            with ProgressLine(self.directory.name, config.env_steps, run.env_steps) as line:
+                for row in run.iterate(self.settings.iterations):
+                    line.show(min(run.env_steps, config.env_steps), _figures(row, config.plan.length))
+                    self._record(row)
+                    if self.stopping:
+                        break
+            self._save()
+        except UserError as error:
+            last = self.directory / runs.CHECKPOINT
+            raise UserError(f"{error}; last good checkpoint: {last if last.exists() else 'none yet'}") from error
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if self.stopping:
+            raise UserError(f"interrupted at env step {run.env_steps:,}; go on with: {PROG} --resume {self.directory}")
+
+    def _stop(self, *_: Any) -> None:
+        if self.stopping:
+            raise KeyboardInterrupt
+        self.stopping = True
+        Console(stderr=True).print("stopping after this iteration; Ctrl-C again to stop at once and lose it")
+
+    def _record(self, row: dict[str, float]) -> None:
+        import tensorflow as tf
+
+        with self.writer.as_default(step=int(row["env_steps"])):
+            for name, value in row.items():
+                tf.summary.scalar(name, value)
+        runs.write_curve(self.directory, self.run.history)
+        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+            self._save()
+
+    def _save(self) -> None:
+        runs.save_run(self.directory, self.run.state())
+        self.writer.flush()
+        self.saved_at = time.monotonic()
+
+
+def _figures(row: dict[str, float], horizon: int) -> str:
+    on_agent, on_expert = row["discriminator/accuracy_agent"], row["discriminator/accuracy_expert"]
+    figures = [
+        f"iteration {row['iteration']:.0f}",
+        f"{row['real_trajectories']:.0f} trajectories",
+        f"return {row['return_mean']:,.0f} ({row['expert_percent']:.0f}% of expert)",
+        f"D right on {on_agent:.0%} of agent, {on_expert:.0%} of expert",
+        f"model error {row['transition/error_1']:.2f} at 1, {row[f'transition/error_{horizon}']:.2f} at {horizon}",
+        f"gradient {row.get('plan/gradient_norm', row.get('learn/gradient_norm', 0.0)):.2g}",
+    ]
+    return "  ".join(figures)
+
+
+def _summary(run: ImitationRun, directory: Path) -> Table:
+    last = run.history[-1]
+    best = max(run.history, key=lambda row: row["return_mean"] if row["return_mean"] == row["return_mean"] else -1e30)
+    rows = Table(title=str(directory), title_justify="left", show_header=False)
+    rows.add_row(
+        "return", f"{last['return_mean']:,.1f} ± {last['return_std']:,.1f}, {last['expert_percent']:.1f}% of the expert"
+    )
+    rows.add_row("best on the way", f"{best['return_mean']:,.1f} at env step {best['env_steps']:,.0f}")
+    rows.add_row("env steps", f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories")
+    rows.add_row("", f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from")
+    rows.add_row("seconds", f"{last['wall_seconds']:,.0f}, {last['cpu_seconds']:,.0f} of one core")
+    rows.add_row("the run lies in", str(directory))
+    rows.add_row("watch it", f"python run.py evaluate {directory} --video agent.mp4")
+    return rows

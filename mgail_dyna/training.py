@@ -1,0 +1,111 @@
+"""A run of imitation, as a generator of iterations. Logging, checkpoints and progress hang outside it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna import envs
+from mgail_dyna.algorithms.dyna import DynaAgent
+from mgail_dyna.collect import play_episode
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.errors import UserError
+from mgail_dyna.expert_data import Expert, check_fits
+
+# Evaluation episodes begin from these seeds on, the same ones after every iteration.
+EVALUATION_SEED = 20_000
+
+
+class DivergenceError(UserError):
+    """A loss or a gradient stopped being a number."""
+
+
+class ImitationRun:
+    """An agent, the environments it acts and is evaluated in, and everything that is counted.
+
+    Args:
+        config: everything.
+        expert: the demonstrations.
+        make_env: makes the environment; from `config.env` and the demonstrations' time limit if None.
+
+    Attributes:
+        agent: what learns.
+        ledger: env steps and episodes by purpose.
+        history: one row an iteration: counters, returns, metrics, clocks.
+    """
+
+    def __init__(
+        self, config: ImitationConfig, expert: Expert, make_env: Callable[[], gym.Env[Any, Any]] | None = None
+    ) -> None:
+        self.config, self.expert, self.ledger = config, expert, envs.Ledger()
+        make = make_env or (lambda: envs.make(config.env, expert.length))
+        training, evaluation = make(), make()
+        check_fits(expert, training, "the demonstrations")
+        self.agent = DynaAgent(config, self.ledger.watch(training, "training"), expert)
+        self.evaluation_env = self.ledger.watch(evaluation, "evaluation")
+        self.history: list[dict[str, float]] = []
+        self.cpu_before = self.wall_before = 0.0
+        self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
+
+    @property
+    def env_steps(self) -> int:
+        """Env steps of training so far."""
+        return self.ledger.steps["training"]
+
+    def iterate(self, iterations: int | None = None) -> Iterator[dict[str, float]]:
+        """Trains until `config.env_steps`, or until `iterations` in all; yields a row of `history` each.
+
+        Raises:
+            DivergenceError: a metric is NaN or infinite; it says which, and when.
+        """
+        while self.env_steps < self.config.env_steps and (iterations is None or len(self.history) < iterations):
+            metrics = self.agent.iterate()
+            number = len(self.history) + 1
+            for name, value in metrics.items():
+                if not math.isfinite(value):
+                    raise DivergenceError(f"{name} became {value} at iteration {number}, env step {self.env_steps:,}")
+            last = self.env_steps >= self.config.env_steps or number == iterations
+            due = last or number % self.config.evaluate_every == 0
+            row = {
+                "iteration": number,
+                "env_steps": self.env_steps,
+                "real_trajectories": self.ledger.episodes["training"],
+                **self._evaluated(due),
+                **metrics,
+                "model_steps": number * self.config.plan.steps * self.config.plan.batch * self.config.plan.length,
+                "evaluation_steps": self.ledger.steps["evaluation"],
+                "cpu_seconds": self.cpu_before + time.process_time() - self._cpu_start,
+                "wall_seconds": self.wall_before + time.monotonic() - self._wall_start,
+            }
+            self.history.append(row)
+            yield row
+
+    def _evaluated(self, due: bool) -> dict[str, float]:
+        if not due:
+            return {"return_mean": math.nan, "return_std": math.nan, "expert_percent": math.nan}
+        returns = self.evaluate(self.config.evaluation_episodes)
+        percent = 100.0 * returns.mean() / self.expert.returns.mean()
+        return {"return_mean": returns.mean(), "return_std": returns.std(), "expert_percent": percent}
+
+    def evaluate(self, episodes: int, first_seed: int = EVALUATION_SEED) -> np.ndarray:
+        """`[episodes]` returns of the averaged policy's mean action; counted as evaluation."""
+        seeds = range(first_seed, first_seed + episodes)
+        return np.array([play_episode(self.evaluation_env, self.agent.acting, seed).episode_return for seed in seeds])
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        clocks = {name: self.history[-1][name] if self.history else 0.0 for name in ("cpu_seconds", "wall_seconds")}
+        return {"agent": self.agent.state(), "ledger": self.ledger.state(), "history": self.history, **clocks}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave; the configuration and the demonstrations must be the same."""
+        self.agent.restore(state["agent"])
+        self.ledger.restore(state["ledger"])
+        self.history = [dict(row) for row in state["history"]]
+        self.cpu_before, self.wall_before = state["cpu_seconds"], state["wall_seconds"]
+        self._cpu_start, self._wall_start = time.process_time(), time.monotonic()

@@ -1,0 +1,134 @@
+"""Small hand-made experts and datasets, and what a good complaint looks like."""
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from mgail_dyna import envs
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.errors import UserError
+from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.experts.demonstrations import record
+
+
+def random_policy(env_id, seed=0):
+    env = envs.make(env_id)
+    spec, inputs = envs.action_spec(env.action_space), envs.observation_size(env.observation_space)
+    rng = np.random.default_rng(seed)
+    weights = {
+        "kernel_0": rng.standard_normal((inputs, 8)).astype(np.float32),
+        "bias_0": rng.standard_normal(8).astype(np.float32),
+        "kernel_1": rng.standard_normal((8, spec.size)).astype(np.float32),
+        "bias_1": rng.standard_normal(spec.size).astype(np.float32),
+    }
+    if spec.kind == "continuous":
+        weights["log_std"] = np.full(spec.size, -0.5, np.float32)
+    mean, std = rng.standard_normal(inputs), rng.uniform(0.5, 2.0, inputs)
+    return NumpyPolicy(spec, weights, "relu" if seed else "tanh", mean, std, clip=5.0)
+
+
+@pytest.fixture(scope="session")
+def cheetah():
+    """Three truncated episodes of six steps, with simulator states and a policy."""
+    provenance = {"algorithm": "random", "config": {"hidden": [8]}}
+    return record("HalfCheetah-v5", 6, random_policy("HalfCheetah-v5"), 3, provenance)
+
+
+@pytest.fixture(scope="session")
+def cartpole():
+    """Two terminated episodes with discrete actions, without simulator states."""
+    return record("CartPole-v1", 500, random_policy("CartPole-v1", seed=1), 2)
+
+
+@pytest.fixture(scope="session")
+def saved_cheetah(cheetah, tmp_path_factory):
+    path = tmp_path_factory.mktemp("datasets") / "cheetah" / "random-v0"
+    save_expert(path, cheetah)
+    return path
+
+
+@pytest.fixture
+def dataset(saved_cheetah, tmp_path):
+    """The directory of a dataset that the test may spoil."""
+    return shutil.copytree(saved_cheetah, tmp_path / "cheetah" / "random-v0")
+
+
+@pytest.fixture
+def data_file(dataset):
+    return dataset / "data" / "main_data.hdf5"
+
+
+@pytest.fixture
+def metadata_file(dataset):
+    return dataset / "data" / "metadata.json"
+
+
+@pytest.fixture
+def put():
+    """Writes `value` into an HDF5 file in the place of what is at `key`; None removes it, {} is a group."""
+
+    def write(path, key, value):
+        with h5py.File(path, "r+") as file:
+            if key in file:
+                del file[key]
+            if isinstance(value, dict):
+                file.create_group(key)
+            elif value is not None:
+                file[key] = value
+
+    return write
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Calls a function that has to raise a UserError of one line with every one of `said` in it.
+
+    Paths are looked for in the whole message, words only outside the test's own directory, which has its name in it.
+    """
+
+    def check(said, function, *args, **kwargs):
+        with pytest.raises(UserError) as caught:
+            function(*args, **kwargs)
+        message = str(caught.value)
+        assert "\n" not in message
+        for part in said:
+            assert str(part) in (message if isinstance(part, Path) else message.replace(str(tmp_path), ""))
+        return message
+
+    return check
+
+
+@pytest.fixture
+def complaint_of():
+    """What a function's UserError says, None if it raises nothing; any other exception comes through."""
+
+    def call(function, *args):
+        try:
+            function(*args)
+        except UserError as error:
+            return str(error)
+        return None
+
+    return call
+
+
+@pytest.fixture
+def same():
+    """Asserts that two sequences of trajectories are equal bit for bit."""
+
+    def check(found, expected):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            for name in ("observations", "actions", "rewards", "qpos", "qvel"):
+                a, b = getattr(one, name), getattr(other, name)
+                assert (a is None) == (b is None), name
+                if a is not None:
+                    assert a.dtype == b.dtype, name
+                    np.testing.assert_array_equal(a, b, err_msg=name)
+            assert (one.terminated, one.truncated) == (other.terminated, other.truncated)
+            assert one.seed == other.seed
+
+    return check

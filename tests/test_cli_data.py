@@ -1,0 +1,226 @@
+"""`data check`, `data convert` and the command line's own complaints."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mgail_dyna.cli import COMMANDS, main
+from mgail_dyna.expert_data import load_expert
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*argv, **kwargs):
+    command = [sys.executable, "run.py", *map(str, argv)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs}
+    return subprocess.run(command, cwd=ROOT, text=True, check=False, **pipes)
+
+
+@pytest.fixture
+def complaint(capsys):
+    """Runs the command line in this process; it has to fail with one line, which is returned."""
+
+    def check(*argv):
+        assert main([str(word) for word in argv]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        return err
+
+    return check
+
+
+# In a process of its own
+
+
+def test_a_truncated_file_is_one_line_and_exit_code_2(dataset, data_file):
+    data_file.write_bytes(data_file.read_bytes()[: data_file.stat().st_size // 2])
+    done = run("data", "check", dataset)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"error: {data_file}: expected an HDF5 file, found one that is truncated or damaged\n"
+
+
+def test_numbers_beyond_float32_are_one_line_too(dataset, data_file, put):
+    put(data_file, "episode_1/observations", np.full((7, 17), 1e300))
+    done = run("data", "check", dataset)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {data_file}: episode_1/observations: expected finite numbers")
+    assert done.stderr.count("\n") == 1
+
+
+def test_json_is_all_there_is_on_stdout(dataset, cheetah):
+    done = run("data", "check", dataset, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    facts = json.loads(done.stdout)
+    assert (facts["episodes"], facts["steps"], facts["env_id"]) == (3, 18, "HalfCheetah-v5")
+    returns = [episode.rewards.sum() for episode in cheetah.trajectories]
+    assert facts["return"]["mean"] == pytest.approx(np.mean(returns))
+    assert facts["return"]["std"] == pytest.approx(np.std(returns))
+    assert (facts["return"]["min"], facts["return"]["max"]) == pytest.approx((min(returns), max(returns)))
+    assert (facts["policy"], facts["simulator_state"], facts["terminated"]) == (True, True, 0)
+
+
+def test_an_unknown_command_is_told_by_the_exit_code():
+    done = run("data", "chek", "x")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: unknown command 'data chek'; did you mean data check")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_output_that_cannot_be_written_is_no_traceback(dataset):
+    with Path("/dev/full").open("w") as full:
+        done = run("data", "check", dataset, "--json", stdout=full)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["expart"], ["unknown command 'expart'", "expert"]),
+        (["data", "convertt"], ["unknown command 'data convertt'", "data convert"]),
+        (["xyzzy"], ["unknown command 'xyzzy'", *COMMANDS]),
+        (["data", "check", "DATASET", "--jsn"], ["unknown option '--jsn'", "--json", "--help"]),
+        (["data", "check", "DATASET", "--evn=hopper"], ["unknown option '--evn'", "--env"]),
+        (
+            ["data", "convert", "DATASET", "OUT", "--env", "hopper", "--clip-action"],
+            ["--clip-action", "--clip-actions"],
+        ),
+        (["expert", "--stepps", "10"], ["unknown option '--stepps'", "--steps"]),
+        (["data", "check", "DATASET", "--env", "halfcheeta"], ["unknown environment 'halfcheeta'", "HalfCheetah-v5"]),
+        (["data", "check", "DATASET", "--env", "Hoper-v5"], ["unknown environment 'Hoper-v5'", "Hopper-v5"]),
+        (["data", "check", "DATASET", "--env", "Hopper-v99"], ["environment 'Hopper-v99'", "Hopper-v5"]),
+        (["data", "check", "DATASET", "--env", "Hopper-v3"], ["Hopper-v3"]),
+        (["data", "check", "DATASET", "--env", "no_such_module:Hopper-v5"], ["no_such_module:Hopper-v5"]),
+        (["data", "check", "DATASET", "--env", "not an id!"], ["'not an id!'"]),
+        (["data", "check", "DATASET", "--env", "FrozenLake-v1"], ["FrozenLake-v1", "Box of one dimension", "Discrete"]),
+        (["data", "convert", "DATASET", "OUT", "--env", "hoper"], ["unknown environment 'hoper'", "Hopper-v5"]),
+        (["expert", "--env", "hoper"], ["unknown environment 'hoper'", "Hopper-v5"]),
+        (["expert", "--steps", "many"], ["--steps", "many"]),
+        (["data", "check"], ["Missing", "data check"]),
+        (["data", "convert", "DATASET", "OUT"], ["--env"]),
+    ],
+    ids=lambda value: " ".join(value) if value and value[0] in ("data", "expert", "expart", "xyzzy") else "",
+)
+def test_wrong_names_are_told_with_the_nearest_right_ones(argv, said, dataset, tmp_path, complaint):
+    places = {"DATASET": dataset, "OUT": tmp_path / "out"}
+    line = complaint(*(places.get(word, word) for word in argv))
+    for part in said:
+        assert part in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("argv", [[], ["data"], ["data", "--help"]])
+def test_usage_names_every_command(argv, capsys):
+    assert main(argv) == 0
+    out, err = capsys.readouterr()
+    assert all(name in out for name in COMMANDS)
+    assert err == ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*name.split(), "--help"])
+    assert stop.value.code == 0
+    assert f"usage: run.py {name}" in capsys.readouterr().out
+
+
+# data check
+
+
+def test_check_shows_a_table(dataset, capsys):
+    assert main(["data", "check", str(dataset)]) == 0
+    out, err = capsys.readouterr()
+    assert "HalfCheetah-v5" in out and "17 observations; 6 continuous actions" in out
+    assert err == ""
+
+
+def test_check_against_another_environment(dataset, complaint):
+    line = complaint("data", "check", dataset, "--env", "hopper")
+    assert "expected 11 numbers" in line and "found 17" in line
+
+
+def test_check_of_something_missing_names_what_ships(tmp_path, complaint):
+    assert f"{tmp_path / 'none'}: no such file or directory" in complaint("data", "check", tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"id": "NoSuch-v0"}, "NoSuch-v0"),
+        ({"id": "Hopper-v5"}, "expected 11 numbers"),
+        ({"id": "HalfCheetah-v5", "max_episode_steps": -3}, "max_episode_steps"),
+        ({"id": "HalfCheetah-v5", "max_episode_steps": "x"}, "max_episode_steps"),
+    ],
+)
+def test_check_of_metadata_that_names_an_impossible_environment(spec, said, dataset, metadata_file, complaint):
+    metadata = json.loads(metadata_file.read_text())
+    metadata_file.write_text(json.dumps({**metadata, "env_spec": json.dumps(spec)}))
+    line = complaint("data", "check", dataset)
+    assert said in line
+    assert str(dataset) in line
+
+
+@pytest.mark.parametrize("provenance", [{"versions": ["numpy"]}, {"seed": [1]}, {"algorithm": None}])
+def test_check_takes_whatever_provenance_says(provenance, dataset, metadata_file, capsys):
+    metadata = json.loads(metadata_file.read_text())
+    metadata_file.write_text(json.dumps({**metadata, "provenance": provenance}))
+    assert main(["data", "check", str(dataset)]) == 0
+    assert "HalfCheetah-v5" in capsys.readouterr().out
+
+
+def test_a_file_name_of_two_lines_is_told_in_one(tmp_path, complaint):
+    assert "no such file" in complaint("data", "check", tmp_path / "two\nlines")
+
+
+def test_a_name_too_long_for_a_file(complaint):
+    assert "xxx" in complaint("data", "check", "x" * 5000)
+
+
+# data convert
+
+
+def test_convert_writes_a_dataset_and_its_notes(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    observations, actions = rng.standard_normal((2, 5, 17)), rng.uniform(-1.5, 1.5, (2, 4, 6))
+    np.savez(tmp_path / "in.npz", observations=observations, actions=actions, rewards=np.ones((2, 4)), lengths=[4, 3])
+    source, out = str(tmp_path / "in.npz"), str(tmp_path / "out")
+    assert main(["data", "convert", source, out, "--env", "halfcheetah", "--clip-actions"]) == 0
+    printed = capsys.readouterr().out
+    assert "note: no terminations or truncations" in printed
+    assert "actions clipped" in printed
+    loaded = load_expert(out)
+    assert [len(episode) for episode in loaded.trajectories] == [4, 3]
+    assert np.abs(loaded.trajectories[0].actions).max() == 1.0
+
+
+def test_convert_does_not_overwrite_unasked(dataset, tmp_path, complaint, capsys):
+    argv = ["data", "convert", str(dataset), str(tmp_path / "out"), "--env", "halfcheetah"]
+    assert main(argv) == 0
+    capsys.readouterr()
+    before = (tmp_path / "out" / "data" / "main_data.hdf5").read_bytes()
+    assert "--overwrite" in complaint(*argv)
+    assert (tmp_path / "out" / "data" / "main_data.hdf5").read_bytes() == before
+    assert main([*argv, "--overwrite"]) == 0
+
+
+def test_convert_out_of_bounds_names_the_option_that_helps(tmp_path, complaint):
+    shapes = {"observations": (1, 4, 17), "actions": (1, 3, 6), "rewards": (1, 3)}
+    np.savez(tmp_path / "in.npz", lengths=[3], **{name: np.full(shape, 2.0) for name, shape in shapes.items()})
+    line = complaint("data", "convert", tmp_path / "in.npz", tmp_path / "out", "--env", "halfcheetah")
+    assert "--clip-actions" in line and "3 steps" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["in.npz"]

@@ -1,0 +1,122 @@
+"""Replay: windows are contiguous stretches of one episode, whatever was drawn."""
+
+import signal
+
+import numpy as np
+import pytest
+
+from mgail_dyna.replay import Replay
+
+# Every state says where it is from: 10_000 times the episode's number, plus the step. Actions and noise repeat it.
+EPISODE = 10_000
+
+
+def episode(number, length):
+    steps = EPISODE * number + np.arange(length + 1, dtype=np.float32)[:, None]
+    return np.concatenate([steps, -steps], axis=1), steps[:-1] + 0.5, steps[:-1] + 0.25
+
+
+def filled(lengths):
+    replay = Replay(state_size=2, action_size=1, noise_size=1)
+    for number, length in enumerate(lengths):
+        replay.add(*episode(number, length))
+    return replay
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(("length", "warmup"), [(1, 0), (3, 2), (0, 3), (10, 6)])
+def test_windows_are_contiguous_within_one_episode_and_masked_outside_it(length, warmup):
+    lengths = [1, 4, 7, 2]
+    windows = filled(lengths).windows(rng(), (3, 50), length, warmup)
+    assert windows.states.shape == (3, warmup + length + 1, 50, 2)
+    assert windows.actions.shape == windows.noise.shape == (3, warmup + length, 50, 1)
+    assert windows.mask.shape == (3, warmup + length, 50)
+    assert {a.dtype for a in (windows.states, windows.actions, windows.noise, windows.mask)} == {np.dtype(np.float32)}
+    number, drawn = np.divmod(windows.states[:, warmup, :, 0], EPISODE)
+    ends = np.array(lengths)[number.astype(int)][:, None]
+    steps = drawn[:, None] + np.arange(-warmup, length + 1)[:, None]
+    states = EPISODE * number[:, None] + np.clip(steps, 0, ends)  # the first and last states are held outside
+    np.testing.assert_array_equal(windows.states[..., 0], states)
+    np.testing.assert_array_equal(windows.states[..., 1], -states)
+    kept = (steps[:, :-1] >= 0) & (steps[:, :-1] < ends)
+    np.testing.assert_array_equal(windows.mask, kept)
+    np.testing.assert_array_equal(windows.actions[..., 0][kept], states[:, :-1][kept] + 0.5)
+    np.testing.assert_array_equal(windows.noise[..., 0][kept], states[:, :-1][kept] + 0.25)
+    assert set(map(tuple, np.stack([number, drawn], -1).reshape(-1, 2))) == {
+        (n, t) for n, length in enumerate(lengths) for t in range(length)
+    }
+
+
+def test_pairs_come_from_every_acted_step_and_from_no_final_state():
+    states, actions = filled([1, 4, 2]).pairs(rng(), (40, 5))
+    assert states.shape == (40, 5, 2) and actions.shape == (40, 5, 1)
+    np.testing.assert_array_equal(actions, states[..., :1] + 0.5)
+    assert set(states[..., 0].ravel()) == {0, 10_000, 10_001, 10_002, 10_003, 20_000, 20_001}
+
+
+def test_newest_keeps_to_the_last_acted_steps():
+    replay = filled([5, 3, 2])
+    newest = {10_002, 20_000, 20_001}
+    assert set(replay.pairs(rng(), (100,), newest=3)[0][:, 0]) == newest
+    windows = replay.windows(rng(), (2, 50), length=1, warmup=2, newest=3)
+    assert set(windows.states[:, 2, :, 0].ravel()) == newest
+    assert set(replay.pairs(rng(), (500,), newest=1000)[0][:, 0]) == set(replay.pairs(rng(), (500,))[0][:, 0])
+
+
+def test_nothing_is_lost_when_the_replay_grows():
+    lengths = [600, 600, 3000, 1, 5]
+    replay = filled(lengths)
+    assert replay.steps == sum(lengths)
+    states, actions = replay.pairs(rng(), (60_000,))
+    np.testing.assert_array_equal(actions[:, 0], states[:, 0] + 0.5)
+    expected = {EPISODE * n + t for n, length in enumerate(lengths) for t in range(length)}
+    assert set(states[:, 0]) == expected
+    mask = replay.windows(rng(), (1, 200), length=700).mask
+    assert set(np.unique(mask)) == {0, 1}
+
+
+def test_noise_that_was_not_recorded_is_zero():
+    replay = Replay(2, 1, 1)
+    states, actions, _ = episode(1, 3)
+    replay.add(states, actions)
+    assert not replay.windows(rng(), (1, 5), length=3).noise.any()
+
+
+def test_changes_are_those_within_episodes():
+    replay = Replay(1, 1, 1)
+    replay.add(np.array([[1.0], [3.0], [2.0]]), np.zeros((2, 1)))
+    replay.add(np.array([[50.0], [50.5]]), np.zeros((1, 1)))
+    np.testing.assert_array_equal(replay.changes(), [[2.0], [-1.0], [0.5]])
+
+
+def test_a_restored_replay_draws_the_same_and_goes_on_the_same():
+    replay, restored = filled([4, 1500]), filled([9])
+    state = replay.state()
+    replay.add(*episode(2, 30))
+    restored.restore(state)
+    assert restored.steps == 1504
+    restored.add(*episode(2, 30))
+    one, other = (r.windows(rng(), (2, 20), length=5, warmup=3, newest=100) for r in (replay, restored))
+    for name in ("states", "actions", "noise", "mask"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for drawn, expected in zip(restored.pairs(rng(), (99,)), replay.pairs(rng(), (99,)), strict=True):
+        np.testing.assert_array_equal(drawn, expected)
+
+
+def test_an_empty_replay_can_be_restored_and_filled():
+    def too_long(*_):
+        raise TimeoutError("the restored replay never grows")
+
+    replay = filled([])
+    replay.restore(filled([]).state())
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(2)
+    try:
+        replay.add(*episode(0, 3))
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert replay.steps == 3

@@ -1,0 +1,228 @@
+"""Files are written whole or not at all, also on a full disk."""
+
+import errno
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from mgail_dyna.expert_data import load_expert
+from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.storage import load_state, open_hdf5, replacing, save_state, write_text
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def snapshot(directory):
+    """Every file below, with its bytes."""
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+# Replacing
+
+
+def test_a_new_file_takes_the_place_of_the_old(tmp_path):
+    for text in ("first", "second"):
+        write_text(tmp_path / "deep" / "er" / "note.txt", text)
+        assert (tmp_path / "deep" / "er" / "note.txt").read_text() == text
+    assert [path.name for path in (tmp_path / "deep" / "er").iterdir()] == ["note.txt"]
+
+
+@pytest.mark.parametrize("problem", [ValueError("x"), KeyboardInterrupt()])
+def test_what_goes_wrong_while_writing_leaves_the_old(problem, dataset):
+    before = snapshot(dataset)
+
+    def write_half():
+        with replacing(dataset / "data") as fresh:
+            fresh.mkdir()
+            (fresh / "main_data.hdf5").write_text("half")
+            raise problem
+
+    with pytest.raises(type(problem)):
+        write_half()
+    assert snapshot(dataset.parent) == before
+    assert [path.name for path in dataset.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO])
+def test_the_systems_reason_is_told(code, tmp_path, refused):
+    def write():
+        with replacing(tmp_path / "file"):
+            raise OSError(code, "not for users")
+
+    refused([tmp_path / "file", "cannot be written", os.strerror(code)], write)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dataset_that_cannot_be_put_in_place_leaves_the_old(dataset, cheetah, monkeypatch, refused):
+    before = snapshot(dataset)
+    rename = os.replace
+
+    def fail(source, target, **kwargs):
+        if Path(source).name == "new":
+            raise OSError(errno.EIO, "no")
+        return rename(source, target, **kwargs)
+
+    monkeypatch.setattr(os, "replace", fail)
+    monkeypatch.setattr(Path, "replace", lambda self, target: fail(self, target))
+    refused([dataset / "data", "cannot be written"], save_expert, dataset, cheetah, overwrite=True)
+    assert snapshot(dataset) == before
+    assert [path.name for path in dataset.iterdir()] == ["data"]
+
+
+def test_a_directory_is_not_lost_to_a_file_of_its_name(tmp_path, refused):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "precious").write_text("weeks of work")
+    refused([tmp_path / "runs", "cannot be written"], write_text, tmp_path / "runs", "a note")
+    assert (tmp_path / "runs" / "precious").read_text() == "weeks of work"
+
+
+@pytest.mark.parametrize("below", ["x", "x/y"])
+@pytest.mark.parametrize("write", [lambda p: write_text(p, "x"), lambda p: save_state(p, {"x": np.zeros(3)})])
+def test_a_path_below_a_file_cannot_be_written(write, below, tmp_path, refused):
+    (tmp_path / "file").write_text("here before")
+    refused([tmp_path / "file" / below, "cannot be written"], write, tmp_path / "file" / below)
+    assert snapshot(tmp_path) == {tmp_path / "file": b"here before"}
+
+
+# A full disk: no file may grow beyond a limit, and writing on fails as it would there
+
+FULL_DISK = """
+import json, resource, signal, sys
+from pathlib import Path
+import numpy as np
+from mgail_dyna.errors import UserError
+from mgail_dyna.expert_data import load_expert
+from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.storage import save_state, write_text
+dataset, checkpoint, note, size = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+expert, outcomes = load_expert(dataset), []
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+state = {"weights": np.random.default_rng(0).standard_normal(20_000), "step": 2}
+for limit in (0, 100, 3_000, size // 2, size - 1):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    for write in (
+        lambda: save_expert(dataset, expert, overwrite=True),
+        lambda: save_state(checkpoint, state),
+        lambda: write_text(note, "x" * 100_000),
+    ):
+        try:
+            write()
+            outcomes.append(["nothing", "nothing raised"])
+        except Exception as error:
+            outcomes.append([type(error).__name__, str(error)])
+print(json.dumps(outcomes))
+"""
+
+
+def run(command, **kwargs):
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, **kwargs)
+
+
+def test_a_full_disk_is_told_and_leaves_everything_as_it_was(dataset, data_file, tmp_path):
+    checkpoint, note = tmp_path / "run" / "checkpoint.h5", tmp_path / "run" / "progress.csv"
+    save_state(checkpoint, {"weights": np.zeros(20_000), "step": 1})
+    write_text(note, "step\n1\n")
+    before = snapshot(tmp_path)
+    size = data_file.stat().st_size
+    done = run([sys.executable, "-c", FULL_DISK, str(dataset), str(checkpoint), str(note), str(size)])
+    assert (done.returncode, done.stderr) == (0, "")
+    outcomes = json.loads(done.stdout)
+    assert len(outcomes) == 15
+    for (kind, message), path in zip(outcomes, [dataset / "data", checkpoint, note] * 5, strict=True):
+        assert (kind, message) == ("UserError", f"{path}: cannot be written: {os.strerror(errno.EFBIG)}")
+    assert snapshot(tmp_path) == before
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_dir()) == ["cheetah", "data", "random-v0", "run"]
+
+
+def test_a_full_disk_at_the_command_line_is_one_line(dataset, data_file, tmp_path):
+    def fill_disk():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (data_file.stat().st_size // 2, resource.RLIM_INFINITY))
+
+    before = snapshot(tmp_path)
+    command = [sys.executable, "run.py", "data", "convert", str(dataset), str(dataset), "--env", "halfcheetah"]
+    done = run([*command, "--overwrite"], preexec_fn=fill_disk)
+    assert done.returncode == 2
+    assert done.stderr == f"error: {dataset / 'data'}: cannot be written: {os.strerror(errno.EFBIG)}\n"
+    assert snapshot(tmp_path) == before
+
+
+# State trees
+
+
+def test_a_state_comes_back_as_it_went(tmp_path):
+    generator = np.random.default_rng(3)
+    state = {
+        "rng": generator.bit_generator.state,
+        "layers": [{"kernel": generator.standard_normal((3, 2)).astype(np.float32)}, {"bias": np.zeros(0)}],
+        "flags": np.array([True, False]),
+        "count": np.int64(7),
+        "scalar": np.array(2.5),
+        "nothing": None,
+        "text": "Grüße",
+        "numbers": (1, 2.5, True, float("inf")),
+        "array": {"array": 1},
+    }
+    save_state(tmp_path / "state.h5", state)
+    loaded = load_state(tmp_path / "state.h5")
+    assert loaded.keys() == state.keys()
+    assert loaded["rng"] == state["rng"]
+    for found, expected in (
+        (loaded["layers"][0]["kernel"], state["layers"][0]["kernel"]),
+        (loaded["layers"][1]["bias"], state["layers"][1]["bias"]),
+        (loaded["flags"], state["flags"]),
+        (loaded["scalar"], state["scalar"]),
+    ):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+    assert (loaded["count"], loaded["nothing"], loaded["text"]) == (7, None, "Grüße")
+    assert loaded["numbers"] == [1, 2.5, True, float("inf")]
+    assert loaded["array"] == {"array": 1}
+
+
+def test_a_state_is_replaced_whole(tmp_path):
+    save_state(tmp_path / "state.h5", {"old": np.zeros(3)})
+    save_state(tmp_path / "state.h5", {"new": np.ones(2)})
+    assert load_state(tmp_path / "state.h5").keys() == {"new"}
+
+
+def test_another_hdf5_file_is_no_checkpoint(data_file, refused):
+    refused([data_file, "expected a checkpoint", "another HDF5 file"], load_state, data_file)
+
+
+def test_a_checkpoint_without_its_tree(tmp_path, refused):
+    save_state(tmp_path / "state.h5", {"x": np.zeros(3)})
+    with h5py.File(tmp_path / "state.h5", "r+") as file:
+        del file["tree"]
+    refused([tmp_path / "state.h5", "tree"], load_state, tmp_path / "state.h5")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", None])
+def test_a_damaged_checkpoint(content, tmp_path, refused):
+    path = tmp_path / "state.h5"
+    save_state(path, {"x": np.arange(1000)})
+    path.write_bytes(path.read_bytes()[:4000] if content is None else content)
+    refused([path, "expected an HDF5 file"], load_state, path)
+
+
+def test_a_missing_checkpoint_and_a_directory(tmp_path, refused):
+    refused([tmp_path / "none.h5", "no such file"], load_state, tmp_path / "none.h5")
+    refused([tmp_path, "found a directory"], load_state, tmp_path)
+
+
+def test_hdf5_is_not_held_open(dataset, data_file):
+    with open_hdf5(data_file) as file:
+        assert "episode_0" in file
+    assert not file
+    load_expert(dataset)
+    with h5py.File(data_file, "r+") as file:  # fails if it is open for reading elsewhere
+        assert file.mode == "r+"

@@ -1,0 +1,259 @@
+"""The multi-step graph: its gradient is the recursion of Eq. 2 and 3, its values are those that were recorded."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mgail_dyna import envs
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.collect import play_episode
+from mgail_dyna.config.imitation import PolicyConfig
+from mgail_dyna.distributions import rebuild_for
+from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.policy import PolicyNetwork
+from mgail_dyna.networks.transition import STATE_LIMIT, TransitionModel
+from mgail_dyna.replay import Replay
+from mgail_dyna.types import ActionSpec
+from mgail_dyna.unroll import discounted_cost, observed_next_state, predicted_next_state, unroll, warmed
+from mgail_dyna.updates.policy import PolicyUpdate
+
+# A scalar linear system with a quadratic cost: a = theta s + sigma e, s_pred = s + (A s + B a), c = q s^2 + r a^2.
+A, B, Q, R, THETA, SIGMA, GAMMA = -0.3, 0.5, 1.3, 0.4, 0.7, 0.6, 0.9
+
+
+def recursion(start, noise, observed):
+    """Cost, J_s and J_theta of one trajectory by Eq. 2 and 3; `observed` is None where the predictions are followed."""
+    states, actions = [start], []
+    for t, e in enumerate(noise):
+        actions.append(THETA * states[t] + SIGMA * e)
+        states.append(states[t] + A * states[t] + B * actions[t] if observed is None else observed[t])
+    cost = j_s = j_theta = 0.0
+    for s, a in reversed(list(zip(states, actions, strict=False))):
+        d, d_s, d_a = Q * s * s + R * a * a, 2 * Q * s, 2 * R * a
+        pi_s, pi_theta = THETA, s
+        f_s, f_a = 1 + A, B
+        cost = d + GAMMA * cost
+        j_theta = d_a * pi_theta + GAMMA * (j_s * f_a * pi_theta + j_theta)
+        j_s = d_s + d_a * pi_s + GAMMA * j_s * (f_s + f_a * pi_s)
+    return cost, j_s, j_theta
+
+
+@pytest.mark.parametrize("next_state", [observed_next_state, predicted_next_state])
+@pytest.mark.parametrize("steps", [1, 3, 10])
+def test_the_gradient_is_the_recursion_of_equations_2_and_3(steps, next_state):
+    rng, batch = np.random.default_rng(steps), 4
+    start, noise, observed = (rng.standard_normal(shape) for shape in (batch, (steps, batch), (steps, batch)))
+    first, theta = tf.constant(start[:, None], tf.float32), tf.constant(THETA)
+    with tf.GradientTape() as tape:
+        tape.watch((first, theta))
+        trace = unroll(
+            act=lambda s, e: theta * s + SIGMA * e,
+            cost=lambda s, a: (Q * s**2 + R * a**2)[:, 0],
+            predict=lambda s, a, memory: (s + (A * s + B * a), memory),
+            next_state=next_state,
+            start=first,
+            recurrent_state=tf.zeros((batch, 1)),
+            observed=tf.constant(observed[..., None], tf.float32),
+            noise=tf.constant(noise[..., None], tf.float32),
+        )
+        loss = discounted_cost(trace.costs, tf.ones((steps, batch)), GAMMA)
+    followed = observed if next_state is observed_next_state else [None] * batch
+    cost, j_s, j_theta = np.array(
+        [recursion(start[n], noise[:, n], None if followed[0] is None else observed[:, n]) for n in range(batch)]
+    ).T
+    np.testing.assert_allclose(loss, cost.mean(), rtol=1e-5)
+    on_start, on_theta = tape.gradient(loss, (first, theta))
+    np.testing.assert_allclose(on_theta, j_theta.mean(), rtol=1e-5)
+    np.testing.assert_allclose(on_start[:, 0], j_s / batch, rtol=1e-5, atol=1e-6)
+
+
+BOX = ActionSpec("continuous", 2, np.full(2, -1, np.float32), np.full(2, 1, np.float32))
+SIZE, WARMUP, BATCH = 3, 2, 6
+
+
+@pytest.fixture(scope="module")
+def update():
+    """Small networks with weights large enough for every factor of the recursion to tell."""
+    policies = [
+        PolicyNetwork(BOX, SIZE, (8,), "tanh", float(np.log(0.1)), train_log_std=False, squash=True, seed=1)
+        for _ in range(2)
+    ]
+    policies[0].output_layer.kernel.assign(40.0 * policies[0].output_layer.kernel)
+    transition = TransitionModel(SIZE, 2, 8, np.full(SIZE, 0.5, np.float32), seed=2)
+    transition.head.layers[1].kernel.assign(10.0 * transition.head.layers[1].kernel)
+    discriminator = Discriminator(SIZE, 2, (8, 8), "tanh", seed=3)
+    return PolicyUpdate(*policies, discriminator, transition, BOX, PolicyConfig(), "saturating", GAMMA, WARMUP)
+
+
+def minibatch(steps):
+    """States, actions, mask, noise, observed and kept, as `PolicyUpdate.loss` takes them."""
+    rng = np.random.default_rng(steps)
+    states = rng.standard_normal((WARMUP + 1, BATCH, SIZE))
+    observed = states[-1] + 0.3 * rng.standard_normal((steps, BATCH, SIZE)).cumsum(axis=0)
+    actions, noise = rng.uniform(-1, 1, (WARMUP, BATCH, 2)), rng.standard_normal((steps, BATCH, 2))
+    mask, kept = np.ones((WARMUP, BATCH)), np.ones((steps, BATCH))
+    mask[0, :2], kept[1:, :2] = 0, 0
+    return [tf.constant(array, tf.float32) for array in (states, actions, mask, noise, observed, kept)]
+
+
+class ConstantNu:
+    """s_pred + nu, with nu = s_obs - s_pred kept from the first unroll: the function whose gradient MF computes.
+
+    Outside a compiled function an unroll calls it once a step, in order.
+    """
+
+    def __init__(self, steps):
+        self.steps, self.calls, self.nu = steps, 0, []
+
+    def __call__(self, predicted, observed):
+        t, first = self.calls % self.steps, self.calls < self.steps
+        self.calls += 1
+        if first:
+            self.nu.append(observed - predicted)
+        return predicted + self.nu[t]
+
+
+@pytest.mark.parametrize("rule", ["observed", "predicted"])
+@pytest.mark.parametrize("steps", [1, 3, 10])
+def test_the_gradient_through_the_networks_is_that_of_finite_differences(update, steps, rule):
+    variables, data = update.policy.trainable_variables, minibatch(steps)
+    followed = observed_next_state if rule == "observed" else predicted_next_state
+    with tf.GradientTape() as tape:
+        loss = update.loss(followed, *data)
+    gradients = tape.gradient(loss, variables)
+    varied = ConstantNu(steps) if rule == "observed" else predicted_next_state
+    np.testing.assert_allclose(update.loss(varied, *data), loss, rtol=1e-6)
+
+    start = [variable.numpy() for variable in variables]
+    rng, step = np.random.default_rng(0), 4e-3
+
+    def loss_at(distance, direction):
+        for variable, value, change in zip(variables, start, direction, strict=True):
+            variable.assign(value + distance * change)
+        return float(update.loss(varied, *data))
+
+    size = float(tf.linalg.global_norm(gradients))
+    steepest = [gradient.numpy() / size for gradient in gradients]
+    random = [rng.standard_normal(value.shape) / np.sqrt(sum(v.size for v in start)) for value in start]
+    mixed = [0.7 * one + other for one, other in zip(steepest, random, strict=True)]
+    for direction in (steepest, random, mixed):
+        expected = sum(float(np.sum(g * d)) for g, d in zip(gradients, direction, strict=True))
+        found = (loss_at(step, direction) - loss_at(-step, direction)) / (2 * step)
+        loss_at(0.0, direction)
+        print(steps, rule, size, expected, found, (found - expected) / size)
+        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3 * size)
+
+
+def window_of(env_id, limit):
+    """A policy, an episode played with its weights, and windows on it with 3 steps of warm-up and 6 to unroll."""
+    env = envs.make(env_id)
+    spec, size = envs.action_spec(env.action_space), envs.observation_size(env.observation_space)
+    squash = spec.kind == "continuous"
+    policy = PolicyNetwork(spec, size, (100, 50), "relu", float(np.log(0.5)), squash=squash, seed=5)
+    policy.output_layer.kernel.assign(30.0 * policy.output_layer.kernel)
+    rng = np.random.default_rng(1)
+    mean, std = 0.1 * rng.standard_normal(size), rng.uniform(0.2, 1.0, size)
+    acting = NumpyPolicy(spec, policy.acting_weights(), "relu", mean, std, clip=STATE_LIMIT, squash=squash)
+    episode = play_episode(env, acting, seed=3, rng=rng, limit=limit)
+    replay = Replay(size, spec.size, spec.size)
+    replay.add(acting.normalise(episode.observations), acting.head.vectors(episode.actions), episode.noise)
+    windows = replay.windows(rng, (1, 40), length=6, warmup=3)
+    return policy, spec, windows
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "HalfCheetah-v5", "Pendulum-v1"])
+def test_learning_with_unchanged_parameters_reproduces_what_was_recorded(env_id):
+    policy, spec, windows = window_of(env_id, limit=60)
+    rebuild, size = rebuild_for(spec), windows.states.shape[-1]
+    transition = TransitionModel(size, spec.size, 8, np.ones(size, np.float32), seed=1)
+    states, actions, noise = (tf.constant(array[0]) for array in (windows.states, windows.actions, windows.noise))
+    kept = windows.mask[0, 3:]
+    assert kept.min() == 0, "some windows should run past the end"
+
+    trace = unroll(
+        act=lambda s, e: rebuild(policy(s), e),
+        cost=lambda s, a: tf.reduce_sum(a, axis=-1),
+        predict=transition.predict_state,
+        next_state=observed_next_state,
+        start=states[3],
+        recurrent_state=transition.initial_state(40),
+        observed=states[4:],
+        noise=noise[3:],
+    )
+    np.testing.assert_array_equal(trace.states, states[3:-1])
+    error = np.abs(trace.actions - actions[3:]).max(axis=-1)
+    print(
+        env_id,
+        error[kept > 0].max(),
+        np.abs(actions[3:]).numpy().mean() if 0 else np.mean(np.abs(actions[3:][kept > 0]) == 1.0),
+    )
+    assert error[kept > 0].max() <= 1e-6
+    np.testing.assert_allclose(trace.costs, tf.reduce_sum(trace.actions, axis=-1), rtol=1e-6)
+    if spec.kind == "discrete":
+        assert len(np.unique(np.argmax(actions[3:][kept > 0], axis=-1))) == 2
+    else:
+        assert np.mean(np.abs(actions[3:][kept > 0]) == 1.0) > 0.01, "some actions should have been clipped"
+
+
+def test_planning_follows_the_predictions_and_carries_the_recurrent_state(update):
+    states, _, _, noise, observed, _ = minibatch(5)
+    rng = np.random.default_rng(0)
+    memory = tf.constant(rng.uniform(-1, 1, (BATCH, 8)), tf.float32)
+    predict = update.transition.predict_state
+    trace = unroll(
+        act=lambda s, e: update.rebuild(update.policy(s), e),
+        cost=update.discriminator,
+        predict=predict,
+        next_state=predicted_next_state,
+        start=states[-1],
+        recurrent_state=memory,
+        observed=observed,
+        noise=noise,
+    )
+    assert trace.states.shape == (5, BATCH, SIZE) and trace.actions.shape == (5, BATCH, 2)
+    state = states[-1]
+    for t in range(5):
+        action = update.rebuild(update.policy(state), noise[t])
+        np.testing.assert_allclose(trace.states[t], state, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(trace.actions[t], action, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(trace.costs[t], update.discriminator(state, action), rtol=1e-4, atol=1e-5)
+        state, memory = predict(state, action, memory)
+
+
+def test_masked_steps_cost_nothing_and_later_steps_are_discounted():
+    costs = tf.constant([[1.0, 10.0], [2.0, 20.0], [4.0, 1e6]])
+    mask = tf.constant([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(costs)
+        loss = discounted_cost(costs, mask, 0.5)
+    np.testing.assert_allclose(loss, ((1 + 1 + 1) + (10 + 10)) / 2, rtol=1e-6)
+    np.testing.assert_allclose(tape.gradient(loss, costs), [[0.5, 0.5], [0.25, 0.25], [0.125, 0.0]])
+
+
+def test_warming_passes_over_masked_steps(update):
+    model, rng = update.transition, np.random.default_rng(0)
+    states, actions = (tf.constant(rng.standard_normal((4, 3, n)), tf.float32) for n in (SIZE, 2))
+    mask = tf.constant([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, 1.0, 1.0]])
+    begin = tf.constant(rng.uniform(-1, 1, (3, 8)), tf.float32)
+    memory = warmed(model.predict_state, begin, states, actions, mask)
+    for n, real in enumerate([0, 2, 4]):
+        alone, one = begin[n : n + 1], slice(n, n + 1)
+        for t in range(4 - real, 4):
+            _, alone = model.predict_state(states[t, one], actions[t, one], alone)
+        np.testing.assert_allclose(memory[one], alone, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(warmed(model.predict_state, begin, states[:0], actions[:0], mask[:0]), begin)
+
+
+def test_the_next_states_value_is_the_observation_bit_for_bit_and_its_gradient_the_predictions():
+    predicted, observed = tf.constant([[0.1, 1e8, -3.3e-7]]), tf.constant([[0.7, -1e-8, 12.34567]])
+    for rule, value, gradients in (
+        (observed_next_state, observed, ([[1.0] * 3], [[1.0] * 3])),
+        (predicted_next_state, predicted, ([[1.0] * 3], None)),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch((predicted, observed))
+            followed = rule(predicted, observed)
+        np.testing.assert_array_equal(followed, value)
+        on_predicted, on_observed = tape.gradient(followed, (predicted, observed))
+        np.testing.assert_array_equal(on_predicted, gradients[0])
+        assert (on_observed is None) == (gradients[1] is None)
