@@ -1,8 +1,8 @@
 """HalfCheetah env steps per CPU second of whole TRPO training runs: ours, and sb3-contrib's on the same work.
 
 Each side trains in a process of its own, with one thread, 2 environments of 1,024 steps a rollout, 25
-conjugate-gradient iterations, 20 value epochs of 128 states, 64-64 tanh networks and running normalisation of observations and rewards;
-the two take turns. CPU seconds are the process's own, from start to exit: imports, compilation, evaluation, all of it;
+conjugate-gradient iterations, 20 value epochs of 128 states, 64-64 tanh networks and running normalisation of
+observations and rewards; the two take turns. CPU seconds are the process's own, from start to exit: imports, compilation, evaluation, all of it;
 env steps are those of training alone.
 
     python benchmarks/expert_speed.py --peer-python OTHER_VENV/bin/python
@@ -31,7 +31,8 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
 env = VecNormalize(make_vec_env("HalfCheetah-v5", n_envs=2), gamma=0.99)
 model = TRPO("MlpPolicy", env, n_steps=1024, batch_size=128, gamma=0.99, gae_lambda=0.95, cg_max_steps=25,
-             cg_damping=0.1, n_critic_updates=20, learning_rate=1e-3, target_kl=0.04, device="cpu", seed=int(sys.argv[2]))
+             cg_damping=0.1, n_critic_updates=20, learning_rate=1e-3, target_kl=0.04, device="cpu",
+             seed=int(sys.argv[2]))
 model.learn(int(sys.argv[1]))
 """
 
@@ -49,8 +50,10 @@ def main() -> None:
     """Runs both sides in turn and prints what they took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-python", help="interpreter of an environment with sb3-contrib; ours alone if not given")
-    parser.add_argument("--steps", type=int, default=1_000_000, help="of our runs")
-    parser.add_argument("--peer-steps", type=int, default=100_000, help="of the peer's runs")
+    parser.add_argument("--steps", type=int, default=3_000_000, help="of our runs; the default is a whole one")
+    parser.add_argument(
+        "--peer-steps", type=int, default=300_000, help="of the peer's runs; its rate does not depend on their length"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     rates: dict[str, list[float]] = {"ours": [], "peer": []}

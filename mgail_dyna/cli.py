@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import tyro
-
 from mgail_dyna.errors import UserError, unknown_name
 
 # Each module has `HELP`, one line, and `main(argv)`.
@@ -42,6 +40,8 @@ def parse(kind: type[Config], argv: Sequence[str], *, prog: str, default: Config
     Raises:
         UserError: an unknown flag or a value that does not fit.
     """
+    import tyro  # here, as a wrong name should be told before it is loaded
+
     errors = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:
@@ -50,7 +50,6 @@ def parse(kind: type[Config], argv: Sequence[str], *, prog: str, default: Config
                 kind,
                 args=list(argv),
                 prog=prog,
-                config=(tyro.conf.OmitArgPrefixes,),
                 return_unknown_args=True,
                 **options,
             )
@@ -74,9 +73,11 @@ def _first_section(report: str) -> str:
 
 def _flags(kind: type[Any]) -> list[str]:
     """The flags of a dataclass, taken from its help: what the parser itself calls them."""
+    import tyro
+
     text = io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
-        tyro.cli(kind, args=["--help"], config=(tyro.conf.OmitArgPrefixes,))
+        tyro.cli(kind, args=["--help"])
     return [word.rstrip(",") for word in text.getvalue().split() if word.startswith("--") and len(word) > 2]
 
 

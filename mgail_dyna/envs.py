@@ -13,6 +13,7 @@ from gymnasium.envs.registration import registry
 from numpy.typing import NDArray
 
 from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.presets import ENVIRONMENTS
 from mgail_dyna.types import ActionSpec, FloatArray
 
 SimulatorState = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -46,7 +47,7 @@ def make(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, 
     except (gym.error.UnregisteredEnv, gym.error.DeprecatedEnv, ModuleNotFoundError) as error:
         if isinstance(error, ModuleNotFoundError) and ":" not in env_id:
             raise UserError(f"environment '{env_id}' needs a package that is not installed: {error}") from None
-        raise unknown_name("environment", env_id, registry) from None
+        raise unknown_environment(env_id) from None
     except (gym.error.Error, ImportError) as error:
         raise UserError(f"environment '{env_id}' cannot be made: {_one_line(error)}") from None
     try:
@@ -70,6 +71,25 @@ def spec(env_id: str) -> gym.envs.registration.EnvSpec:
     found = copy.deepcopy(gym.spec(env.spec.id))
     found.id = env_id
     return found
+
+
+def unknown_environment(env_id: str) -> UserError:
+    """The error for an environment that is not there, with the nearest names that are."""
+    newest: dict[str, int] = {}
+    for entry in registry.values():
+        newest[entry.name] = max(newest.get(entry.name, -1), entry.version or 0)
+    current = [key for key, entry in registry.items() if (entry.version or 0) == newest[entry.name]]
+    return unknown_name("environment", env_id, [*ENVIRONMENTS, *current])
+
+
+def check_name(env_id: str) -> None:
+    """Tells at once, without making it, that an environment does not exist.
+
+    Raises:
+        UserError: with the nearest valid names.
+    """
+    if ":" not in env_id and env_id not in registry:
+        raise unknown_environment(env_id)
 
 
 def _one_line(error: Exception) -> str:

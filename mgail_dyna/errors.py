@@ -26,7 +26,7 @@ def unknown_name(kind: str, name: str, valid: Iterable[str], also: str = "") -> 
         valid: the names that would have been right.
         also: what else would have been accepted, appended to the line.
     """
-    valid = sorted(valid)
+    valid = sorted(set(valid))
     near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"valid: {', '.join(valid)}"
     return UserError(f"unknown {kind} '{name}'; {hint}{also}")

@@ -38,11 +38,12 @@ def conjugate_gradient(product: MatrixVectorFn, b: tf.Tensor, iterations: int, t
         product: maps `[p]` to `A` times it.
         b: `[p]`.
         iterations: at most this many products.
-        tolerance: stops once the squared residual is below this.
+        tolerance: stops once the residual's norm is below this share of `b`'s.
     """
+    enough = tolerance**2 * tf.reduce_sum(b * b)
 
     def unfinished(i: tf.Tensor, x: tf.Tensor, r: tf.Tensor, d: tf.Tensor, rr: tf.Tensor) -> tf.Tensor:
-        return tf.logical_and(i < iterations, rr > tolerance)
+        return tf.logical_and(i < iterations, rr > enough)
 
     def iterate(i: tf.Tensor, x: tf.Tensor, r: tf.Tensor, d: tf.Tensor, rr: tf.Tensor) -> tuple[tf.Tensor, ...]:
         a_d = product(d)
@@ -72,16 +73,28 @@ def kl_hessian_product(distribution: DistributionFn, parameters: tf.Tensor, vect
     return outer.gradient(slope, parameters)
 
 
-def fisher_vector_product(
-    parameters_fn: ParametersFn, distribution: DistributionFn, theta: tf.Tensor, vector: tf.Tensor, damping: float
-) -> tf.Tensor:
-    """`(F + damping I) vector` for the Fisher matrix F of the policy at `theta [p]`, averaged over the batch."""
-    with tf.GradientTape() as tape:
-        tape.watch(theta)
-        with tf.autodiff.ForwardAccumulator(theta, vector) as forward:
+def fisher_product(
+    parameters_fn: ParametersFn, distribution: DistributionFn, theta: tf.Tensor, damping: float
+) -> MatrixVectorFn:
+    """The product with `F + damping I` for the Fisher matrix F of the policy at `theta [p]`, averaged over the batch.
+
+    The policy is linearised once, here; each product is then linear algebra alone. J v is had by differentiating
+    J' u, which is linear in u, along v.
+    """
+    with tf.GradientTape(persistent=True) as of_pulled:
+        with tf.GradientTape(persistent=True) as of_parameters:
+            of_parameters.watch(theta)
             parameters = parameters_fn(theta)
-    pushed = kl_hessian_product(distribution, parameters, forward.jvp(parameters))
-    return tape.gradient(parameters, theta, output_gradients=pushed) + damping * vector
+        cotangent = tf.zeros_like(parameters)
+        of_pulled.watch(cotangent)
+        pulled = of_parameters.gradient(parameters, theta, output_gradients=cotangent)
+
+    def product(vector: tf.Tensor) -> tf.Tensor:
+        pushed = of_pulled.gradient(pulled, cotangent, output_gradients=vector)
+        curved = kl_hessian_product(distribution, tf.stop_gradient(parameters), pushed)
+        return of_parameters.gradient(parameters, theta, output_gradients=curved) + damping * vector
+
+    return product
 
 
 def surrogate(
@@ -131,6 +144,7 @@ def trust_region_step(
     *,
     kl_limit: tf.Tensor | float,
     cg_iterations: int = 10,
+    cg_tolerance: float = 1e-2,
     damping: float = 0.1,
     backtracks: int = 10,
     shrink: float = 0.8,
@@ -144,7 +158,8 @@ def trust_region_step(
         actions: `[n, a]` or `[n]`, taken under `theta`.
         advantages: `[n]`.
         kl_limit: of the mean KL over the batch.
-        cg_iterations: of conjugate gradient.
+        cg_iterations: of conjugate gradient, at most.
+        cg_tolerance: at which it stops before that.
         damping: added to F's diagonal.
         backtracks: step sizes tried.
         shrink: ratio of one step size to the one before.
@@ -160,10 +175,8 @@ def trust_region_step(
     gradient = tape.gradient(before, theta)
     old = tf.stop_gradient(parameters)
 
-    def fisher(vector: tf.Tensor) -> tf.Tensor:
-        return fisher_vector_product(parameters_fn, distribution, theta, vector, damping)
-
-    direction = conjugate_gradient(fisher, gradient, cg_iterations)
+    fisher = fisher_product(parameters_fn, distribution, theta, damping)
+    direction = conjugate_gradient(fisher, gradient, cg_iterations, cg_tolerance)
     curvature = tf.reduce_sum(direction * fisher(direction))
     full_step = direction * tf.sqrt(2.0 * kl_limit / tf.maximum(curvature, 1e-12))
 

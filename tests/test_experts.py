@@ -75,7 +75,7 @@ def test_trpo_learns_cartpole():
     trainer = ExpertTrainer(small_config(steps=30_720, evaluate_every=5_120))
     iterations = list(trainer.iterate())
     assert iterations[-1].env_steps == trainer.collector.env_steps == 30_720
-    assert trainer.best["return_mean"] > 900
+    assert trainer.choose()[1]["selection"]["return_mean"] > 900
     assert max(iteration.metrics["kl"] for iteration in iterations) <= 0.01 * (1 + 1e-4)
     assert trainer.update._update.experimental_get_tracing_count() == 1
 
@@ -88,7 +88,7 @@ def test_a_restored_trainer_has_lost_nothing_it_learned():
     observations = np.random.default_rng(0).standard_normal((8, 4))
     np.testing.assert_array_equal(fresh.policy.act(observations), trainer.policy.act(observations))
     np.testing.assert_array_equal(fresh.policy.mean, trainer.policy.mean)
-    assert fresh.best["return_mean"] == trainer.best["return_mean"]
+    assert [f["return_mean"] for f in fresh.finalists] == [f["return_mean"] for f in trainer.finalists]
     steps = [iteration.env_steps for iteration in fresh.iterate()]
     assert steps == [2_560, 3_072, 3_584, 4_096]
 

@@ -8,7 +8,7 @@ from mgail_dyna.advantages import generalised_advantages
 from mgail_dyna.distributions import categorical, gaussian
 from mgail_dyna.trust_region import (
     conjugate_gradient,
-    fisher_vector_product,
+    fisher_product,
     kl_hessian_product,
     mean_kl,
     surrogate,
@@ -56,9 +56,8 @@ def explicit_fisher(distribution):
 def test_fisher_vector_product_is_the_explicit_fisher_matrix(distribution):
     fisher = explicit_fisher(distribution)
     assert np.linalg.eigvalsh(fisher).min() > -1e-12
-    columns = [
-        fisher_vector_product(tiny_policy, distribution, THETA, tf.constant(unit), damping=0.1) for unit in np.eye(3)
-    ]
+    product = fisher_product(tiny_policy, distribution, THETA, damping=0.1)
+    columns = [product(tf.constant(unit)) for unit in np.eye(3)]
     np.testing.assert_allclose(np.stack(columns, axis=1), fisher + 0.1 * np.eye(3), rtol=1e-9, atol=1e-12)
 
 

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tyro
+
 from mgail_dyna import envs, runtime
 from mgail_dyna.cli import parse, peek
 from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 PROG = "run.py expert"
 CHECKPOINT, CURVE = "checkpoint.h5", "progress.csv"
 # What a resumed run may change: how long it goes on and what is recorded, not what it is.
-EXTENDABLE = {"steps", "trajectories", "evaluate_every", "evaluation_episodes", "checkpoint_seconds"}
+EXTENDABLE = {"steps", "trajectories", "evaluate_every", "evaluation_episodes", "finalists", "checkpoint_seconds"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ExpertCommand:
     """Go on from the checkpoint in --out."""
     overwrite: bool = False
     """Replace what an earlier run left in --out."""
-    config: ExpertConfig = field(default_factory=ExpertConfig)
+    config: tyro.conf.OmitArgPrefixes[ExpertConfig] = field(default_factory=ExpertConfig)
 
     def directory(self) -> Path:
         """Where the run lies."""
@@ -81,7 +83,9 @@ def _default_config(argv: Sequence[str]) -> ExpertConfig:
                 f"--resume: no checkpoint at {checkpoint}; give the --out (or --env and --seed) it was begun with"
             )
         return _stored_config(load_state(checkpoint))
-    return expert_preset(environment_id(name or "halfcheetah"))
+    env_id = environment_id(name or "halfcheetah")
+    envs.check_name(env_id)
+    return expert_preset(env_id)
 
 
 def _stored_config(saved: dict[str, Any]) -> ExpertConfig:
@@ -129,7 +133,7 @@ class _Session:
         with ProgressLine(title, config.steps, self.trainer.collector.env_steps) as line:
             try:
                 for iteration in self.trainer.iterate():
-                    line.show(min(iteration.env_steps, config.steps), _figures(iteration, self.trainer.best))
+                    line.show(min(iteration.env_steps, config.steps), _figures(iteration, self.trainer.finalists))
                     if iteration.evaluated is not None:
                         self._extend_curve(iteration)
                     if time.monotonic() - self.saved_at > config.checkpoint_seconds:
@@ -171,9 +175,9 @@ class _Session:
         self.curve.append({name: round(number, 5) for name, number in row.items()})
 
 
-def _figures(iteration: Iteration, best: dict[str, Any] | None) -> str:
+def _figures(iteration: Iteration, finalists: list[dict[str, Any]]) -> str:
     figures = f"return {iteration.training_return:,.0f}  KL {iteration.metrics['kl']:.4f}"
-    return figures + (f"  best mean action {best['return_mean']:,.0f}" if best else "")
+    return figures + (f"  best mean action {finalists[0]['return_mean']:,.0f}" if finalists else "")
 
 
 def _write_demonstrations(trainer: ExpertTrainer, out: Path, cpu_seconds: float) -> None:
@@ -184,15 +188,13 @@ def _write_demonstrations(trainer: ExpertTrainer, out: Path, cpu_seconds: float)
     from mgail_dyna.experts.demonstrations import record
 
     config = trainer.config
-    policy = trainer.best_policy()
-    assert trainer.best is not None
+    policy, selection = trainer.choose()
     provenance = {
         "algorithm": "TRPO",
         "seed": config.seed,
         "steps_trained": trainer.collector.env_steps,
-        "steps_at_selection": trainer.best["env_steps"],
         "evaluation_steps": trainer.evaluation_steps,
-        "selection": "highest mean less standard deviation of return over 50 episodes on other seeds",
+        **selection,
         "cpu_seconds": round(cpu_seconds, 1),
         "config": asdict(config),
         "versions": runtime.versions(),

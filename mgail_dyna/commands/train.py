@@ -56,7 +56,7 @@ class TrainCommand:
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(TrainCommand, argv, prog=PROG, default=_defaults(argv))
-    _check_names(command)
+    _check(command)
     config = replace(command.settings, env=environment_id(command.settings.env))
     name = environment_name(config.env)
     settings = runs.RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
@@ -87,16 +87,18 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
             return TrainCommand(
                 stored.mode, stored.preset, stored.expert, Path("runs"), stored.iterations, settings=stored.config
             )
-    preset, env_id = peek(argv, "--preset") or "tuned", environment_id(peek(argv, "--env") or "halfcheetah")
+    mode, preset = peek(argv, "--mode") or "dyna", peek(argv, "--preset") or "tuned"
+    env_id = environment_id(peek(argv, "--env") or "halfcheetah")
+    # Told before the flags are parsed, which takes longer.
+    if mode not in MODES:
+        raise unknown_name("mode", mode, MODES)
     if preset not in IMITATION_PRESETS:
         raise unknown_name("preset", preset, IMITATION_PRESETS)
+    envs.check_name(env_id)
     return TrainCommand(preset=preset, settings=imitation_preset(preset, env_id))
 
 
-def _check_names(command: TrainCommand) -> None:
-    if command.mode not in MODES:
-        raise unknown_name("mode", command.mode, MODES)
-    envs.make(environment_id(command.settings.env)).close()
+def _check(command: TrainCommand) -> None:
     if command.resume is not None and command.rerun is not None:
         raise UserError("--resume and --config: expected one of them, found both")
 

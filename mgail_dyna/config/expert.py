@@ -17,7 +17,9 @@ class TrustRegionConfig:
     final_kl_limit: float | None = None
     """KL limit at the end of training, reached linearly; the same as at the start if not given."""
     cg_iterations: int = 25
-    """Conjugate-gradient iterations for the natural gradient."""
+    """Conjugate-gradient iterations for the natural gradient, at most."""
+    cg_tolerance: float = 0.1
+    """Conjugate gradient stops once its residual is this share of the gradient's norm."""
     damping: float = 0.1
     """Added to the Fisher matrix's diagonal."""
     backtracks: int = 10
@@ -40,6 +42,7 @@ class TrustRegionConfig:
             kl_limit=(self.kl_limit > 0, "a number above 0"),
             final_kl_limit=(final is None or 0 < final <= self.kl_limit, "above 0 and at most --kl-limit"),
             cg_iterations=(self.cg_iterations >= 1, "at least 1"),
+            cg_tolerance=(0 < self.cg_tolerance < 1, "between 0 and 1"),
             damping=(self.damping >= 0, "at least 0"),
             backtracks=(self.backtracks >= 1, "at least 1"),
             value_epochs=(self.value_epochs >= 1, "at least 1"),
@@ -79,8 +82,10 @@ class ExpertConfig:
     """Logarithm of the action noise's standard deviation at the start; continuous actions only."""
     evaluate_every: int = 100_000
     """Environment steps between two evaluations of the mean action."""
-    evaluation_episodes: int = 10
-    """Episodes of an evaluation; a policy that beats the best so far plays more of them before it replaces it."""
+    evaluation_episodes: int = 5
+    """Episodes of an evaluation."""
+    finalists: int = 3
+    """Policies with the best evaluations; at the end each plays 10 times as many episodes, which choose the expert."""
     checkpoint_seconds: float = 30.0
     """Wall-clock seconds between two checkpoints."""
     trust_region: TrustRegionConfig = field(default_factory=TrustRegionConfig)
@@ -98,6 +103,7 @@ class ExpertConfig:
             hidden=(bool(self.hidden) and min(self.hidden) >= 1, "one or more layer sizes, each at least 1"),
             evaluate_every=(self.evaluate_every >= 1, "at least 1"),
             evaluation_episodes=(self.evaluation_episodes >= 1, "at least 1"),
+            finalists=(self.finalists >= 1, "at least 1"),
             checkpoint_seconds=(self.checkpoint_seconds >= 0, "at least 0"),
         )
         if self.trust_region.value_batch > samples:

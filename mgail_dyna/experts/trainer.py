@@ -1,4 +1,4 @@
-"""Trains an expert with TRPO (Schulman et al. 2015) and keeps the best policy it came upon."""
+"""Trains an expert with TRPO (Schulman et al. 2015) and keeps the best policies it came upon."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mgail_dyna.updates.trust_region import TrustRegionUpdate
 
 # Evaluations that choose the policy use seeds from here on; demonstrations are recorded with seeds from 0.
 SELECTION_SEED = 10_000
-CONFIRMATION_ROUNDS = 4
+FINAL_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ExpertTrainer:
         config: everything.
 
     Attributes:
-        best: weights, normalisation, steps and returns of the best policy so far; None before the first evaluation.
+        finalists: the policies with the best evaluations so far, the best first.
     """
 
     def __init__(self, config: ExpertConfig) -> None:
@@ -68,7 +68,7 @@ class ExpertTrainer:
         self.return_scale = ReturnScale(config.environments, config.trust_region.discount)
         self.recent_returns: deque[float] = deque(maxlen=20)
         self.evaluation_steps = 0
-        self.best: dict[str, Any] | None = None
+        self.finalists: list[dict[str, Any]] = []
 
     def iterate(self) -> Iterator[Progress]:
         """Trains until `config.steps`, one rollout and one update at a time; stop between two whenever you like."""
@@ -95,39 +95,38 @@ class ExpertTrainer:
         return rollout
 
     def _evaluate(self) -> np.ndarray:
-        """Evaluates the mean action and keeps the policy if, over many episodes, it is the best so far."""
-        episodes = self.config.evaluation_episodes
-        returns = self._returns(range(SELECTION_SEED, SELECTION_SEED + episodes))
-        if self.best is None or returns.mean() > self.best["return_mean"]:
-            more = range(SELECTION_SEED + episodes, SELECTION_SEED + (1 + CONFIRMATION_ROUNDS) * episodes)
-            confirmed = np.concatenate([returns, self._returns(more)])
-            # Mean less deviation: an expert is good every time, not once in a while.
-            score = float(confirmed.mean() - confirmed.std())
-            if self.best is None or score > self.best["score"]:
-                self.best = {
-                    "weights": self.policy.weights,
-                    "mean": self.policy.mean,
-                    "std": self.policy.std,
-                    "score": score,
-                    "return_mean": float(confirmed.mean()),
-                    "return_min": float(confirmed.min()),
-                    "env_steps": self.collector.env_steps,
-                }
+        """Evaluates the mean action and keeps the policy if it is among the best so far."""
+        returns = self._returns(self.policy, self.config.evaluation_episodes)
+        candidate = {
+            "policy": self.policy.state(),
+            "return_mean": float(returns.mean()),
+            "env_steps": self.collector.env_steps,
+        }
+        ranked = sorted([*self.finalists, candidate], key=lambda entry: -entry["return_mean"])
+        self.finalists = ranked[: self.config.finalists]
         return returns
 
-    def _returns(self, seeds: range) -> np.ndarray:
-        episodes = [play_episode(self.evaluation_env, self.policy, seed) for seed in seeds]
-        self.evaluation_steps += sum(len(episode) for episode in episodes)
-        return np.array([episode.episode_return for episode in episodes])
+    def _returns(self, policy: NumpyPolicy, episodes: int) -> np.ndarray:
+        seeds = range(SELECTION_SEED, SELECTION_SEED + episodes)
+        played = [play_episode(self.evaluation_env, policy, seed) for seed in seeds]
+        self.evaluation_steps += sum(len(episode) for episode in played)
+        return np.array([episode.episode_return for episode in played])
 
-    def best_policy(self) -> NumpyPolicy:
-        """The best policy so far; the one at hand if none has been evaluated yet."""
-        if self.best is None:
+    def choose(self) -> tuple[NumpyPolicy, dict[str, Any]]:
+        """The best finalist over many episodes, and what is known of it: steps it was trained for, its returns.
+
+        The best has the highest mean less standard deviation: an expert is good every time, not once in a while.
+        """
+        if not self.finalists:
             self._evaluate()
-        assert self.best is not None
-        return NumpyPolicy(
-            self.action, self.best["weights"], self.policy.activation, self.best["mean"], self.best["std"]
-        )
+        results = []
+        for finalist in self.finalists:
+            policy = NumpyPolicy.from_state(finalist["policy"])
+            returns = self._returns(policy, FINAL_ROUNDS * self.config.evaluation_episodes)
+            results.append((float(returns.mean() - returns.std()), policy, finalist["env_steps"], returns))
+        _, policy, env_steps, returns = max(results, key=lambda result: result[0])
+        found = {"episodes": len(returns), "return_mean": returns.mean(), "return_min": returns.min()}
+        return policy, {"steps_at_selection": env_steps, "selection": {k: float(v) for k, v in found.items()}}
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""
@@ -137,7 +136,7 @@ class ExpertTrainer:
             "return_scale": self.return_scale.state(),
             "recent_returns": list(self.recent_returns),
             "evaluation_steps": self.evaluation_steps,
-            "best": self.best,
+            "finalists": self.finalists,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -148,4 +147,4 @@ class ExpertTrainer:
         self.return_scale.restore(state["return_scale"])
         self.recent_returns.extend(state["recent_returns"])
         self.evaluation_steps = int(state["evaluation_steps"])
-        self.best = state["best"]
+        self.finalists = state["finalists"]

@@ -109,6 +109,7 @@ class TrustRegionUpdate:
             advantages,
             kl_limit=kl_limit,
             cg_iterations=self.config.cg_iterations,
+            cg_tolerance=self.config.cg_tolerance,
             damping=self.config.damping,
             backtracks=self.config.backtracks,
         )
