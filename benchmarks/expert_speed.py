@@ -1,9 +1,9 @@
 """HalfCheetah env steps per CPU second of whole TRPO training runs: ours, and sb3-contrib's on the same work.
 
-Each side trains in a process of its own, with one thread, 2 environments of 1,024 steps a rollout, 25
+Each side trains in a process of its own, with one thread, 2 environments of 1,024 steps a rollout, at most 25
 conjugate-gradient iterations, 20 value epochs of 128 states, 64-64 tanh networks and running normalisation of
-observations and rewards; the two take turns. CPU seconds are the process's own, from start to exit: imports, compilation, evaluation, all of it;
-env steps are those of training alone.
+observations and rewards; the two take turns. CPU seconds are the process's own, from start to exit: imports,
+compilation, evaluation and the recording of demonstrations, all of it; env steps are those of training alone.
 
     python benchmarks/expert_speed.py --peer-python OTHER_VENV/bin/python
 

@@ -37,6 +37,7 @@ def gradient_penalty(
         mix: `[n, 1]` in [0, 1], how far from agent to expert.
     """
     states, actions = (a + mix * (e - a) for a, e in zip(agent, expert, strict=True))
+    states, actions = tf.convert_to_tensor(states), tf.convert_to_tensor(actions)
     with tf.GradientTape() as tape:
         tape.watch((states, actions))
         logits = tf.reduce_sum(agent_logits(states, actions))

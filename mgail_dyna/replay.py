@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mgail_dyna.types import FloatArray
+from mgail_dyna.types import Array, FloatArray
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,8 @@ class Replay:
         steps = len(actions)
         start, end = self._rows, self._rows + steps + 1
         while end > len(self._first):
-            self._columns = {name: np.concatenate([c, np.zeros_like(c)]) for name, c in self._columns.items()}
-            self._first = np.concatenate([self._first, np.zeros_like(self._first)])
-            self._last = np.concatenate([self._last, np.zeros_like(self._last)])
+            self._columns = {name: _doubled(column) for name, column in self._columns.items()}
+            self._first, self._last = _doubled(self._first), _doubled(self._last)
         self._columns["states"][start:end] = states
         self._columns["actions"][start : end - 1] = actions
         if noise is not None:
@@ -125,3 +124,7 @@ class Replay:
         self._columns = {name: np.array(column) for name, column in state["columns"].items()}
         self._first, self._last = np.array(state["first"]), np.array(state["last"])
         self._acted, self._rows = np.array(state["acted"]), len(state["first"])
+
+
+def _doubled(column: Array) -> Array:
+    return np.concatenate([column, np.zeros((max(len(column), 1024), *column.shape[1:]), column.dtype)])

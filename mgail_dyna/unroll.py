@@ -96,24 +96,6 @@ def unroll(
     return Trace(*(trace.stack() for trace in results[3:]))
 
 
-def warmed(
-    predict: PredictFn, recurrent_state: tf.Tensor, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor
-) -> tf.Tensor:
-    """The transition model's recurrent state `[B, h]` after observed steps.
-
-    Args:
-        predict: the transition model.
-        recurrent_state: `[B, h]` before them.
-        states: `[W, B, d]`.
-        actions: `[W, B, a]`.
-        mask: `[W, B]`, 0 where there was no such step (before an episode's beginning).
-    """
-    for t in range(states.shape[0]):
-        _, after = predict(states[t], actions[t], recurrent_state)
-        recurrent_state = tf.where(mask[t][:, None] > 0, after, recurrent_state)
-    return recurrent_state
-
-
 def discounted_cost(costs: tf.Tensor, mask: tf.Tensor, discount: float) -> tf.Tensor:
     """sum_t gamma^t c_t, the mean over trajectories (Eq. 7, 8).
 

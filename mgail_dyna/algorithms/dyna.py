@@ -11,6 +11,7 @@ from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.policy import PolicyNetwork
@@ -36,6 +37,12 @@ class DynaAgent:
 
     def __init__(self, config: ImitationConfig, env: gym.Env[Any, Any], expert: Expert) -> None:
         self.config, self.env, self.expert = config, env, expert
+        simulated = all(trajectory.qpos is not None for trajectory in expert.trajectories)
+        if config.rollout.starts != "reset" and not simulated:
+            raise UserError(
+                f"--rollout.starts {config.rollout.starts}: expected demonstrations with qpos and qvel, found none; "
+                "--rollout.starts reset needs none"
+            )
         action = envs.action_spec(env.action_space)
         size = envs.observation_size(env.observation_space)
         weight_seeds = np.random.SeedSequence(config.seed).generate_state(4) >> 1

@@ -89,6 +89,7 @@ def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, expert: Ex
 
     assert command.video is not None
     os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # likewise, for CartPole
     try:
         env = envs.make(env_id, expert.length, render_mode="rgb_array")
         observation, _ = env.reset(seed=command.seed)

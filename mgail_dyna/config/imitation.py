@@ -127,9 +127,9 @@ class PlanConfig:
     """Gradient steps an iteration (the paper's p)."""
     batch: int = 64
     """Imagined trajectories in a step."""
-    length: int = 5
+    length: int = 10
     """Steps of an imagined trajectory (the paper's Tp)."""
-    expert_share: float = 0.5
+    expert_share: float = 1.0
     """Share of plans that start from states of the demonstrations rather than from replay."""
 
     def __post_init__(self) -> None:

@@ -38,8 +38,30 @@ class StateEncoder(keras.layers.Layer):
         """The embedding `[n, units]` of `states [n, d]` and the `recurrent_state [n, units]` to carry on."""
         features = self.inward(states)
         remembered, _ = self.memory(features, [recurrent_state])
+        return self._embedded(features, remembered), remembered
+
+    def along(self, states: tf.Tensor, mask: tf.Tensor, recurrent_state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The same for whole sequences: all but the memory is computed for all steps at once.
+
+        Args:
+            states: `[T, n, d]`.
+            mask: `[T, n]`; where it is 0 the memory passes the step by.
+            recurrent_state: `[n, units]`.
+
+        Returns:
+            Embeddings `[T, n, units]` and the recurrent state after the last step.
+        """
+        features = self.inward(states)
+        history = []
+        for t in range(states.shape[0]):
+            after, _ = self.memory(features[t], [recurrent_state])
+            recurrent_state = tf.where(mask[t][:, None] > 0, after, recurrent_state)
+            history.append(recurrent_state)
+        return self._embedded(features, tf.stack(history)), recurrent_state
+
+    def _embedded(self, features: tf.Tensor, remembered: tf.Tensor) -> tf.Tensor:
         # The features go round the memory as well as through it: a Markov task needs no memory to be exact.
-        return self.outward(tf.concat([features, remembered], axis=-1)), remembered
+        return self.outward(tf.concat([features, remembered], axis=-1))
 
 
 class ActionEncoder(keras.layers.Layer):

@@ -17,7 +17,7 @@ class TransitionModel(keras.Model):
     """State embedding times action embedding (Hadamard product), then a head for the change of state (paper sec. 3, 4).
 
     s_pred = s + change_scale * f(s, a): the network's output is the change in units of its own standard deviation, so
-    that every coordinate weighs alike in the loss and an untrained model predicts changes of a sensible size.
+    that every coordinate weighs alike in the loss; an untrained model predicts hardly any change.
 
     Args:
         observation_size: `d`.
@@ -36,15 +36,16 @@ class TransitionModel(keras.Model):
         seeds = keras.random.SeedGenerator(seed + 2)
         self.state_encoder = StateEncoder(units, seed)
         self.action_encoder = ActionEncoder(units, seed + 1)
-        self.head = keras.Sequential(
-            [
-                keras.layers.Dense(units, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed=seeds)),
-                keras.layers.Dense(observation_size, kernel_initializer=keras.initializers.Orthogonal(0.1, seed=seeds)),
-            ]
+        self.fused = keras.layers.Dense(
+            units, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed=seeds), name="fused"
+        )
+        self.change = keras.layers.Dense(
+            observation_size, kernel_initializer=keras.initializers.Orthogonal(0.1, seed=seeds), name="change"
         )
         self.state_encoder.build((None, observation_size))
         self.action_encoder.build((None, action_size))
-        self.head.build((None, units))
+        self.fused.build((None, units))
+        self.change.build((None, units))
         self.built = True
 
     def initial_state(self, batch: int) -> tf.Tensor:
@@ -54,7 +55,29 @@ class TransitionModel(keras.Model):
     def call(self, states: tf.Tensor, actions: tf.Tensor, recurrent_state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """f(s, a) in units of `change_scale`, `[n, d]`, and the recurrent state to carry on."""
         embedded, recurrent_state = self.state_encoder(states, recurrent_state)
-        return self.head(embedded * self.action_encoder(actions)), recurrent_state
+        return self.change(self.fused(embedded * self.action_encoder(actions))), recurrent_state
+
+    def along(
+        self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor, recurrent_state: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `call`, for sequences of observed steps.
+
+        Args:
+            states: `[T, n, d]`.
+            actions: `[T, n, a]`.
+            mask: `[T, n]`; where it is 0 the recurrent state passes the step by.
+            recurrent_state: `[n, h]` before them.
+
+        Returns:
+            f(s, a) `[T, n, d]`, and the recurrent state after the last step.
+        """
+        embedded, recurrent_state = self.state_encoder.along(states, mask, recurrent_state)
+        return self.change(self.fused(embedded * self.action_encoder(actions))), recurrent_state
+
+    def warmed(self, states: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """The recurrent state `[n, h]` after `states [W, n, d]`, of which those count that `mask [W, n]` keeps."""
+        start = self.initial_state(mask.shape[1])
+        return self.state_encoder.along(states, mask, start)[1] if states.shape[0] else start
 
     def predict_state(
         self, states: tf.Tensor, actions: tf.Tensor, recurrent_state: tf.Tensor

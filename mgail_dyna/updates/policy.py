@@ -23,7 +23,6 @@ from mgail_dyna.unroll import (
     observed_next_state,
     predicted_next_state,
     unroll,
-    warmed,
 )
 from mgail_dyna.updates.variables import restore_variables, variable_state
 
@@ -93,19 +92,19 @@ class PolicyUpdate:
         self, update: Callable[..., Any], windows: Windows, noise: FloatArray, learning_rate: float
     ) -> dict[str, float]:
         self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
-        cost, gradient_norm = update(windows.states, windows.actions, np.ascontiguousarray(noise), windows.mask)
+        cost, gradient_norm = update(windows.states, np.ascontiguousarray(noise), windows.mask)
         return {"cost": float(cost), "gradient_norm": float(gradient_norm)}
 
     @tf.function(jit_compile=True)
-    def _learn(self, states: tf.Tensor, actions: tf.Tensor, noise: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _learn(self, states: tf.Tensor, noise: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
         observed, kept = states[:, self.warmup + 1 :], mask[:, self.warmup :]
-        return self._descend(observed_next_state, states, actions, mask, noise, observed, kept)
+        return self._descend(observed_next_state, states, mask, noise, observed, kept)
 
     @tf.function(jit_compile=True)
-    def _plan(self, states: tf.Tensor, actions: tf.Tensor, noise: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _plan(self, states: tf.Tensor, noise: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
         steps, length, batch, _ = noise.shape
         nothing, kept = tf.zeros((steps, length, batch, states.shape[-1])), tf.ones((steps, length, batch))
-        return self._descend(predicted_next_state, states, actions, mask, noise, nothing, kept)
+        return self._descend(predicted_next_state, states, mask, noise, nothing, kept)
 
     def _descend(self, next_state: NextStateFn, *minibatches: tf.Tensor) -> tuple[tf.Tensor, ...]:
         variables = self.policy.trainable_variables
@@ -125,7 +124,6 @@ class PolicyUpdate:
         self,
         next_state: NextStateFn,
         states: tf.Tensor,
-        actions: tf.Tensor,
         mask: tf.Tensor,
         noise: tf.Tensor,
         observed: tf.Tensor,
@@ -136,23 +134,19 @@ class PolicyUpdate:
         Args:
             next_state: the one difference between learning and planning.
             states: `[>= W + 1, B, d]`; W that warm the GRU, then the one to start from.
-            actions: `[>= W, B, a]`, taken in the first W states.
-            mask: `[>= W, B]`, of those.
+            mask: `[>= W, B]`, of the first W states.
             noise: `[T, B, n]`.
             observed: `[T, B, d]`, what the recorded actions led to; not looked at when planning.
             kept: `[T, B]`, 0 from where the trajectory had ended.
         """
-        warmup, predict = self.warmup, self.transition.predict_state
-        memory = warmed(
-            predict, self.transition.initial_state(states.shape[1]), states[:warmup], actions[:warmup], mask[:warmup]
-        )
+        warmup = self.warmup
         trace = unroll(
             act=lambda state, noise: self.rebuild(self.policy(state), noise),
             cost=lambda state, action: self.imitation_cost(self.discriminator(state, action)),
-            predict=predict,
+            predict=self.transition.predict_state,
             next_state=next_state,
             start=states[warmup],
-            recurrent_state=memory,
+            recurrent_state=self.transition.warmed(states[:warmup], mask[:warmup]),
             observed=observed,
             noise=noise,
         )

@@ -12,7 +12,6 @@ from mgail_dyna.losses import transition_loss
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Windows
 from mgail_dyna.types import FloatArray
-from mgail_dyna.unroll import warmed
 from mgail_dyna.updates.variables import restore_variables, variable_state
 
 
@@ -50,8 +49,7 @@ class TransitionUpdate:
     @tf.function(jit_compile=True)
     def _errors(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         warmup, predict = self.config.warmup, self.model.predict_state
-        memory = self.model.initial_state(states.shape[1])
-        memory = warmed(predict, memory, states[:warmup], actions[:warmup], mask[:warmup])
+        memory = self.model.warmed(states[:warmup], mask[:warmup])
         first, memory = predict(states[warmup], actions[warmup], memory)
         last = first
         for t in tf.range(warmup + 1, actions.shape[0]):
@@ -65,14 +63,9 @@ class TransitionUpdate:
 
     def loss(self, states: FloatArray, actions: FloatArray, mask: FloatArray) -> tf.Tensor:
         """Eq. 5 along windows: `states [L + 1, B, d]`, `actions [L, B, a]`, `mask [L, B]`."""
-        recurrent_state = self.model.initial_state(states.shape[1])
-        predicted = []
-        for t in range(actions.shape[0]):
-            change, after = self.model(states[t], actions[t], recurrent_state)
-            recurrent_state = tf.where(mask[t][:, None] > 0, after, recurrent_state)
-            predicted.append(change)
+        predicted, _ = self.model.along(states[:-1], actions, mask, self.model.initial_state(states.shape[1]))
         observed = (states[1:] - states[:-1]) / self.model.change_scale
-        return transition_loss(tf.stack(predicted), observed, mask)
+        return transition_loss(predicted, observed, mask)
 
     @tf.function(jit_compile=True)
     def _update(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,205 @@
+"""The agent end to end, as small as it gets, and the transition model on real data."""
+
+from dataclasses import replace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mgail_dyna import envs
+from mgail_dyna.algorithms.dyna import DynaAgent
+from mgail_dyna.config.imitation import (
+    DiscriminatorConfig,
+    ImitationConfig,
+    LearnConfig,
+    PlanConfig,
+    PolicyConfig,
+    RolloutConfig,
+    TransitionConfig,
+)
+from mgail_dyna.expert_data import load_expert
+from mgail_dyna.losses import transition_loss
+from mgail_dyna.networks.transition import TransitionModel
+from mgail_dyna.replay import Replay
+from mgail_dyna.updates.transition import TransitionUpdate
+
+PARTS = ("discriminator", "learn", "transition", "plan")
+
+
+class StepCounter(gym.Wrapper):
+    """Counts by itself what the ledger should count."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.steps = self.resets = 0
+
+    def reset(self, **kwargs):
+        self.resets += 1
+        return self.env.reset(**kwargs)
+
+    def step(self, action):
+        self.steps += 1
+        return self.env.step(action)
+
+
+@pytest.fixture(scope="module")
+def expert():
+    whole = load_expert("cartpole")
+    return replace(whole, trajectories=whole.trajectories[:3])
+
+
+def tiny_config(plan_steps):
+    return ImitationConfig(
+        env="CartPole-v1",
+        env_steps=200,
+        policy=PolicyConfig(hidden=(8,)),
+        discriminator=DiscriminatorConfig(hidden=(8,), steps=2, batch=4),
+        transition=TransitionConfig(units=8, steps=2, batch=4, length=2, warmup=1),
+        learn=LearnConfig(steps=2, batch=4, length=3, newest=50),
+        plan=PlanConfig(steps=plan_steps, batch=4, length=3),
+        rollout=RolloutConfig(steps=20, starts="reset"),
+    )
+
+
+class Run:
+    """An agent after two iterations, with its ledger, its counter and the metrics of both."""
+
+    def __init__(self, expert, plan_steps):
+        self.ledger, self.counter = envs.Ledger(), StepCounter(envs.make("CartPole-v1"))
+        self.agent = DynaAgent(tiny_config(plan_steps), self.ledger.watch(self.counter, "training"), expert)
+        self.before = self.weights()
+        self.metrics = [self.agent.iterate(), self.agent.iterate()]
+
+    def weights(self):
+        agent = self.agent
+        models = {
+            "policy": agent.policy.policy,
+            "average": agent.policy.average,
+            "discriminator": agent.discriminator.discriminator,
+            "transition": agent.transition.model,
+        }
+        return {name: [v.numpy() for v in model.trainable_variables] for name, model in models.items()}
+
+    def changed(self, before):
+        after = self.weights()
+        return {name for name in after if any((a != b).any() for a, b in zip(after[name], before[name], strict=True))}
+
+    def traces(self):
+        agent = self.agent
+        functions = (agent.discriminator._update, agent.policy._learn, agent.transition._update, agent.policy._plan)
+        counts = [function.experimental_get_tracing_count() for function in functions]
+        return dict(zip(PARTS, counts, strict=True))
+
+
+@pytest.fixture(scope="module")
+def dyna(expert):
+    return Run(expert, plan_steps=2)
+
+
+@pytest.fixture(scope="module")
+def mgail(expert):
+    return Run(expert, plan_steps=0)
+
+
+def test_two_iterations_of_dyna_run_every_part_and_report_finite_numbers(dyna):
+    for metrics in dyna.metrics:
+        assert {name.split("/")[0] for name in metrics} == {"rollout", *PARTS}
+        assert np.isfinite(list(metrics.values())).all(), metrics
+        assert all(metrics[f"{part}/gradient_norm"] > 0 for part in ("learn", "plan"))
+    assert dyna.changed(dyna.before) == {"policy", "average", "discriminator", "transition"}
+
+
+def test_mgail_is_the_same_without_planning(dyna, mgail):
+    for metrics in mgail.metrics:
+        assert {name.split("/")[0] for name in metrics} == {"rollout", "discriminator", "learn", "transition"}
+        assert np.isfinite(list(metrics.values())).all(), metrics
+    assert mgail.changed(mgail.before) == {"policy", "average", "discriminator", "transition"}
+    assert mgail.traces() == {"discriminator": 1, "learn": 1, "transition": 1, "plan": 0}
+    for name, value in mgail.metrics[0].items():
+        np.testing.assert_allclose(value, dyna.metrics[0][name], rtol=1e-6, err_msg=name)
+
+
+def test_every_compiled_function_is_traced_once(dyna):
+    dyna.agent.iterate()
+    assert dyna.traces() == dict.fromkeys(PARTS, 1)
+
+
+def test_env_steps_are_counted_alike_by_the_agent_the_ledger_and_the_environment(dyna):
+    agent, ledger, counter = dyna.agent, dyna.ledger, dyna.counter
+    assert agent.env_steps == ledger.steps["training"] == counter.steps == agent.replay.steps
+    assert agent.env_steps >= 2 * agent.config.rollout.steps
+    assert ledger.episodes["training"] == counter.resets
+    assert ledger.steps["evaluation"] == ledger.episodes["evaluation"] == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "trained"),
+    [
+        ("plan", {"policy", "average"}),
+        ("learn", {"policy", "average"}),
+        ("update_discriminator", {"discriminator"}),
+        ("update_transition", {"transition"}),
+    ],
+)
+def test_every_part_trains_its_own_and_only_collecting_touches_the_environment(dyna, part, trained):
+    counts = (dyna.agent.env_steps, dyna.ledger.state(), dyna.counter.steps, dyna.counter.resets)
+    before, held = dyna.weights(), dyna.agent.replay.steps
+    getattr(dyna.agent, part)(1.0)
+    assert (dyna.agent.env_steps, dyna.ledger.state(), dyna.counter.steps, dyna.counter.resets) == counts
+    assert dyna.agent.replay.steps == held
+    assert dyna.changed(before) == trained
+
+
+def test_the_averaged_policy_acts_after_an_iteration(dyna):
+    dyna.agent.iterate()
+    average = dyna.agent.policy.average.acting_weights()
+    for name, weight in dyna.agent.acting.weights.items():
+        np.testing.assert_array_equal(weight, average[name])
+
+
+def test_the_averaged_policy_is_an_exponential_moving_average(dyna):
+    agent, config = dyna.agent, dyna.agent.config
+    kept, share = agent.policy.state(), config.policy.averaging
+    for variable in agent.policy.average.variables:
+        variable.assign(tf.zeros_like(variable))
+    windows = agent.replay.windows(agent.rng, (2, 4), config.learn.length, config.transition.warmup)
+    agent.policy.learn(windows, 1.0)
+    for average, now in zip(agent.policy.average.variables, agent.policy.policy.variables, strict=True):
+        # After two steps, up to what one of Adam's steps changes.
+        np.testing.assert_allclose(average, (1 - share**2) * now.numpy(), atol=0.02 * config.policy.learning_rate)
+    agent.policy.restore(kept)
+    for name, arrays in agent.policy.state().items():
+        for one, other in zip(arrays, kept[name], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def cheetah_model():
+    """A transition model fitted to six of eight HalfCheetah trajectories, and windows on the other two."""
+    whole = load_expert("halfcheetah")
+    assert whole.policy is not None
+    observations = np.concatenate([trajectory.observations for trajectory in whole.trajectories[:6]])
+    mean, std = observations.mean(axis=0), observations.std(axis=0)
+    size, actions = observations.shape[1], whole.action.size
+    train, held_out = (Replay(size, actions, actions) for _ in range(2))
+    for number, trajectory in enumerate(whole.trajectories[:8]):
+        states = np.clip((trajectory.observations - mean) / std, -10, 10)
+        (train if number < 6 else held_out).add(states, trajectory.actions)
+    model = TransitionModel(size, actions, 64, train.changes().std(axis=0), seed=0)
+    update = TransitionUpdate(model, TransitionConfig(units=64, learning_rate=2e-3))
+    rng = np.random.default_rng(0)
+    told = [update(train.windows(rng, (100, 64), length=4, warmup=1), 1.0)["loss"] for _ in range(4)]
+    return update, told, held_out.windows(rng, (1, 500), length=4, warmup=1)
+
+
+def test_the_transition_model_learns_real_dynamics_it_was_not_shown(cheetah_model):
+    update, told, windows = cheetah_model
+    states, actions, mask = (tf.constant(array[0]) for array in (windows.states, windows.actions, windows.mask))
+    change = (states[1:] - states[:-1]) / update.model.change_scale
+    no_change = float(transition_loss(tf.zeros_like(change), change, mask))
+    size = states.shape[-1]
+    assert 0.4 * size < no_change < 0.6 * size  # "about d / 2"
+    found = float(update.loss(states, actions, mask))
+    assert told[-1] < told[0]
+    assert found < 0.5 * no_change

@@ -1,0 +1,204 @@
+"""Networks and action distributions: shapes, what depends on what, and the NumPy twins."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mgail_dyna import envs
+from mgail_dyna.acting import CategoricalHead, GaussianHead, NumpyPolicy
+from mgail_dyna.distributions import rebuild_for, rebuilt_categorical, rebuilt_gaussian
+from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.encoders import ActionEncoder, StateEncoder
+from mgail_dyna.networks.policy import PolicyNetwork
+from mgail_dyna.networks.transition import STATE_LIMIT, TransitionModel
+from mgail_dyna.types import ActionSpec
+
+SIZE, UNITS = 4, 16
+CHANGE_SCALE = np.array([0.5, 1.0, 2.0, 4.0], np.float32)
+
+
+def box(size, bound=1.0):
+    return ActionSpec("continuous", size, np.full(size, -bound, np.float32), np.full(size, bound, np.float32))
+
+
+def normal(*shape, seed=0):
+    return tf.constant(np.random.default_rng(seed).standard_normal(shape), tf.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TransitionModel(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
+
+
+def test_networks_have_the_shapes_they_document(model):
+    states, actions = normal(5, SIZE), normal(5, 2)
+    assert Discriminator(SIZE, 2)(states, actions).shape == (5,)
+    assert PolicyNetwork(box(2), SIZE)(states).shape == (5, 4)
+    assert PolicyNetwork(ActionSpec("discrete", 3), SIZE)(states).shape == (5, 3)
+    assert [m.shape for m in model(states, actions, model.initial_state(5))] == [(5, SIZE), (5, UNITS)]
+    assert [m.shape for m in model.predict_state(states, actions, model.initial_state(5))] == [(5, SIZE), (5, UNITS)]
+    encoder = StateEncoder(UNITS)
+    assert [m.shape for m in encoder(states, tf.zeros((5, UNITS)))] == [(5, UNITS), (5, UNITS)]
+    assert ActionEncoder(UNITS)(actions).shape == (5, UNITS)
+
+
+def test_the_papers_sizes_are_the_discriminators_own():
+    shapes = [tuple(v.shape) for v in Discriminator(SIZE, 2).trainable_variables]
+    assert shapes == [(6, 200), (200,), (200, 100), (100,), (100, 1), (1,)]
+
+
+def test_weights_are_those_of_the_seed():
+    def weights(seed):
+        networks = (
+            PolicyNetwork(box(2), SIZE, seed=seed),
+            Discriminator(SIZE, 2, seed=seed),
+            TransitionModel(SIZE, 2, UNITS, CHANGE_SCALE, seed=seed),
+        )
+        return [
+            np.concatenate([np.ravel(v) for v in network.trainable_variables if "kernel" in v.path])
+            for network in networks
+        ]
+
+    for one, same, other in zip(weights(1), weights(1), weights(2), strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert np.mean(one == other) < 0.01
+
+
+def test_different_histories_lead_to_different_predictions(model):
+    memory = model.warmed(normal(3, 2, SIZE, seed=1), tf.ones((3, 2)))
+    assert np.abs(memory).max() <= 1.0
+    now, action = tf.repeat(normal(1, SIZE), 2, axis=0), tf.repeat(normal(1, 2), 2, axis=0)
+    change, _ = model(now, action, memory)
+    assert np.abs(change[0] - change[1]).max() > 0.05 * np.abs(change).max()
+    alike, _ = model(now, action, tf.repeat(memory[:1], 2, axis=0))
+    np.testing.assert_allclose(alike[1], alike[0], rtol=1e-4, atol=1e-8)
+    np.testing.assert_allclose(alike[0], change[0], rtol=1e-4, atol=1e-8)
+
+
+def test_the_second_steps_prediction_depends_on_the_first_steps_state_through_the_recurrent_state(model):
+    first, second, action = normal(1, SIZE, seed=1), normal(1, SIZE, seed=2), normal(1, 2)
+    with tf.GradientTape() as tape:
+        tape.watch(first)
+        _, memory = model(first, action, model.initial_state(1))
+        change, after = model(second, action, memory)
+        total = tf.reduce_sum(change[:, :1])
+    assert np.abs(tape.gradient(total, first)).max() > 1e-5
+    assert np.abs(after - memory).max() > 1e-3
+
+
+def test_every_weight_of_the_transition_model_is_trained_by_a_sequence_of_two(model):
+    states, action = normal(2, 32, SIZE), normal(32, 2)
+    with tf.GradientTape() as tape:
+        _, memory = model(states[0], action, model.initial_state(32))
+        total = tf.reduce_sum(model(states[1], action, memory)[0] ** 2)
+    for variable, gradient in zip(
+        model.trainable_variables, tape.gradient(total, model.trainable_variables), strict=True
+    ):
+        assert gradient is not None and np.abs(gradient).max() > 0, variable.path
+
+
+def test_the_embeddings_of_state_and_action_are_multiplied():
+    """With an action embedding of zero the head sees nothing, whatever the state."""
+    model = TransitionModel(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
+    for variable in model.action_encoder.outward.variables:
+        variable.assign(tf.zeros_like(variable))
+    change, _ = model(normal(7, SIZE), normal(7, 2), normal(7, UNITS))
+    np.testing.assert_array_equal(change, np.zeros((7, SIZE)))
+
+
+def test_the_network_predicts_the_change_of_state_in_units_of_its_scale():
+    model = TransitionModel(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
+    output = model.change
+    output.kernel.assign(tf.zeros_like(output.kernel))
+    states, actions, memory = normal(6, SIZE), normal(6, 2), model.initial_state(6)
+    np.testing.assert_array_equal(model.predict_state(states, actions, memory)[0], states)
+    output.bias.assign([1.0, 1.0, -1.0, 0.25])
+    expected = states + tf.constant([0.5, 1.0, -2.0, 1.0])
+    np.testing.assert_allclose(model.predict_state(states, actions, memory)[0], expected, rtol=1e-6)
+    output.bias.assign([1e6, -1e6, 0.0, 0.0])
+    np.testing.assert_array_equal(
+        model.predict_state(states, actions, memory)[0][:, :2], [[STATE_LIMIT, -STATE_LIMIT]] * 6
+    )
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_discrete_actions_are_one_hot_with_the_gradient_of_the_softmax(temperature):
+    logits, noise, weights = normal(8, 3), normal(8, 3, seed=1), normal(8, 3, seed=2)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        actions = rebuilt_categorical(logits, noise, temperature)
+        total = tf.reduce_sum(weights * actions)
+    np.testing.assert_allclose(actions, np.eye(3)[np.argmax(logits + noise, axis=-1)], atol=1e-7)
+    np.testing.assert_array_equal(
+        np.argmax(actions, -1), CategoricalHead(ActionSpec("discrete", 3)).sample(logits, noise)
+    )
+    p, w = tf.nn.softmax((logits + noise) / temperature).numpy(), weights.numpy()
+    expected = p * (w - (p * w).sum(axis=-1, keepdims=True)) / temperature
+    np.testing.assert_allclose(tape.gradient(total, logits), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_continuous_actions_are_clipped_in_value_and_not_in_gradient():
+    parameters = tf.constant([[0.5, 0.9, -0.9, np.log(0.5), np.log(0.5), np.log(0.5)]], tf.float32)
+    noise = tf.constant([[-0.4, 2.0, -2.0]])  # 0.3, 1.9 and -1.9 before clipping
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        actions = rebuilt_gaussian(parameters, noise)
+        total = tf.reduce_sum(actions * tf.constant([1.0, 10.0, 100.0]))
+    np.testing.assert_allclose(actions, [[0.3, 1.0, -1.0]], rtol=1e-6)
+    expected = [[1.0, 10.0, 100.0, 0.5 * -0.4, 10 * 0.5 * 2.0, 100 * 0.5 * -2.0]]
+    np.testing.assert_allclose(tape.gradient(total, parameters), expected, rtol=1e-6)
+
+
+def test_actions_without_bounds_are_not_clipped():
+    rebuild = rebuild_for(box(1, np.inf))
+    np.testing.assert_allclose(rebuild(tf.constant([[3.0, np.log(2.0)]]), tf.constant([[5.0]])), [[13.0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("squash", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_numpy_policy_is_the_keras_policy(activation, squash):
+    policy = PolicyNetwork(box(3), SIZE, (20, 10), activation, initial_log_std=-0.7, squash=squash, seed=4)
+    policy.output_layer.kernel.assign(100.0 * policy.output_layer.kernel)
+    acting = NumpyPolicy(box(3), policy.acting_weights(), activation, squash=squash)
+    states = normal(50, SIZE).numpy()
+    mean, log_std = np.split(policy(states), 2, axis=-1)
+    np.testing.assert_allclose(acting.outputs(states), mean, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(acting.head.std, np.exp(log_std[0]), rtol=1e-6)
+    np.testing.assert_allclose(acting.outputs(states[7]), mean[7], rtol=1e-5, atol=1e-6)
+    assert (np.abs(mean).max() <= 1.0) == squash
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_the_numpy_policy_executes_the_actions_the_graph_rebuilds(discrete):
+    spec = ActionSpec("discrete", 3, start=2) if discrete else box(3, 4.0)
+    policy = PolicyNetwork(spec, SIZE, (20,), "relu", squash=not discrete, seed=4)
+    acting = NumpyPolicy(spec, policy.acting_weights(), "relu", squash=not discrete)
+    states = normal(50, SIZE).numpy()
+    noise = acting.head.noise(np.random.default_rng(0), (50,))
+    executed = acting.act(states, noise)
+    rebuilt = rebuild_for(spec)(policy(states), noise)
+    np.testing.assert_allclose(acting.head.vectors(executed), rebuilt, rtol=1e-5, atol=1e-6)
+
+
+def test_actions_of_another_box_are_scaled_to_it_and_back():
+    spec = envs.action_spec(envs.make("Pendulum-v1").action_space)
+    head = GaussianHead(spec, np.zeros(1, np.float32))
+    inside = np.linspace(-1, 1, 9, dtype=np.float32)[:, None]
+    np.testing.assert_array_equal(head.executed(inside), 2.0 * inside)
+    np.testing.assert_array_equal(head.vectors(head.executed(inside)), inside)
+    outside = np.array([[-7.0], [1.5]], np.float32)
+    np.testing.assert_array_equal(head.executed(outside), [[-2.0], [2.0]])
+    np.testing.assert_array_equal(head.vectors(head.executed(outside)), [[-1.0], [1.0]])
+
+
+def test_a_box_off_center_is_centered_for_the_networks():
+    spec = ActionSpec("continuous", 2, np.array([0, -10], np.float32), np.array([1, 30], np.float32))
+    head = GaussianHead(spec, np.zeros(2, np.float32))
+    np.testing.assert_array_equal(head.executed(np.array([[-1, -1], [0, 0], [1, 1]])), [[0, -10], [0.5, 10], [1, 30]])
+    np.testing.assert_allclose(head.vectors(np.array([[0.25, 20]])), [[-0.5, 0.5]], rtol=1e-6)
+
+
+def test_choices_are_one_hot_for_the_networks_and_counted_from_the_first_for_the_environment():
+    head = CategoricalHead(ActionSpec("discrete", 3, start=5))
+    np.testing.assert_array_equal(head.executed(np.array([0, 2])), [5, 7])
+    np.testing.assert_array_equal(head.vectors(np.array([5, 7])), [[1, 0, 0], [0, 0, 1]])

@@ -1,0 +1,228 @@
+"""Runs of imitation: counted, resumed, evaluated, and stopped when they go wrong."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import mgail_dyna
+from mgail_dyna import runs
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.errors import UserError
+from mgail_dyna.expert_data import load_expert
+from mgail_dyna.presets import MODES, imitation_preset
+from mgail_dyna.storage import load_state, save_state
+from mgail_dyna.training import DivergenceError, ImitationRun
+
+ROOT = Path(__file__).resolve().parent.parent
+CLOCKS = ("cpu_seconds", "wall_seconds")
+# Small enough for seconds: what is learned does not matter here, only that everything is done and counted.
+SMALL = {
+    "discriminator": {"steps": 5, "batch": 16},
+    "transition": {"steps": 5, "batch": 8, "warmup": 1, "length": 2},
+    "learn": {"steps": 5, "batch": 8, "length": 2},
+    "plan": {"steps": 5, "batch": 8, "length": 2},
+    "rollout": {"steps": 60},
+}
+
+
+def small_config(**changes):
+    config = imitation_preset("tuned", "CartPole-v1")
+    for group, values in SMALL.items():
+        config = replace(config, **{group: replace(getattr(config, group), **values)})
+    return replace(config, evaluation_episodes=2, **changes)
+
+
+@pytest.fixture(scope="module")
+def expert():
+    whole = load_expert("cartpole")
+    return replace(whole, trajectories=whole.trajectories[:2], length=100)
+
+
+def without_clocks(history):
+    return [{name: value for name, value in row.items() if name not in CLOCKS} for row in history]
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(expert, tmp_path):
+    config = small_config(env_steps=10_000)
+    whole = ImitationRun(config, expert)
+    for _ in whole.iterate(iterations=4):
+        pass
+    first = ImitationRun(config, expert)
+    for _ in first.iterate(iterations=2):
+        pass
+    save_state(tmp_path / "checkpoint.h5", first.state())
+    second = ImitationRun(config, expert)
+    second.restore(load_state(tmp_path / "checkpoint.h5"))
+    for _ in second.iterate(iterations=4):
+        pass
+    assert without_clocks(second.history) == without_clocks(whole.history)
+    assert second.history[-1]["wall_seconds"] >= first.history[-1]["wall_seconds"]
+    observation = np.zeros(4)
+    assert second.agent.act(observation) == whole.agent.act(observation)
+    for name in ("_learn", "_plan"):
+        assert getattr(whole.agent.policy, name).experimental_get_tracing_count() == 1
+    for part in (whole.agent.discriminator, whole.agent.transition):
+        assert part._update.experimental_get_tracing_count() == 1
+
+
+class CountingEnv(gym.Wrapper):
+    def __init__(self, env):
+        super().__init__(env)
+        self.steps = self.resets = 0
+
+    def reset(self, **kwargs):
+        self.resets += 1
+        return self.env.reset(**kwargs)
+
+    def step(self, action):
+        self.steps += 1
+        return self.env.step(action)
+
+
+def test_the_ledger_agrees_with_a_counter_of_ones_own(expert):
+    made = []
+
+    def make():
+        made.append(CountingEnv(gym.make("CartPole-v1", max_episode_steps=100)))
+        return made[-1]
+
+    run = ImitationRun(small_config(env_steps=150), expert, make)
+    rows = list(run.iterate())
+    training, evaluation = made
+    assert run.ledger.steps == {"training": training.steps, "evaluation": evaluation.steps}
+    assert run.ledger.episodes == {"training": training.resets, "evaluation": evaluation.resets}
+    assert rows[-1]["env_steps"] == training.steps == run.agent.env_steps >= 150
+    assert rows[-1]["real_trajectories"] == training.resets
+    assert rows[-1]["evaluation_steps"] == evaluation.steps
+
+
+def test_a_quantity_that_is_no_number_stops_the_run_with_its_name(expert):
+    run = ImitationRun(small_config(), expert)
+    run.agent.discriminator.discriminator.variables[0].assign(
+        np.full(run.agent.discriminator.discriminator.variables[0].shape, np.nan)
+    )
+    with pytest.raises(DivergenceError, match=r"^discriminator/loss became nan at iteration 1, env step \d+$"):
+        next(run.iterate())
+
+
+def test_the_library_trains_in_ones_own_loop(expert):
+    config = MODES["mgail"](small_config())
+    agent = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert)
+    metrics = agent.iterate()
+    assert np.isfinite(list(metrics.values())).all()
+    assert not any(name.startswith("plan/") for name in metrics)
+    assert agent.act(np.zeros(4)) in (0, 1)
+
+
+def test_settings_survive_being_written(tmp_path):
+    settings = runs.RunSettings("mgail", "paper", "hopper", 7, imitation_preset("paper", "Hopper-v5"))
+    runs.write_settings(tmp_path, settings)
+    assert runs.read_settings(tmp_path) == settings
+    record = json.loads((tmp_path / "config.json").read_text())
+    assert record["versions"]["tensorflow"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            lambda record: record["config"].update(discout=1),
+            "unknown key 'config.discout'; did you mean config.discount",
+        ),
+        (lambda record: record["config"]["plan"].update(steps=-1), "--plan.steps: expected at least 0, found -1"),
+        (lambda record: record.pop("mode"), "mode: missing"),
+        (lambda record: record.pop("config"), "config: missing"),
+    ],
+)
+def test_a_bad_config_file_is_one_line(tmp_path, change, line):
+    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig()))
+    file = tmp_path / "config.json"
+    record = json.loads(file.read_text())
+    change(record)
+    file.write_text(json.dumps(record))
+    with pytest.raises(UserError) as error:
+        runs.read_settings(file)
+    assert line in str(error.value)
+    assert str(file) in str(error.value)
+
+
+def run_py(*words, timeout=300):
+    call = [sys.executable, "run.py", *map(str, words)]
+    return subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout)
+
+
+FLAGS = [f"--{group}.{name}={value}" for group, values in SMALL.items() for name, value in values.items()] + [
+    "--evaluation-episodes=1"
+]
+
+
+def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path):
+    call = [sys.executable, "run.py", "--env", "cartpole", "--env-steps", "1000000", "--logdir", str(tmp_path), *FLAGS]
+    process = subprocess.Popen(call, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    directory, deadline = tmp_path / "cartpole-dyna-seed0", time.monotonic() + 200
+    while not (directory / "progress.csv").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"go on with: run.py --resume {directory}" in errors
+    assert "Traceback" not in errors
+    before = list(csv.DictReader((directory / "progress.csv").open()))
+    assert [row["iteration"] for row in before] == [str(i + 1) for i in range(len(before))]
+    assert list((directory / "tensorboard").iterdir())
+
+    result = run_py("--resume", directory, "--iterations", len(before) + 1)
+    assert result.returncode == 0, result.stderr
+    after = list(csv.DictReader((directory / "progress.csv").open()))
+    assert after[:-1] == before
+    assert {"return_mean", "return_std", "expert_percent", "real_trajectories", *CLOCKS} <= set(after[-1])
+    assert "the run lies in" in result.stdout
+
+    film = tmp_path / "agent.gif"
+    shown = run_py("evaluate", directory, "--episodes", 2, "--json", "--video", film, "--video-steps", 10)
+    assert shown.returncode == 0, shown.stderr
+    facts = json.loads(shown.stdout)
+    assert len(facts["returns"]) == 2
+    assert facts["return_mean"] == np.mean(facts["returns"])
+    assert facts["expert_return"] == 1000.0
+    assert facts["env_steps"] == int(after[-1]["env_steps"])
+    assert film.read_bytes()[:4] == b"GIF8"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--env", "hopperr"], "unknown environment 'hopperr'; did you mean hopper"),
+        (["--mode", "dina"], "unknown mode 'dina'; did you mean dyna?"),
+        (["--preset", "papr"], "unknown preset 'papr'; did you mean paper?"),
+        (["--plan.stesp", "3"], "unknown option '--plan.stesp'; did you mean --plan.steps"),
+        (["--plan.steps", "many"], "--plan.steps"),
+        (["--discount", "2"], "--discount: expected above 0 and at most 1, found 2.0"),
+        (["--expert", "nowhere"], "nowhere: no such file or directory"),
+        (["--env", "hopper", "--expert", "halfcheetah"], "expected 11 numbers to fit the environment, found 17"),
+        (["--resume", "nowhere"], "nowhere"),
+        (["--config", "nowhere.json"], "nowhere.json: no such file"),
+        (["evaluate", "nowhere"], "nowhere: no such file or directory"),
+        (["evaluate", "cartpole", "--episodes", "0"], "--episodes: expected at least 1, found 0"),
+        (["evaluate", "cartpole", "--video", "film.avi"], "--video: expected a file ending in .mp4 or .gif"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(words, line, capsys):
+    from mgail_dyna.cli import main
+
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert line in err
