@@ -18,7 +18,7 @@ FLOORS = [
     ["updates", "collect"],
     ["experts", "algorithms"],
     ["training"],
-    ["runtime", "progress", "runs", "cli"],
+    ["runtime", "progress", "runs", "figures", "cli"],
     ["commands"],
 ]
 HEIGHT = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}

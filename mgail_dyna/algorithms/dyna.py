@@ -17,7 +17,7 @@ from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.networks.transition import STATE_LIMIT, TransitionModel
 from mgail_dyna.replay import Replay, Windows
-from mgail_dyna.types import Array, Trajectory
+from mgail_dyna.types import Array, FloatArray, Trajectory
 from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
 from mgail_dyna.updates.policy import PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
@@ -99,16 +99,17 @@ class DynaAgent:
         """One iteration of Algorithm 1: act, judge, learn, model, plan. Returns scalars named `part/what`."""
         config, share = self.config, self.config.learning_rate_at(self.env_steps / self.config.env_steps)
         metrics = {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
-        parts = {
-            "discriminator": self.update_discriminator(share),  # line 5
-            "learn": self.learn(share) if config.learn.steps else {},  # line 6
-            "transition": self.update_transition(share),  # line 7
-            "plan": self.plan(share) if config.plan.steps else {},  # lines 8, 9
-        }
-        self.acting.load(self.policy.average.acting_weights())
-        for part, numbers in parts.items():
-            metrics |= {f"{part}/{name}": value for name, value in numbers.items()}
-        return metrics
+        rounds = []
+        for _ in range(config.rounds):
+            parts = {
+                "discriminator": self.update_discriminator(share),  # line 5
+                "learn": self.learn(share) if config.learn.steps else {},  # line 6
+                "transition": self.update_transition(share),  # line 7
+                "plan": self.plan(share) if config.plan.steps else {},  # lines 8, 9
+            }
+            rounds.append({f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()})
+            self.acting.load(self.policy.average.acting_weights())
+        return metrics | {name: float(np.mean([told[name] for told in rounds])) for name in rounds[0]}
 
     def collect(self) -> dict[str, float]:
         """Acts for `rollout.steps` env steps and puts what happened into replay."""
@@ -141,8 +142,11 @@ class DynaAgent:
     def update_discriminator(self, learning_rate: float) -> dict[str, float]:
         """Line 5: D tells replay from demonstrations."""
         config = self.config.discriminator
-        shape = (config.steps, config.batch)
-        agent = self.replay.pairs(self.rng, shape)
+        shape = (self._steps(config.steps), config.batch)
+        states, actions = self.replay.pairs(self.rng, shape)
+        if config.agent_actions == "current":
+            actions = self._current_actions(states)
+        agent = (states, actions)
         expert = self.demonstrations.pairs(self.rng, shape)
         return self.discriminator(agent, expert, mixing(self.rng, *shape), learning_rate)
 
@@ -150,7 +154,11 @@ class DynaAgent:
         """Line 6: the policy learns on real trajectories."""
         config = self.config.learn
         windows = self.replay.windows(
-            self.rng, (config.steps, config.batch), config.length, self.config.transition.warmup, config.newest
+            self.rng,
+            (self._steps(config.steps), config.batch),
+            config.length,
+            self.config.transition.warmup,
+            config.newest,
         )
         return self.policy.learn(windows, learning_rate)
 
@@ -163,15 +171,26 @@ class DynaAgent:
         horizon, newest = self.config.plan.length, self.config.rollout.steps
         unseen = self.replay.windows(self.rng, (1, config.batch), horizon, config.warmup, newest)
         errors = self.transition.errors(unseen)
-        windows = self._mixed(config.steps, config.batch, config.length, config.expert_share)
+        windows = self._mixed(self._steps(config.steps), config.batch, config.length, config.expert_share)
         return errors | self.transition(windows, learning_rate)
 
     def plan(self, learning_rate: float) -> dict[str, float]:
         """Lines 8, 9: the policy learns on imagined trajectories. The environment is not touched."""
         config = self.config.plan
-        windows = self._mixed(config.steps, config.batch, 0, config.expert_share)
-        noise = self.acting.head.noise(self.rng, (config.steps, config.length, config.batch))
+        steps = self._steps(config.steps)
+        windows = self._mixed(steps, config.batch, 0, config.expert_share)
+        noise = self.acting.head.noise(self.rng, (steps, config.length, config.batch))
         return self.policy.plan(windows, noise, learning_rate)
+
+    def _steps(self, steps: int) -> int:
+        """Gradient steps a round, of `steps` an iteration."""
+        return max(1, round(steps / self.config.rounds))
+
+    def _current_actions(self, states: FloatArray) -> FloatArray:
+        """Actions `[..., a]` the policy would take now in `states [..., d]`, noise included."""
+        head = self.acting.head
+        sampled = head.sample(self.acting.outputs(states), head.noise(self.rng, states.shape[:-1]))
+        return head.vectors(head.executed(sampled))
 
     def act(self, observations: Array) -> Array:
         """The averaged policy's mean actions, as executed, for raw `observations [..., d]`."""

@@ -49,6 +49,8 @@ class DiscriminatorConfig:
     """State-action pairs of the agent, and as many of the expert, in a step."""
     gradient_penalty: float = 4.0
     """Weight of the gradient penalty; 0 leaves it out."""
+    agent_actions: Literal["recorded", "current"] = "recorded"
+    """The agent's actions in replayed states: those recorded, or what the policy would do there now."""
 
     def __post_init__(self) -> None:
         require(
@@ -183,6 +185,8 @@ class ImitationConfig:
     """What the policy minimises: log D (the paper's), -log(1 - D) or their sum; losses.py tells slopes and signs."""
     discount: float = 0.99
     """Gamma of Eq. 7 and 8."""
+    rounds: int = 1
+    """Times an iteration goes from part to part; their steps are shared out among the rounds."""
     final_learning_rate: float = 0.1
     """Learning rates fall linearly to this share of their start over the run's env steps."""
     evaluation_episodes: int = 10
@@ -201,6 +205,7 @@ class ImitationConfig:
             self,
             seed=(self.seed >= 0, "at least 0"),
             env_steps=(self.env_steps >= 1, "at least 1"),
+            rounds=(self.rounds >= 1, "at least 1"),
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
             evaluation_episodes=(self.evaluation_episodes >= 1, "at least 1"),
