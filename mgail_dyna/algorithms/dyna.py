@@ -143,10 +143,15 @@ class DynaAgent:
         """Line 5: D tells replay from demonstrations."""
         config = self.config.discriminator
         shape = (self._steps(config.steps), config.batch)
-        states, actions = self.replay.pairs(self.rng, shape)
-        if config.agent_actions == "current":
-            actions = self._current_actions(states)
-        agent = (states, actions)
+        imagined = round(config.batch * config.imagined_share)
+        newest = round(config.batch * config.newest_share)
+        draws = [
+            self.replay.pairs(self.rng, (shape[0], newest), self.config.rollout.steps),
+            self.replay.pairs(self.rng, (shape[0], config.batch - newest - imagined)),
+            self._imagined_pairs((shape[0], imagined)) if imagined else None,
+        ]
+        parts = [draw for draw in draws if draw is not None]
+        agent = (np.concatenate([s for s, _ in parts], axis=1), np.concatenate([a for _, a in parts], axis=1))
         expert = self.demonstrations.pairs(self.rng, shape)
         return self.discriminator(agent, expert, mixing(self.rng, *shape), learning_rate)
 
@@ -186,11 +191,15 @@ class DynaAgent:
         """Gradient steps a round, of `steps` an iteration."""
         return max(1, round(steps / self.config.rounds))
 
-    def _current_actions(self, states: FloatArray) -> FloatArray:
-        """Actions `[..., a]` the policy would take now in `states [..., d]`, noise included."""
-        head = self.acting.head
-        sampled = head.sample(self.acting.outputs(states), head.noise(self.rng, states.shape[:-1]))
-        return head.vectors(head.executed(sampled))
+    def _imagined_pairs(self, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
+        """States `[*shape, d]` and actions `[*shape, a]` of plans under the policy as it is now."""
+        config = self.config.plan
+        batch = -(-shape[0] * shape[1] // config.length)
+        noise = self.acting.head.noise(self.rng, (config.length, batch))
+        trace = self.policy.imagine(self._mixed(1, batch, 0, config.expert_share), noise)
+        rows = self.rng.permutation(config.length * batch)[: shape[0] * shape[1]].reshape(shape)
+        states, actions = (array.reshape(-1, array.shape[-1])[rows] for array in trace)
+        return states, actions
 
     def act(self, observations: Array) -> Array:
         """The averaged policy's mean actions, as executed, for raw `observations [..., d]`."""

@@ -49,8 +49,10 @@ class DiscriminatorConfig:
     """State-action pairs of the agent, and as many of the expert, in a step."""
     gradient_penalty: float = 4.0
     """Weight of the gradient penalty; 0 leaves it out."""
-    agent_actions: Literal["recorded", "current"] = "recorded"
-    """The agent's actions in replayed states: those recorded, or what the policy would do there now."""
+    newest_share: float = 0.25
+    """Share of the agent's pairs drawn from its newest iteration; of the others, from the whole replay."""
+    imagined_share: float = 0.5
+    """Share of the agent's pairs taken from plans under the policy as it is; the paper's are all from replay."""
 
     def __post_init__(self) -> None:
         require(
@@ -60,6 +62,11 @@ class DiscriminatorConfig:
             learning_rate=(self.learning_rate > 0, "above 0"),
             steps=(self.steps >= 1, "at least 1"),
             batch=(self.batch >= 1, "at least 1"),
+            newest_share=(
+                0 <= self.newest_share <= 1 - self.imagined_share,
+                "at least 0, with imagined_share at most 1",
+            ),
+            imagined_share=(0 <= self.imagined_share <= 1, "between 0 and 1"),
             gradient_penalty=(self.gradient_penalty >= 0, "at least 0"),
         )
 

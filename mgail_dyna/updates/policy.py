@@ -19,6 +19,7 @@ from mgail_dyna.replay import Windows
 from mgail_dyna.types import ActionSpec, FloatArray
 from mgail_dyna.unroll import (
     NextStateFn,
+    Trace,
     discounted_cost,
     observed_next_state,
     predicted_next_state,
@@ -139,8 +140,14 @@ class PolicyUpdate:
             observed: `[T, B, d]`, what the recorded actions led to; not looked at when planning.
             kept: `[T, B]`, 0 from where the trajectory had ended.
         """
+        return discounted_cost(self.trace(next_state, states, mask, noise, observed).costs, kept, self.discount)
+
+    def trace(
+        self, next_state: NextStateFn, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, observed: tf.Tensor
+    ) -> Trace:
+        """The unroll that `loss` takes the costs of; arguments as there."""
         warmup = self.warmup
-        trace = unroll(
+        return unroll(
             act=lambda state, noise: self.rebuild(self.policy(state), noise),
             cost=lambda state, action: self.imitation_cost(self.discriminator(state, action)),
             predict=self.transition.predict_state,
@@ -150,7 +157,22 @@ class PolicyUpdate:
             observed=observed,
             noise=noise,
         )
-        return discounted_cost(trace.costs, kept, self.discount)
+
+    def imagine(self, windows: Windows, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """States `[Tp, B, d]` and actions `[Tp, B, a]` of imagined trajectories under the policy as it is now.
+
+        Args:
+            windows: one batch, `[1, W, B, ...]`, to start from the last states of.
+            noise: `[Tp, B, n]`, fresh.
+        """
+        states, actions = self._imagine(windows.states[0], windows.mask[0], noise)
+        return states.numpy(), actions.numpy()
+
+    @tf.function(jit_compile=True)
+    def _imagine(self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        nothing = tf.zeros((*noise.shape[:2], states.shape[-1]))
+        trace = self.trace(predicted_next_state, states, mask, noise, nothing)
+        return trace.states, trace.actions
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""
