@@ -177,33 +177,34 @@ def _read_d4rl(path: Path) -> Source:
     if not len(last) or last[-1] != steps - 1:
         notes.append("the last episode is cut off by the file's end; it counts as truncated")
         last = np.append(last, steps - 1)
-    whole = "next_observations" in arrays
-    if not whole:
+    if "next_observations" not in arrays:
         notes.append(
             "no next_observations: what each episode's last action led to is unknown, so that step is left out"
         )
-    episodes = []
-    for start, end in zip(np.append(0, last[:-1] + 1), last, strict=True):
-        rows = slice(start, end + 1) if whole else slice(start, end)
-        observations = arrays["observations"][start : end + 1]
-        if whole:
-            observations = np.concatenate([observations, arrays["next_observations"][end : end + 1]])
-        episodes.append(
-            {
-                "observations": observations,
-                "actions": arrays["actions"][rows],
-                "rewards": arrays["rewards"][rows],
-                "terminated": bool(terminals[end]) and whole,
-                "truncated": not (terminals[end] and whole),
-                # One simulator state a step; the one after the last step is not in the file.
-                "qpos": arrays["infos/qpos"][start : end + 1] if "infos/qpos" in arrays else None,
-                "qvel": arrays["infos/qvel"][start : end + 1] if "infos/qvel" in arrays else None,
-            }
-        )
+    starts = np.append(0, last[:-1] + 1)
+    episodes = [_d4rl_episode(arrays, terminals, int(start), int(end)) for start, end in zip(starts, last, strict=True)]
     kept = [episode for episode in episodes if len(episode["actions"]) >= SHORTEST_EPISODE]
     if len(kept) < len(episodes):
         notes.append(f"{len(episodes) - len(kept)} episodes shorter than {SHORTEST_EPISODE} steps left out")
     return Source("D4RL", kept, tuple(notes))
+
+
+def _d4rl_episode(arrays: Mapping[str, Array], terminals: Array, start: int, end: int) -> dict[str, Any]:
+    whole = "next_observations" in arrays
+    rows = slice(start, end + 1) if whole else slice(start, end)
+    observations = arrays["observations"][start : end + 1]
+    if whole:
+        observations = np.concatenate([observations, arrays["next_observations"][end : end + 1]])
+    return {
+        "observations": observations,
+        "actions": arrays["actions"][rows],
+        "rewards": arrays["rewards"][rows],
+        "terminated": bool(terminals[end]) and whole,
+        "truncated": not (terminals[end] and whole),
+        # One simulator state a step; the one after the last step is not in the file.
+        "qpos": arrays["infos/qpos"][start : end + 1] if "infos/qpos" in arrays else None,
+        "qvel": arrays["infos/qvel"][start : end + 1] if "infos/qvel" in arrays else None,
+    }
 
 
 def _require_flags(path: Path, name: str, array: Array) -> None:

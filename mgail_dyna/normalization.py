@@ -7,6 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# Coordinates that vary less than this are constant for all purposes, and left in their own units.
+LEAST_STD = 1e-3
+
+
+def statistics(observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Mean `[d]` and standard deviation `[d]` of `observations [n, d]`; 1 in place of that of a constant coordinate."""
+    std = observations.std(axis=0)
+    return observations.mean(axis=0), np.where(std < LEAST_STD, 1.0, std)
+
 
 class RunningMoments:
     """Mean and variance of a stream, merged batch by batch (Chan, Golub and LeVeque 1979).

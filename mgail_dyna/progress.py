@@ -1,11 +1,13 @@
-"""Progress on the terminal: one live line, or plain lines where nobody watches."""
+"""Progress on the terminal: a live display, or plain lines where nobody watches."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -15,8 +17,8 @@ class _RateColumn(ProgressColumn):
         return Text(f"{task.speed or 0:,.0f} steps/s", style="progress.data.speed")
 
 
-class ProgressLine:
-    """A line with env steps, whatever figures matter, steps per second and time left.
+class ProgressDisplay:
+    """Env steps, steps per second and time left, and below them whatever figures matter.
 
     Where standard error is not a terminal it prints a plain line every `quiet_seconds` instead.
 
@@ -30,39 +32,39 @@ class ProgressLine:
     def __init__(self, title: str, total: int, start: int = 0, quiet_seconds: float = 10.0) -> None:
         self.title, self.total, self.quiet_seconds = title, total, quiet_seconds
         self.console = Console(stderr=True)
-        self.live = Progress(
+        self.bar = Progress(
             TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} env steps"),
-            TextColumn("{task.fields[figures]}"),
+            BarColumn(bar_width=12),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
             _RateColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            disable=not self.console.is_terminal,
+            TimeRemainingColumn(compact=True),
         )
-        self.task = self.live.add_task(title, total=total, completed=start, figures="")
-        self.began, self.started_at, self.spoke = time.monotonic(), start, 0.0
+        self.task = self.bar.add_task(title, total=total, completed=start)
+        self.live = Live(self.bar, console=self.console, refresh_per_second=4) if self.console.is_terminal else None
+        self.began, self.started_at, self.spoke = time.monotonic(), start, float("-inf")
 
-    def __enter__(self) -> ProgressLine:
-        self.live.start()
+    def __enter__(self) -> ProgressDisplay:
+        if self.live:
+            self.live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.live.stop()
+        if self.live:
+            self.live.stop()
 
-    def show(self, env_steps: int, figures: str) -> None:
-        """Brings the line up to date; `figures` is text such as `return 2,345  KL 0.012`."""
-        self.live.update(self.task, completed=env_steps, figures=figures)
+    def show(self, env_steps: int, figures: Sequence[str]) -> None:
+        """Brings the display up to date; `figures` are phrases such as `return 2,345`."""
+        self.bar.update(self.task, completed=env_steps)
+        if self.live:
+            self.live.update(Group(self.bar, Text("  " + "  ·  ".join(figures), style="dim")))
+            return
         now = time.monotonic()
-        if self.console.is_terminal or now - self.spoke < self.quiet_seconds:
+        if now - self.spoke < self.quiet_seconds and env_steps < self.total:
             return
         self.spoke = now
         rate = (env_steps - self.started_at) / max(now - self.began, 1e-9)
         left = (self.total - env_steps) / max(rate, 1e-9)
-        self.console.print(
-            f"{self.title}  {env_steps:,}/{self.total:,} env steps  {figures}  {rate:,.0f} steps/s  {left:,.0f} s left",
-            highlight=False,
-            soft_wrap=True,
-        )
+        facts = [f"{env_steps:,}/{self.total:,} env steps", *figures, f"{rate:,.0f} steps/s", f"{left:,.0f} s left"]
+        self.console.print(f"{self.title}  " + "  ".join(facts), highlight=False, soft_wrap=True)

@@ -13,11 +13,14 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from mgail_dyna.config.expert import TrustRegionConfig
 from mgail_dyna.distributions import DistributionFn
 
 # From a flat parameter vector [p] to the distribution's parameters at the batch's states [n, P].
 ParametersFn = Callable[[tf.Tensor], tf.Tensor]
 MatrixVectorFn = Callable[[tf.Tensor], tf.Tensor]
+# Ratio of a step size the line search tries to the one before.
+SHRINK = 0.8
 
 
 class Step(NamedTuple):
@@ -111,9 +114,8 @@ def _line_search(
     before: tf.Tensor,
     kl_limit: tf.Tensor | float,
     backtracks: int,
-    shrink: float,
 ) -> tuple[tf.Tensor, ...]:
-    """The first of the step sizes 1, shrink, shrink^2, ... that raises the surrogate and keeps the KL limit.
+    """The first of the step sizes 1, SHRINK, SHRINK^2, ... that raises the surrogate and keeps the KL limit.
 
     Args:
         judge: gives the surrogate and the mean KL at parameters `[p]`.
@@ -126,7 +128,7 @@ def _line_search(
         return tf.logical_and(i < backtracks, tf.logical_not(accepted))
 
     def shorten(i: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        candidate = theta + full_step * tf.pow(tf.cast(shrink, theta.dtype), tf.cast(i, theta.dtype))
+        candidate = theta + full_step * tf.pow(tf.cast(SHRINK, theta.dtype), tf.cast(i, theta.dtype))
         after, kl = judge(candidate)
         # A NaN compares false, so a step into NaN is refused as well.
         return i + 1, tf.logical_and(after > before, kl <= kl_limit), candidate, after, kl
@@ -141,13 +143,8 @@ def trust_region_step(
     theta: tf.Tensor,
     actions: tf.Tensor,
     advantages: tf.Tensor,
-    *,
     kl_limit: tf.Tensor | float,
-    cg_iterations: int = 10,
-    cg_tolerance: float = 1e-2,
-    damping: float = 0.1,
-    backtracks: int = 10,
-    shrink: float = 0.8,
+    config: TrustRegionConfig,
 ) -> Step:
     """One natural-gradient step with a backtracking line search.
 
@@ -157,12 +154,8 @@ def trust_region_step(
         theta: `[p]`, the policy's parameters now.
         actions: `[n, a]` or `[n]`, taken under `theta`.
         advantages: `[n]`.
-        kl_limit: of the mean KL over the batch.
-        cg_iterations: of conjugate gradient, at most.
-        cg_tolerance: at which it stops before that.
-        damping: added to F's diagonal.
-        backtracks: step sizes tried.
-        shrink: ratio of one step size to the one before.
+        kl_limit: of the mean KL over the batch, now.
+        config: of conjugate gradient and line search.
 
     Returns:
         The new parameters, equal to `theta` where no step size was accepted.
@@ -175,8 +168,8 @@ def trust_region_step(
     gradient = tape.gradient(before, theta)
     old = tf.stop_gradient(parameters)
 
-    fisher = fisher_product(parameters_fn, distribution, theta, damping)
-    direction = conjugate_gradient(fisher, gradient, cg_iterations, cg_tolerance)
+    fisher = fisher_product(parameters_fn, distribution, theta, config.damping)
+    direction = conjugate_gradient(fisher, gradient, config.cg_iterations, config.cg_tolerance)
     curvature = tf.reduce_sum(direction * fisher(direction))
     full_step = direction * tf.sqrt(2.0 * kl_limit / tf.maximum(curvature, 1e-12))
 
@@ -184,7 +177,7 @@ def trust_region_step(
         new = parameters_fn(candidate)
         return surrogate(distribution, new, actions, old_log_prob, advantages), mean_kl(distribution, old, new)
 
-    accepted, candidate, after, kl = _line_search(judge, theta, full_step, before, kl_limit, backtracks, shrink)
+    accepted, candidate, after, kl = _line_search(judge, theta, full_step, before, kl_limit, config.backtracks)
     return Step(
         parameters=tf.where(accepted, candidate, theta),
         kl=tf.where(accepted, kl, 0.0),

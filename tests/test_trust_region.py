@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from mgail_dyna.advantages import generalised_advantages
+from mgail_dyna.config.expert import TrustRegionConfig
 from mgail_dyna.distributions import categorical, gaussian
 from mgail_dyna.trust_region import (
     conjugate_gradient,
@@ -88,7 +89,7 @@ def test_a_step_keeps_its_kl_limit_and_never_lowers_the_surrogate(distribution, 
         tf.constant(rng.integers(2, size=4)) if distribution is categorical else tf.constant(rng.normal(size=(4, 1)))
     )
     step = trust_region_step(
-        tiny_policy, distribution, THETA, actions, advantages, kl_limit=tf.constant(kl_limit, tf.float64)
+        tiny_policy, distribution, THETA, actions, advantages, tf.constant(kl_limit, tf.float64), TrustRegionConfig()
     )
     old, new = tiny_policy(THETA), tiny_policy(step.parameters)
     old_log_prob = distribution(old).log_prob(actions)
@@ -108,7 +109,9 @@ def test_a_step_into_nan_is_refused():
         return tf.where(tf.reduce_all(theta == THETA), tiny_policy(theta), np.nan * tiny_policy(theta))
 
     actions, advantages = tf.constant([0, 1, 1, 0]), tf.constant([1.0, -1.0, 2.0, 0.5], tf.float64)
-    step = trust_region_step(broken, categorical, THETA, actions, advantages, kl_limit=tf.constant(0.1, tf.float64))
+    step = trust_region_step(
+        broken, categorical, THETA, actions, advantages, tf.constant(0.1, tf.float64), TrustRegionConfig()
+    )
     assert not step.accepted
     np.testing.assert_array_equal(step.parameters, THETA)
 

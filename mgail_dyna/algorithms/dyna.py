@@ -10,20 +10,32 @@ import numpy as np
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.collect import play_episode
-from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.config.imitation import ImitationConfig, PolicyConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.networks.transition import STATE_LIMIT, TransitionModel
+from mgail_dyna.normalization import LEAST_STD, statistics
 from mgail_dyna.replay import Replay, Windows
-from mgail_dyna.types import Array, FloatArray, Trajectory
+from mgail_dyna.types import ActionSpec, Array, FloatArray, Trajectory
 from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
 from mgail_dyna.updates.policy import PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
 
-# Coordinates that move less than this are constant for all purposes, and left in their own units.
-LEAST_STD = 1e-3
+
+def imitation_policy(action: ActionSpec, observation_size: int, config: PolicyConfig, seed: int) -> PolicyNetwork:
+    """The policy of the paper (sec. 4), with constant action noise and means that stay inside the box."""
+    return PolicyNetwork(
+        action,
+        observation_size,
+        config.hidden,
+        "relu",
+        initial_log_std=float(np.log(config.noise_std)),
+        train_log_std=False,
+        squash=action.kind == "continuous" and action.bounded,
+        seed=seed,
+    )
 
 
 class DynaAgent:
@@ -43,27 +55,12 @@ class DynaAgent:
                 f"--rollout.starts {config.rollout.starts}: expected demonstrations with qpos and qvel, found none; "
                 "--rollout.starts reset needs none"
             )
-        action = envs.action_spec(env.action_space)
-        size = envs.observation_size(env.observation_space)
-        weight_seeds = np.random.SeedSequence(config.seed).generate_state(4) >> 1
+        action, size = envs.action_spec(env.action_space), envs.observation_size(env.observation_space)
+        seeds = [int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3) >> 1]
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
 
-        observations = np.concatenate([trajectory.observations for trajectory in expert.trajectories])
-        std = observations.std(axis=0)
-        normalisation = (observations.mean(axis=0), np.where(std < LEAST_STD, 1.0, std))
-        policy, average = (
-            PolicyNetwork(
-                action,
-                size,
-                config.policy.hidden,
-                "relu",
-                initial_log_std=float(np.log(config.policy.noise_std)),
-                train_log_std=False,
-                squash=action.kind == "continuous" and action.bounded,
-                seed=int(weight_seeds[0]),
-            )
-            for _ in range(2)
-        )
+        policy, average = (imitation_policy(action, size, config.policy, seeds[0]) for _ in range(2))
+        normalisation = statistics(np.concatenate([trajectory.observations for trajectory in expert.trajectories]))
         self.acting = NumpyPolicy(
             action, policy.acting_weights(), "relu", *normalisation, clip=STATE_LIMIT, squash=policy.squash
         )
@@ -72,10 +69,8 @@ class DynaAgent:
             self._add(self.demonstrations, trajectory)
         change_scale = np.maximum(self.demonstrations.changes().std(axis=0), LEAST_STD)
 
-        discriminator = Discriminator(size, action.size, config.discriminator.hidden, seed=int(weight_seeds[1]))
-        transition = TransitionModel(
-            size, action.size, config.transition.units, change_scale, seed=int(weight_seeds[2])
-        )
+        discriminator = Discriminator(size, action.size, config.discriminator.hidden, seed=seeds[1])
+        transition = TransitionModel(size, action.size, config.transition.units, change_scale, seed=seeds[2])
         self.discriminator = DiscriminatorUpdate(discriminator, config.discriminator)
         self.transition = TransitionUpdate(transition, config.transition)
         self.policy = PolicyUpdate(

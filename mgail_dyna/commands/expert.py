@@ -17,7 +17,7 @@ from mgail_dyna.cli import parse, peek
 from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.presets import environment_id, environment_name, expert_preset
-from mgail_dyna.progress import ProgressLine
+from mgail_dyna.progress import ProgressDisplay
 from mgail_dyna.storage import load_state, save_state, write_text
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class _Session:
         """Trains to the end; on Ctrl-C a checkpoint is written first."""
         config = self.trainer.config
         title = f"TRPO {environment_name(config.env)}"
-        with ProgressLine(title, config.steps, self.trainer.collector.env_steps) as line:
+        with ProgressDisplay(title, config.steps, self.trainer.collector.env_steps) as line:
             try:
                 for iteration in self.trainer.iterate():
                     line.show(min(iteration.env_steps, config.steps), _figures(iteration, self.trainer.finalists))
@@ -175,9 +175,9 @@ class _Session:
         self.curve.append({name: round(number, 5) for name, number in row.items()})
 
 
-def _figures(iteration: Iteration, finalists: list[dict[str, Any]]) -> str:
-    figures = f"return {iteration.training_return:,.0f}  KL {iteration.metrics['kl']:.4f}"
-    return figures + (f"  best mean action {finalists[0]['return_mean']:,.0f}" if finalists else "")
+def _figures(iteration: Iteration, finalists: list[dict[str, Any]]) -> list[str]:
+    best = [f"best mean action {finalists[0]['return_mean']:,.0f}"] if finalists else []
+    return [f"return {iteration.training_return:,.0f}", f"KL {iteration.metrics['kl']:.4f}", *best]
 
 
 def _write_demonstrations(trainer: ExpertTrainer, out: Path, cpu_seconds: float) -> None:

@@ -19,7 +19,7 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.expert_data import check_fits, load_expert
 from mgail_dyna.presets import IMITATION_PRESETS, MODES, environment_id, environment_name, imitation_preset
-from mgail_dyna.progress import ProgressLine
+from mgail_dyna.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from mgail_dyna.training import ImitationRun
@@ -119,9 +119,11 @@ class _Session:
         run, config = self.run, self.run.config
         before = signal.signal(signal.SIGINT, self._stop)
         try:
-            with ProgressLine(self.directory.name, config.env_steps, run.env_steps) as line:
+            with ProgressDisplay(self.directory.name, config.env_steps, run.env_steps) as line:
+                before_it = run.history[-1]["wall_seconds"] if run.history else 0.0
                 for row in run.iterate(self.settings.iterations):
-                    line.show(min(run.env_steps, config.env_steps), _figures(row, config.plan.length))
+                    seconds, before_it = row["wall_seconds"] - before_it, row["wall_seconds"]
+                    line.show(min(run.env_steps, config.env_steps), _figures(row, seconds, config.plan.length))
                     self._record(row)
                     if self.stopping:
                         break
@@ -156,17 +158,16 @@ class _Session:
         self.saved_at = time.monotonic()
 
 
-def _figures(row: dict[str, float], horizon: int) -> str:
+def _figures(row: dict[str, float], seconds: float, horizon: int) -> list[str]:
     on_agent, on_expert = row["discriminator/accuracy_agent"], row["discriminator/accuracy_expert"]
-    figures = [
-        f"iteration {row['iteration']:.0f}",
-        f"{row['real_trajectories']:.0f} trajectories",
+    return [
+        f"iteration {row['iteration']:.0f}, {seconds:.1f} s",
+        f"{row['real_trajectories']:.0f} real trajectories",
         f"return {row['return_mean']:,.0f} ({row['expert_percent']:.0f}% of expert)",
         f"D right on {on_agent:.0%} of agent, {on_expert:.0%} of expert",
         f"model error {row['transition/error_1']:.2f} at 1, {row[f'transition/error_{horizon}']:.2f} at {horizon}",
         f"gradient {row.get('plan/gradient_norm', row.get('learn/gradient_norm', 0.0)):.2g}",
     ]
-    return "  ".join(figures)
 
 
 def _summary(run: ImitationRun, directory: Path) -> Table:

@@ -107,11 +107,8 @@ class TrustRegionUpdate:
             flatten(weights),
             actions,
             advantages,
-            kl_limit=kl_limit,
-            cg_iterations=self.config.cg_iterations,
-            cg_tolerance=self.config.cg_tolerance,
-            damping=self.config.damping,
-            backtracks=self.config.backtracks,
+            kl_limit,
+            self.config,
         )
         entropy = tf.reduce_mean(self.distribution(self.policy(states)).entropy())
         for variable, new in zip(weights, unflatten(step.parameters, weights), strict=True):
