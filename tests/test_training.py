@@ -226,3 +226,17 @@ def test_mistakes_are_one_line_and_exit_2(words, line, capsys):
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert line in err
+
+
+def test_a_stored_configuration_runs_again(tmp_path):
+    settings = runs.RunSettings("mgail", "tuned", "cartpole", 1, small_config(seed=3))
+    runs.write_settings(tmp_path / "before", settings)
+    result = run_py("--config", tmp_path / "before" / "config.json", "--logdir", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert runs.read_settings(tmp_path / "cartpole-mgail-seed3") == settings
+    rows = list(csv.DictReader((tmp_path / "cartpole-mgail-seed3" / "progress.csv").open()))
+    assert len(rows) == 1
+    assert "plan/cost" not in rows[0]
+    plotted = run_py("plot", tmp_path / "cartpole-mgail-seed3", "--out", tmp_path / "curve.png")
+    assert plotted.returncode == 0, plotted.stderr
+    assert (tmp_path / "curve.png").read_bytes()[:4] == b"\x89PNG"

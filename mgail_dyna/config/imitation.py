@@ -49,9 +49,9 @@ class DiscriminatorConfig:
     """State-action pairs of the agent, and as many of the expert, in a step."""
     gradient_penalty: float = 4.0
     """Weight of the gradient penalty; 0 leaves it out."""
-    newest_share: float = 0.25
+    newest_share: float = 0.0
     """Share of the agent's pairs drawn from its newest iteration; of the others, from the whole replay."""
-    imagined_share: float = 0.5
+    imagined_share: float = 0.0
     """Share of the agent's pairs taken from plans under the policy as it is; the paper's are all from replay."""
 
     def __post_init__(self) -> None:
