@@ -41,7 +41,7 @@ class DiscriminatorConfig:
 
     hidden: tuple[int, ...] = (200, 100)
     """Units of each hidden layer (paper sec. 4)."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     """Adam's, at the start."""
     steps: int = 300
     """Gradient steps an iteration."""
