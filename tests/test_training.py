@@ -19,6 +19,7 @@ from mgail_dyna import runs
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
+from mgail_dyna.normalization import statistics
 from mgail_dyna.presets import MODES, imitation_preset
 from mgail_dyna.storage import load_state, save_state
 from mgail_dyna.training import DivergenceError, ImitationRun
@@ -122,6 +123,32 @@ def test_the_library_trains_in_ones_own_loop(expert):
     assert np.isfinite(list(metrics.values())).all()
     assert not any(name.startswith("plan/") for name in metrics)
     assert agent.act(np.zeros(4)) in (0, 1)
+
+
+def test_the_discriminator_can_be_shown_newest_and_imagined_pairs(expert):
+    config = small_config()
+    shares = replace(config.discriminator, newest_share=0.25, imagined_share=0.5)
+    agent = mgail_dyna.DynaAgent(replace(config, discriminator=shares), gym.make("CartPole-v1"), expert)
+    agent.collect()
+    before = agent.env_steps
+    shown = []
+    agent.discriminator = lambda agent_pairs, expert_pairs, *_: shown.append((agent_pairs, expert_pairs)) or {}
+    agent.update_discriminator(1.0)
+    (states, actions), (expert_states, _) = shown[0]
+    assert states.shape == expert_states.shape == (5, 16, 4)
+    assert actions.shape == (5, 16, 2)
+    np.testing.assert_array_equal(actions.sum(axis=-1), 1.0)
+    real = agent.replay.state()["columns"]["states"]
+    known = (states[:, :, None] == real).all(axis=-1).any(axis=-1)
+    assert known[:, :8].all(), "newest, then any: both real"
+    assert not known[:, 8:].all(), "imagined"
+    assert agent.env_steps == before
+
+
+def test_a_constant_coordinate_is_left_in_its_own_units():
+    mean, std = statistics(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    np.testing.assert_array_equal(mean, [2.0, 5.0])
+    np.testing.assert_array_equal(std, [1.0, 1.0])
 
 
 def test_settings_survive_being_written(tmp_path):
