@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 PROG = "run.py"
 CHECKPOINT_SECONDS = 30.0
+# `--rollout-starts` will do for `--rollout.starts`.
+_GROUPED = re.compile(r"^--(policy|discriminator|transition|learn|plan|rollout)-")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class TrainCommand:
 
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
+    argv = [_GROUPED.sub(r"--\1.", word) for word in argv]
     command = parse(TrainCommand, argv, prog=PROG, default=_defaults(argv))
     _check(command)
     config = replace(command.settings, env=environment_id(command.settings.env))
@@ -120,6 +124,7 @@ class _Session:
         before = signal.signal(signal.SIGINT, self._stop)
         try:
             with ProgressDisplay(self.directory.name, config.env_steps, run.env_steps) as line:
+                line.show(run.env_steps, ["compiling, about 20 s"])
                 before_it = run.history[-1]["wall_seconds"] if run.history else 0.0
                 for row in run.iterate(self.settings.iterations):
                     seconds, before_it = row["wall_seconds"] - before_it, row["wall_seconds"]
@@ -134,7 +139,7 @@ class _Session:
         finally:
             signal.signal(signal.SIGINT, before)
         if self.stopping:
-            raise UserError(f"interrupted at env step {run.env_steps:,}; go on with: {PROG} --resume {self.directory}")
+            raise KeyboardInterrupt(f" at env step {run.env_steps:,}; go on with: {PROG} --resume {self.directory}")
 
     def _stop(self, *_: Any) -> None:
         if self.stopping:
