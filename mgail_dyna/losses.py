@@ -27,14 +27,19 @@ def gradient_penalty(
     agent: tuple[tf.Tensor, tf.Tensor],
     expert: tuple[tf.Tensor, tf.Tensor],
     mix: tf.Tensor,
+    target: float = 1.0,
 ) -> tf.Tensor:
-    """Mean of (|gradient| - 1)^2 of the logits at points between agent and expert (Gulrajani et al. 2017).
+    """Mean of (|gradient| - target)^2 of the logits at points between agent and expert.
+
+    A target of 1 is that of Gulrajani et al. 2017: the logits slope even where agent and expert are alike. A target of
+    0 lets them go flat there (Mescheder et al. 2018).
 
     Args:
         agent_logits: the discriminator.
         agent: states `[n, d]` and actions `[n, a]`.
         expert: states `[n, d]` and actions `[n, a]`.
         mix: `[n, 1]` in [0, 1], how far from agent to expert.
+        target: norm the gradient is drawn to.
     """
     states, actions = (a + mix * (e - a) for a, e in zip(agent, expert, strict=True))
     states, actions = tf.convert_to_tensor(states), tf.convert_to_tensor(actions)
@@ -43,7 +48,7 @@ def gradient_penalty(
         logits = tf.reduce_sum(agent_logits(states, actions))
     gradient = tf.concat(tape.gradient(logits, (states, actions)), axis=-1)
     norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=-1) + 1e-12)
-    return tf.reduce_mean(tf.square(norm - 1.0))
+    return tf.reduce_mean(tf.square(norm - target))
 
 
 def saturating_cost(agent_logits: tf.Tensor) -> tf.Tensor:

@@ -97,6 +97,8 @@ def test_gradient_penalty_is_taken_at_the_mixed_points():
 
     penalty = gradient_penalty(logits, agent, expert, mix)
     np.testing.assert_allclose(penalty, (1.0 + 0.0 + 1.0 + 9.0) / 4, rtol=1e-5)
+    flat = gradient_penalty(logits, agent, expert, mix, target=0.0)
+    np.testing.assert_allclose(flat, (0.0 + 1.0 + 4.0 + 16.0) / 4, rtol=1e-5)
 
 
 def test_transition_loss_is_half_the_squared_error_averaged_over_the_steps_kept():

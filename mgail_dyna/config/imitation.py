@@ -49,6 +49,8 @@ class DiscriminatorConfig:
     """State-action pairs of the agent, and as many of the expert, in a step."""
     gradient_penalty: float = 4.0
     """Weight of the gradient penalty; 0 leaves it out."""
+    gradient_target: float = 1.0
+    """Norm the penalty draws the gradient of the logits to: 1 keeps a slope everywhere, 0 lets it vanish in the end."""
     newest_share: float = 0.0
     """Share of the agent's pairs drawn from its newest iteration; of the others, from the whole replay."""
     imagined_share: float = 0.0
@@ -67,6 +69,7 @@ class DiscriminatorConfig:
                 "at least 0, with imagined_share at most 1",
             ),
             imagined_share=(0 <= self.imagined_share <= 1, "between 0 and 1"),
+            gradient_target=(self.gradient_target >= 0, "at least 0"),
             gradient_penalty=(self.gradient_penalty >= 0, "at least 0"),
         )
 

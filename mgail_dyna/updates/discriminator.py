@@ -60,7 +60,7 @@ class DiscriminatorUpdate:
                 loss = discriminator_loss(on_agent, on_expert)
                 penalty = tf.constant(0.0)
                 if self.config.gradient_penalty:
-                    penalty = gradient_penalty(self.discriminator, agent, expert, mix[k])
+                    penalty = gradient_penalty(self.discriminator, agent, expert, mix[k], self.config.gradient_target)
                 total = loss + self.config.gradient_penalty * penalty
             self.optimizer.apply(tape.gradient(total, variables), variables)
             told = [tf.reduce_mean(tf.cast(right, tf.float32)) for right in (on_agent > 0, on_expert < 0)]
