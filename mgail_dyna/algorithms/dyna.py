@@ -23,6 +23,9 @@ from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
 from mgail_dyna.updates.policy import PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
 
+# The steps of a demonstration that `plan.early_share` calls its beginning.
+EARLY_STEPS = 50
+
 
 def imitation_policy(action: ActionSpec, observation_size: int, config: PolicyConfig, seed: int) -> PolicyNetwork:
     """The policy of the paper (sec. 4), with constant action noise and means that stay inside the box."""
@@ -178,7 +181,7 @@ class DynaAgent:
         """Lines 8, 9: the policy learns on imagined trajectories. The environment is not touched."""
         config = self.config.plan
         steps = self._steps(config.steps)
-        windows = self._mixed(steps, config.batch, 0, config.expert_share)
+        windows = self._mixed(steps, config.batch, 0, config.expert_share, config.early_share)
         noise = self.acting.head.noise(self.rng, (steps, config.length, config.batch))
         return self.policy.plan(windows, noise, learning_rate)
 
@@ -191,7 +194,7 @@ class DynaAgent:
         config = self.config.plan
         batch = -(-shape[0] * shape[1] // config.length)
         noise = self.acting.head.noise(self.rng, (config.length, batch))
-        trace = self.policy.imagine(self._mixed(1, batch, 0, config.expert_share), noise)
+        trace = self.policy.imagine(self._mixed(1, batch, 0, config.expert_share, config.early_share), noise)
         rows = self.rng.permutation(config.length * batch)[: shape[0] * shape[1]].reshape(shape)
         states, actions = (array.reshape(-1, array.shape[-1])[rows] for array in trace)
         return states, actions
@@ -222,14 +225,19 @@ class DynaAgent:
         self.env_steps = int(state["env_steps"])
         self.acting.load(state["acting"]["weights"])
 
-    def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
-        """Windows from demonstrations and replay, side by side in each batch."""
+    def _mixed(self, steps: int, batch: int, length: int, expert_share: float, early_share: float = 0.0) -> Windows:
+        """Windows from demonstrations, their beginnings and replay, side by side in each batch."""
         from_expert = round(batch * expert_share)
-        warmup = self.config.transition.warmup
-        both = [
-            source.windows(self.rng, (steps, count), length, warmup)
-            for source, count in ((self.demonstrations, from_expert), (self.replay, batch - from_expert))
+        early = round(from_expert * early_share)
+        sources = (
+            (self.demonstrations, from_expert - early, None),
+            (self.demonstrations, early, EARLY_STEPS),
+            (self.replay, batch - from_expert, None),
+        )
+        drawn = [
+            source.windows(self.rng, (steps, count), length, self.config.transition.warmup, earliest=earliest)
+            for source, count, earliest in sources
             if count
         ]
         fields = ("states", "actions", "noise", "mask")
-        return Windows(*(np.concatenate([getattr(w, name) for w in both], axis=2) for name in fields))
+        return Windows(*(np.concatenate([getattr(w, name) for w in drawn], axis=2) for name in fields))

@@ -143,11 +143,14 @@ class PlanConfig:
     """Steps of an imagined trajectory (the paper's Tp)."""
     expert_share: float = 1.0
     """Share of plans that start from states of the demonstrations rather than from replay."""
+    early_share: float = 0.0
+    """Of those, share that start in a demonstration's first 50 steps: few states that every episode goes through."""
 
     def __post_init__(self) -> None:
         require(
             self,
             "plan.",
+            early_share=(0 <= self.early_share <= 1, "between 0 and 1"),
             steps=(self.steps >= 0, "at least 0"),
             batch=(self.batch >= 1, "at least 1"),
             length=(self.length >= 1, "at least 1"),
