@@ -46,7 +46,12 @@ PAPER: dict[str, Any] = {
 # What learned soonest, per environment.
 TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {"env_steps": 5_000, "rollout": {"steps": 250, "starts": "reset", "reset_length": 500}},
-    "Hopper-v5": {"rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000}},
+    "Hopper-v5": {
+        "env_steps": 50_000,
+        "policy": {"noise_std": 0.1},
+        "plan": {"length": 20},
+        "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
+    },
     "HalfCheetah-v5": {"env_steps": 50_000},
 }
 

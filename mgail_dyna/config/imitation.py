@@ -47,9 +47,9 @@ class DiscriminatorConfig:
     """Gradient steps an iteration."""
     batch: int = 256
     """State-action pairs of the agent, and as many of the expert, in a step."""
-    gradient_penalty: float = 4.0
+    gradient_penalty: float = 0.5
     """Weight of the gradient penalty; 0 leaves it out."""
-    gradient_target: float = 1.0
+    gradient_target: float = 0.0
     """Norm the penalty draws the gradient of the logits to: 1 keeps a slope everywhere, 0 lets it vanish in the end."""
     newest_share: float = 0.0
     """Share of the agent's pairs drawn from its newest iteration; of the others, from the whole replay."""
