@@ -39,7 +39,7 @@ PAPER: dict[str, Any] = {
     },
     "transition": {"steps": 100, "expert_share": 0.0},
     "learn": {"steps": 50, "length": 10},
-    "plan": {"steps": 50, "length": 10, "expert_share": 0.0, "early_share": 0.0},
+    "plan": {"steps": 50, "length": 10, "expert_share": 0.0},
     "rollout": {"starts": "reset", "reset_length": 1_000},
 }
 

@@ -86,7 +86,6 @@ class Replay:
         length: int,
         warmup: int = 0,
         newest: int | None = None,
-        earliest: int | None = None,
     ) -> Windows:
         """Stretches of `warmup` steps, then `length` steps from one drawn uniformly.
 
@@ -96,9 +95,8 @@ class Replay:
             length: `T`.
             warmup: `W`, steps before the drawn one.
             newest: as for `pairs`.
-            earliest: draw from the first so many steps of every episode; from all if None.
         """
-        start = self._draw(rng, shape, newest, earliest)
+        start = self._draw(rng, shape, newest)
         rows = start[:, None, :] + np.arange(-warmup, length + 1)[None, :, None]
         first, last = self._first[start][:, None, :], self._last[start][:, None, :]
         held = np.clip(rows, first, last)
@@ -116,12 +114,8 @@ class Replay:
         states: FloatArray = self._columns["states"]
         return states[self._acted + 1] - states[self._acted]
 
-    def _draw(
-        self, rng: np.random.Generator, shape: tuple[int, ...], newest: int | None, earliest: int | None = None
-    ) -> NDArray[np.int64]:
+    def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], newest: int | None) -> NDArray[np.int64]:
         rows = self._acted if newest is None else self._acted[-newest:]
-        if earliest is not None:
-            rows = rows[rows - self._first[rows] < earliest]
         return rows[rng.integers(len(rows), size=shape)]
 
     def state(self) -> dict[str, Any]:

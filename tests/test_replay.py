@@ -66,11 +66,6 @@ def test_newest_keeps_to_the_last_acted_steps():
     assert set(replay.pairs(rng(), (500,), newest=1000)[0][:, 0]) == set(replay.pairs(rng(), (500,))[0][:, 0])
 
 
-def test_earliest_keeps_to_the_beginnings_of_episodes():
-    windows = filled([5, 3, 2]).windows(rng(), (2, 100), length=1, earliest=2)
-    assert set(windows.states[:, 0, :, 0].ravel()) == {0, 1, 10_000, 10_001, 20_000, 20_001}
-
-
 def test_nothing_is_lost_when_the_replay_grows():
     lengths = [600, 600, 3000, 1, 5]
     replay = filled(lengths)

@@ -23,9 +23,6 @@ from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
 from mgail_dyna.updates.policy import PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
 
-# The steps of a demonstration that `plan.early_share` calls its beginning.
-EARLY_STEPS = 50
-
 
 def imitation_policy(action: ActionSpec, observation_size: int, config: PolicyConfig, seed: int) -> PolicyNetwork:
     """The policy of the paper (sec. 4), with constant action noise and means that stay inside the box."""
@@ -97,17 +94,14 @@ class DynaAgent:
         """One iteration of Algorithm 1: act, judge, learn, model, plan. Returns scalars named `part/what`."""
         config, share = self.config, self.config.learning_rate_at(self.env_steps / self.config.env_steps)
         metrics = {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
-        rounds = []
-        for _ in range(config.rounds):
-            parts = {
-                "discriminator": self.update_discriminator(share),  # line 5
-                "learn": self.learn(share) if config.learn.steps else {},  # line 6
-                "transition": self.update_transition(share),  # line 7
-                "plan": self.plan(share) if config.plan.steps else {},  # lines 8, 9
-            }
-            rounds.append({f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()})
-            self.acting.load(self.policy.average.acting_weights())
-        return metrics | {name: float(np.mean([told[name] for told in rounds])) for name in rounds[0]}
+        parts = {
+            "discriminator": self.update_discriminator(share),  # line 5
+            "learn": self.learn(share) if config.learn.steps else {},  # line 6
+            "transition": self.update_transition(share),  # line 7
+            "plan": self.plan(share) if config.plan.steps else {},  # lines 8, 9
+        }
+        self.acting.load(self.policy.average.acting_weights())
+        return metrics | {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
 
     def collect(self) -> dict[str, float]:
         """Acts for `rollout.steps` env steps and puts what happened into replay."""
@@ -140,7 +134,7 @@ class DynaAgent:
     def update_discriminator(self, learning_rate: float) -> dict[str, float]:
         """Line 5: D tells replay from demonstrations."""
         config = self.config.discriminator
-        shape = (self._steps(config.steps), config.batch)
+        shape = (config.steps, config.batch)
         imagined = round(config.batch * config.imagined_share)
         newest = round(config.batch * config.newest_share)
         draws = [
@@ -158,7 +152,7 @@ class DynaAgent:
         config = self.config.learn
         windows = self.replay.windows(
             self.rng,
-            (self._steps(config.steps), config.batch),
+            (config.steps, config.batch),
             config.length,
             self.config.transition.warmup,
             config.newest,
@@ -174,27 +168,22 @@ class DynaAgent:
         horizon, newest = self.config.plan.length, self.config.rollout.steps
         unseen = self.replay.windows(self.rng, (1, config.batch), horizon, config.warmup, newest)
         errors = self.transition.errors(unseen)
-        windows = self._mixed(self._steps(config.steps), config.batch, config.length, config.expert_share)
+        windows = self._mixed(config.steps, config.batch, config.length, config.expert_share)
         return errors | self.transition(windows, learning_rate)
 
     def plan(self, learning_rate: float) -> dict[str, float]:
         """Lines 8, 9: the policy learns on imagined trajectories. The environment is not touched."""
         config = self.config.plan
-        steps = self._steps(config.steps)
-        windows = self._mixed(steps, config.batch, 0, config.expert_share, config.early_share)
-        noise = self.acting.head.noise(self.rng, (steps, config.length, config.batch))
+        windows = self._mixed(config.steps, config.batch, 0, config.expert_share)
+        noise = self.acting.head.noise(self.rng, (config.steps, config.length, config.batch))
         return self.policy.plan(windows, noise, learning_rate)
-
-    def _steps(self, steps: int) -> int:
-        """Gradient steps a round, of `steps` an iteration."""
-        return max(1, round(steps / self.config.rounds))
 
     def _imagined_pairs(self, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
         """States `[*shape, d]` and actions `[*shape, a]` of plans under the policy as it is now."""
         config = self.config.plan
         batch = -(-shape[0] * shape[1] // config.length)
         noise = self.acting.head.noise(self.rng, (config.length, batch))
-        trace = self.policy.imagine(self._mixed(1, batch, 0, config.expert_share, config.early_share), noise)
+        trace = self.policy.imagine(self._mixed(1, batch, 0, config.expert_share), noise)
         rows = self.rng.permutation(config.length * batch)[: shape[0] * shape[1]].reshape(shape)
         states, actions = (array.reshape(-1, array.shape[-1])[rows] for array in trace)
         return states, actions
@@ -225,18 +214,12 @@ class DynaAgent:
         self.env_steps = int(state["env_steps"])
         self.acting.load(state["acting"]["weights"])
 
-    def _mixed(self, steps: int, batch: int, length: int, expert_share: float, early_share: float = 0.0) -> Windows:
-        """Windows from demonstrations, their beginnings and replay, side by side in each batch."""
+    def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
+        """Windows from demonstrations and replay, side by side in each batch."""
         from_expert = round(batch * expert_share)
-        early = round(from_expert * early_share)
-        sources = (
-            (self.demonstrations, from_expert - early, None),
-            (self.demonstrations, early, EARLY_STEPS),
-            (self.replay, batch - from_expert, None),
-        )
         drawn = [
-            source.windows(self.rng, (steps, count), length, self.config.transition.warmup, earliest=earliest)
-            for source, count, earliest in sources
+            source.windows(self.rng, (steps, count), length, self.config.transition.warmup)
+            for source, count in ((self.demonstrations, from_expert), (self.replay, batch - from_expert))
             if count
         ]
         fields = ("states", "actions", "noise", "mask")

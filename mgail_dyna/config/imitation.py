@@ -143,14 +143,11 @@ class PlanConfig:
     """Steps of an imagined trajectory (the paper's Tp)."""
     expert_share: float = 1.0
     """Share of plans that start from states of the demonstrations rather than from replay."""
-    early_share: float = 0.0
-    """Of those, share that start in a demonstration's first 50 steps: few states that every episode goes through."""
 
     def __post_init__(self) -> None:
         require(
             self,
             "plan.",
-            early_share=(0 <= self.early_share <= 1, "between 0 and 1"),
             steps=(self.steps >= 0, "at least 0"),
             batch=(self.batch >= 1, "at least 1"),
             length=(self.length >= 1, "at least 1"),
@@ -198,8 +195,6 @@ class ImitationConfig:
     """What the policy minimises: log D (the paper's), -log(1 - D) or their sum; losses.py tells slopes and signs."""
     discount: float = 0.99
     """Gamma of Eq. 7 and 8."""
-    rounds: int = 1
-    """Times an iteration goes from part to part; their steps are shared out among the rounds."""
     final_learning_rate: float = 0.1
     """Learning rates fall linearly to this share of their start over the run's env steps."""
     evaluation_episodes: int = 10
@@ -218,7 +213,6 @@ class ImitationConfig:
             self,
             seed=(self.seed >= 0, "at least 0"),
             env_steps=(self.env_steps >= 1, "at least 1"),
-            rounds=(self.rounds >= 1, "at least 1"),
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
             evaluation_episodes=(self.evaluation_episodes >= 1, "at least 1"),
