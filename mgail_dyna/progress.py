@@ -64,7 +64,8 @@ class ProgressDisplay:
         if now - self.spoke < self.quiet_seconds and env_steps < self.total:
             return
         self.spoke = now
-        rate = (env_steps - self.started_at) / max(now - self.began, 1e-9)
-        left = (self.total - env_steps) / max(rate, 1e-9)
-        facts = [f"{env_steps:,}/{self.total:,} env steps", *figures, f"{rate:,.0f} steps/s", f"{left:,.0f} s left"]
+        facts = [f"{env_steps:,}/{self.total:,} env steps", *figures]
+        if env_steps > self.started_at:
+            rate = (env_steps - self.started_at) / (now - self.began)
+            facts += [f"{rate:,.0f} steps/s", f"{(self.total - env_steps) / rate:,.0f} s left"]
         self.console.print(f"{self.title}  " + "  ".join(facts), highlight=False, soft_wrap=True)

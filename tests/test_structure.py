@@ -18,12 +18,13 @@ FLOORS = [
     ["updates", "collect"],
     ["experts", "algorithms"],
     ["training"],
-    ["runtime", "progress", "runs", "figures", "cli"],
+    ["runtime", "progress", "runs", "figures", "arguments"],
     ["commands"],
+    ["cli"],
 ]
 HEIGHT = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-WITHOUT_TENSORFLOW = [room for floor in FLOORS[:4] for room in floor] + ["runtime", "progress", "cli"]
+WITHOUT_TENSORFLOW = [room for floor in FLOORS[:4] for room in floor] + ["runtime", "progress", "arguments", "cli"]
 
 
 def imports(path, top_level_only=False):

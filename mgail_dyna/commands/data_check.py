@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mgail_dyna import envs
-from mgail_dyna.cli import parse
+from mgail_dyna.arguments import parse
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert, check_fits, load_expert, locate
 from mgail_dyna.presets import environment_id

@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from mgail_dyna.cli import parse
+from mgail_dyna.arguments import parse
 from mgail_dyna.commands.data_check import table
 from mgail_dyna.conversion import convert
 from mgail_dyna.expert_writer import save_expert

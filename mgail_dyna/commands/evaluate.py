@@ -16,7 +16,7 @@ from rich.table import Table
 
 from mgail_dyna import envs, runs
 from mgail_dyna.acting import NumpyPolicy
-from mgail_dyna.cli import parse
+from mgail_dyna.arguments import parse
 from mgail_dyna.collect import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert, load_expert

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from mgail_dyna import envs, runtime
-from mgail_dyna.cli import parse, peek
+from mgail_dyna.arguments import parse, peek
 from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.presets import environment_id, environment_name, expert_preset

@@ -10,7 +10,7 @@ from pathlib import Path
 import tyro
 
 from mgail_dyna import runs
-from mgail_dyna.cli import parse
+from mgail_dyna.arguments import parse
 from mgail_dyna.errors import UserError
 from mgail_dyna.presets import environment_name
 from mgail_dyna.storage import replacing

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mgail_dyna import envs, runs, runtime
-from mgail_dyna.cli import parse, peek
+from mgail_dyna.arguments import parse, peek
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.expert_data import check_fits, load_expert

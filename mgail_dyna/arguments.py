@@ -1,0 +1,74 @@
+"""Arguments of a command, read into a documented dataclass."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from mgail_dyna.errors import UserError, unknown_name
+
+Config = TypeVar("Config")
+
+
+def parse(kind: type[Config], argv: Sequence[str], *, prog: str, default: Config | None = None) -> Config:
+    """Reads `argv` into a dataclass.
+
+    Args:
+        kind: the dataclass; its fields are the flags, their docstrings the help.
+        argv: the arguments, without the command's name.
+        prog: what the user typed to get here.
+        default: values of the flags that are not given.
+
+    Raises:
+        UserError: an unknown flag or a value that does not fit.
+    """
+    import tyro  # here, as a wrong name should be told before it is loaded
+
+    errors = io.StringIO()
+    options: dict[str, Any] = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(errors):
+            config, unknown = tyro.cli(
+                kind,
+                args=list(argv),
+                prog=prog,
+                return_unknown_args=True,
+                **options,
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise UserError(_first_section(errors.getvalue())) from None
+    if unknown:
+        raise unknown_name("option", unknown[0].split("=")[0], _flags(kind), f"; all of them: {prog} --help")
+    return config
+
+
+def _first_section(report: str) -> str:
+    """The message of tyro's report, which is laid out as a title, a rule, the message, a rule, and more."""
+    lines = [line.strip() for line in report.splitlines()]
+    rules = [i for i, line in enumerate(lines) if line and set(line) <= set("-─")]
+    if len(rules) < 2:
+        return " ".join(filter(None, lines))
+    return " ".join(filter(None, lines[rules[0] + 1 : rules[1]]))
+
+
+def _flags(kind: type[Any]) -> list[str]:
+    """The flags of a dataclass, taken from its help: what the parser itself calls them."""
+    import tyro
+
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        tyro.cli(kind, args=["--help"])
+    return [word.rstrip(",") for word in text.getvalue().split() if word.startswith("--") and len(word) > 2]
+
+
+def peek(argv: Sequence[str], flag: str) -> str | None:
+    """The value of `flag` in `argv`, before it is parsed: other flags' defaults depend on it."""
+    for i, word in enumerate(argv):
+        name, equals, value = word.partition("=")
+        if name == flag:
+            return value if equals else argv[i + 1] if i + 1 < len(argv) else None
+    return None
