@@ -47,12 +47,16 @@ def parse(kind: type[Config], argv: Sequence[str], *, prog: str, default: Config
 
 
 def _first_section(report: str) -> str:
-    """The message of tyro's report, which is laid out as a title, a rule, the message, a rule, and more."""
-    lines = [line.strip() for line in report.splitlines()]
-    rules = [i for i, line in enumerate(lines) if line and set(line) <= set("-─")]
-    if len(rules) < 2:
-        return " ".join(filter(None, lines))
-    return " ".join(filter(None, lines[rules[0] + 1 : rules[1]]))
+    """The message of tyro's report: a title, a rule, the message, a rule, and more; boxed where the terminal can."""
+    sections: list[list[str]] = [[]]
+    for line in report.splitlines():
+        text = line.strip(" │")
+        if (text and set(text) <= set("-─╭╮╰╯")) or text.startswith("╭"):
+            sections.append([])
+        elif text:
+            sections[-1].append(text)
+    # Before the first rule stands the title, or nothing where it is part of the box.
+    return " ".join(sections[1] if len(sections) > 1 else sections[0])
 
 
 def _flags(kind: type[Any]) -> list[str]:

@@ -91,8 +91,13 @@ def locate(name: str | Path) -> Path:
         return path  # not ours by name; reading it will say what it is
     if path.is_dir():
         raise UserError(f"{path}: expected {DATA_FILE} in it or in its data directory, found neither")
-    names = sorted(entry.parent.name for entry in SHIPPED.glob("*/trpo-v0"))
-    raise UserError(f"{path}: no such file or directory, nor an expert that ships ({', '.join(names) or 'none'})")
+    names = ", ".join(shipped_experts()) or "none"
+    raise UserError(f"{path}: no such file or directory, nor an expert that ships ({names})")
+
+
+def shipped_experts() -> list[str]:
+    """Names of the experts that ship."""
+    return sorted(entry.parent.name for entry in SHIPPED.glob("*/trpo-v0"))
 
 
 def load_expert(name: str | Path, *, check_actions: bool = True) -> Expert:

@@ -18,7 +18,7 @@ from mgail_dyna import envs, runs, runtime
 from mgail_dyna.arguments import parse, peek
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.expert_data import check_fits, load_expert
+from mgail_dyna.expert_data import check_fits, load_expert, shipped_experts
 from mgail_dyna.presets import IMITATION_PRESETS, MODES, environment_id, environment_name, imitation_preset
 from mgail_dyna.progress import ProgressDisplay
 
@@ -66,6 +66,11 @@ def main(argv: Sequence[str]) -> None:
     settings = runs.RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
     directory = command.resume or runs.new_directory(command.logdir, f"{name}-{command.mode}-seed{config.seed}")
     saved = runs.load_run(directory) if command.resume else None
+    if command.expert is None and name not in shipped_experts():
+        raise UserError(
+            f"--expert: no demonstrations of {name} ship ({', '.join(shipped_experts())} do); give some, "
+            f"or train an expert first: python run.py expert --env {name}"
+        )
     expert = load_expert(settings.expert)
     env = envs.make(config.env, expert.length)
     check_fits(expert, env, settings.expert)
