@@ -236,6 +236,11 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
     assert {"return_mean", "return_std", "expert_percent", "real_trajectories", *CLOCKS} <= set(after[-1])
     assert "the run lies in" in result.stdout
 
+    changed = run_py("--resume", directory, "--policy.hidden", "7")
+    assert changed.returncode == 2
+    assert "--resume: --policy cannot change" in changed.stderr
+    assert changed.stderr.count("\n") == 1
+
     film = tmp_path / "agent.gif"
     shown = run_py("evaluate", directory, "--episodes", 2, "--json", "--video", film, "--video-steps", 10)
     assert shown.returncode == 0, shown.stderr
@@ -258,6 +263,7 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
         (["--rollout-starts", "foo"], "invalid choice 'foo' for argument '--rollout.starts'"),
         (["--env", "walker2d"], "--expert: no demonstrations of walker2d ship"),
         (["--env", "cartpole", "--rollout-starts", "mix"], "expected demonstrations with qpos and qvel, found none"),
+        (["--iterations", "0"], "--iterations: expected at least 1, found 0"),
         (["--discount", "2"], "--discount: expected above 0 and at most 1, found 2.0"),
         (["--expert", "nowhere"], "nowhere: no such file or directory"),
         (["--env", "hopper", "--expert", "halfcheetah"], "expected 11 numbers to fit the environment, found 17"),
@@ -277,6 +283,14 @@ def test_mistakes_are_one_line_and_exit_2(words, line, capsys):
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert line in err
+
+
+def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
+    from mgail_dyna.cli import main
+
+    runs.write_settings(tmp_path, runs.RunSettings("dina", "tuned", "cartpole", 1, small_config()))
+    assert main(["--config", str(tmp_path / "config.json")]) == 2
+    assert capsys.readouterr().err == "error: unknown mode 'dina'; did you mean dyna?\n"
 
 
 def test_a_stored_configuration_runs_again(tmp_path):

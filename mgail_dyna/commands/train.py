@@ -6,7 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PROG = "run.py"
 CHECKPOINT_SECONDS = 30.0
+# What a resumed run may change: how long it goes on and how it is evaluated, not what it is.
+EXTENDABLE = {"env_steps", "evaluation_episodes", "evaluate_every"}
 # `--rollout-starts` will do for `--rollout.starts`.
 _GROUPED = re.compile(r"^--(policy|discriminator|transition|learn|plan|rollout)-")
 
@@ -60,8 +62,11 @@ def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     argv = [_GROUPED.sub(r"--\1.", word) for word in argv]
     command = parse(TrainCommand, argv, prog=PROG, default=_defaults(argv))
-    _check(command)
     config = replace(command.settings, env=environment_id(command.settings.env))
+    command = replace(command, settings=config)
+    _check(command)
+    if command.resume is not None:
+        _refuse_changes(runs.read_settings(command.resume), command)
     name = environment_name(config.env)
     settings = runs.RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
     directory = command.resume or runs.new_directory(command.logdir, f"{name}-{command.mode}-seed{config.seed}")
@@ -79,9 +84,8 @@ def main(argv: Sequence[str]) -> None:
     from mgail_dyna.training import ImitationRun
 
     run = ImitationRun(MODES[settings.mode](config), expert)
-    if saved is None:
-        runs.write_settings(directory, settings)
-    else:
+    runs.write_settings(directory, settings)
+    if saved is not None:
         run.restore(saved)
     _Session(run, directory, settings).train()
     Console().print(_summary(run, directory))
@@ -99,15 +103,34 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
     mode, preset = peek(argv, "--mode") or "dyna", peek(argv, "--preset") or "tuned"
     env_id = environment_id(peek(argv, "--env") or "halfcheetah")
     # Told before the flags are parsed, which takes longer.
-    if mode not in MODES:
-        raise unknown_name("mode", mode, MODES)
-    if preset not in IMITATION_PRESETS:
-        raise unknown_name("preset", preset, IMITATION_PRESETS)
+    _check_names(mode, preset)
     envs.check_name(env_id)
     return TrainCommand(preset=preset, settings=imitation_preset(preset, env_id))
 
 
+def _check_names(mode: str, preset: str) -> None:
+    if mode not in MODES:
+        raise unknown_name("mode", mode, MODES)
+    if preset not in IMITATION_PRESETS:
+        raise unknown_name("preset", preset, IMITATION_PRESETS)
+
+
+def _refuse_changes(stored: runs.RunSettings, command: TrainCommand) -> None:
+    for name in ("mode", "preset", "expert"):
+        before, now = getattr(stored, name), getattr(command, name)
+        if before != now:
+            raise UserError(f"--resume: --{name} cannot change: the run was begun with {before}, found {now}")
+    for entry in fields(ImitationConfig):
+        before, now = getattr(stored.config, entry.name), getattr(command.settings, entry.name)
+        if before != now and entry.name not in EXTENDABLE:
+            flag = entry.name.replace("_", "-")
+            raise UserError(f"--resume: --{flag} cannot change: the run was begun with {before}, found {now}")
+
+
 def _check(command: TrainCommand) -> None:
+    _check_names(command.mode, command.preset)
+    if command.iterations is not None and command.iterations < 1:
+        raise UserError(f"--iterations: expected at least 1, found {command.iterations}")
     if command.resume is not None and command.rerun is not None:
         raise UserError("--resume and --config: expected one of them, found both")
 
