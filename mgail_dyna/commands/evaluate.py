@@ -91,7 +91,7 @@ def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, expert: Ex
     os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # likewise, for CartPole
     try:
-        env = envs.make(env_id, expert.length, render_mode="rgb_array")
+        env = envs.make(env_id, expert.length, render_mode="rgb_array", **_camera(env_id))
         observation, _ = env.reset(seed=command.seed)
         frames: list[Any] = [env.render()]
         over = False
@@ -114,6 +114,15 @@ def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, expert: Ex
         imageio.imwrite(command.video, small, duration=2000.0 / rate, loop=0)
     else:
         imageio.imwrite(command.video, frames, fps=rate, macro_block_size=1)
+
+
+def _camera(env_id: str) -> dict[str, Any]:
+    """The camera that goes along with the robot, where the task has one."""
+    env = envs.make(env_id)
+    model: Any = getattr(env.unwrapped, "model", None)
+    names = [model.camera(i).name for i in range(model.ncam)] if hasattr(model, "ncam") else []
+    env.close()
+    return {"camera_name": "track"} if "track" in names else {}
 
 
 def _table(result: dict[str, Any], command: EvaluateCommand) -> Table:
