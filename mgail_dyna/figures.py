@@ -89,7 +89,8 @@ def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figur
     for number, (label, curves) in enumerate(kinds.items()):
         draw_runs(axes, curves, label, number)
     axes.axhline(100.0, color="0.35", linewidth=1.0, linestyle=(0, (1, 1)))
-    axes.annotate("expert", (0.01, 100.0), xycoords=("axes fraction", "data"), va="bottom", color="0.35", fontsize=9)
+    axes.annotate("expert", (0.01, 101.0), xycoords=("axes fraction", "data"), va="bottom", color="0.35", fontsize=9)
+    axes.set_ylim(top=max(axes.get_ylim()[1], 110.0))
     axes.set_xlabel("environment steps of training")
     axes.set_ylabel("return, % of the expert's")
     axes.xaxis.set_major_formatter(lambda steps, _: f"{steps:,.0f}")
