@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import gymnasium as gym
 import h5py
 import numpy as np
 import pytest
@@ -132,3 +133,19 @@ def same():
             assert one.seed == other.seed
 
     return check
+
+
+class StepCounter(gym.Wrapper):
+    """Counts by itself what the ledger should count."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.steps = self.resets = 0
+
+    def reset(self, **kwargs):
+        self.resets += 1
+        return self.env.reset(**kwargs)
+
+    def step(self, action):
+        self.steps += 1
+        return self.env.step(action)

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import StepCounter
 
 from mgail_dyna import envs
 from mgail_dyna.algorithms.dyna import DynaAgent
@@ -25,22 +25,6 @@ from mgail_dyna.replay import Replay
 from mgail_dyna.updates.transition import TransitionUpdate
 
 PARTS = ("discriminator", "learn", "transition", "plan")
-
-
-class StepCounter(gym.Wrapper):
-    """Counts by itself what the ledger should count."""
-
-    def __init__(self, env):
-        super().__init__(env)
-        self.steps = self.resets = 0
-
-    def reset(self, **kwargs):
-        self.resets += 1
-        return self.env.reset(**kwargs)
-
-    def step(self, action):
-        self.steps += 1
-        return self.env.step(action)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
+from conftest import StepCounter
 
 import mgail_dyna
 from mgail_dyna import runs
@@ -76,25 +77,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(expert, tmp_path):
         assert part._update.experimental_get_tracing_count() == 1
 
 
-class CountingEnv(gym.Wrapper):
-    def __init__(self, env):
-        super().__init__(env)
-        self.steps = self.resets = 0
-
-    def reset(self, **kwargs):
-        self.resets += 1
-        return self.env.reset(**kwargs)
-
-    def step(self, action):
-        self.steps += 1
-        return self.env.step(action)
-
-
 def test_the_ledger_agrees_with_a_counter_of_ones_own(expert):
     made = []
 
     def make():
-        made.append(CountingEnv(gym.make("CartPole-v1", max_episode_steps=100)))
+        made.append(StepCounter(gym.make("CartPole-v1", max_episode_steps=100)))
         return made[-1]
 
     run = ImitationRun(small_config(env_steps=150), expert, make)
