@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -11,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from mgail_dyna import envs, runs, runtime
 from mgail_dyna.arguments import parse, peek
@@ -20,9 +19,10 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.expert_data import check_fits, load_expert, shipped_experts
 from mgail_dyna.presets import IMITATION_PRESETS, MODES, environment_id, environment_name, imitation_preset
-from mgail_dyna.progress import ProgressDisplay
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mgail_dyna.training import ImitationRun
 
 PROG = "run.py"
@@ -81,6 +81,8 @@ def main(argv: Sequence[str]) -> None:
     check_fits(expert, env, settings.expert)
     env.close()
     runtime.import_tensorflow()
+    from rich.console import Console
+
     from mgail_dyna.training import ImitationRun
 
     run = ImitationRun(MODES[settings.mode](config), expert)
@@ -148,6 +150,8 @@ class _Session:
 
     def train(self) -> None:
         """Trains to the end, or until interrupted."""
+        from mgail_dyna.progress import ProgressDisplay
+
         run, config = self.run, self.run.config
         before = signal.signal(signal.SIGINT, self._stop)
         try:
@@ -173,7 +177,7 @@ class _Session:
         if self.stopping:
             raise KeyboardInterrupt
         self.stopping = True
-        Console(stderr=True).print("stopping after this iteration; Ctrl-C again to stop at once and lose it")
+        print("stopping after this iteration; Ctrl-C again to stop at once and lose it", file=sys.stderr)
 
     def _record(self, row: dict[str, float]) -> None:
         import tensorflow as tf
@@ -204,6 +208,8 @@ def _figures(row: dict[str, float], seconds: float, horizon: int) -> list[str]:
 
 
 def _summary(run: ImitationRun, directory: Path) -> Table:
+    from rich.table import Table
+
     last = run.history[-1]
     best = max(run.history, key=lambda row: row["return_mean"] if row["return_mean"] == row["return_mean"] else -1e30)
     rows = Table(title=str(directory), title_justify="left", show_header=False)
