@@ -281,8 +281,10 @@ def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
 
 
 def test_a_stored_configuration_runs_again(tmp_path):
-    settings = runs.RunSettings("mgail", "tuned", "cartpole", 1, small_config(seed=3))
-    runs.write_settings(tmp_path / "before", settings)
+    demonstrations = str(ROOT / "expert_data" / "cartpole" / "trpo-v0")
+    settings = runs.RunSettings("mgail", "tuned", demonstrations, 1, small_config(seed=3))
+    written = replace(settings, expert="expert_data/cartpole/trpo-v0")
+    runs.write_settings(tmp_path / "before", written)
     result = run_py("--config", tmp_path / "before" / "config.json", "--logdir", tmp_path)
     assert result.returncode == 0, result.stderr
     assert runs.read_settings(tmp_path / "cartpole-mgail-seed3") == settings

@@ -63,7 +63,10 @@ def main(argv: Sequence[str]) -> None:
     argv = [_GROUPED.sub(r"--\1.", word) for word in argv]
     command = parse(TrainCommand, argv, prog=PROG, default=_defaults(argv))
     config = replace(command.settings, env=environment_id(command.settings.env))
-    command = replace(command, settings=config)
+    expert_name = command.expert
+    if expert_name is not None and Path(expert_name).exists():
+        expert_name = str(Path(expert_name).resolve())  # so that the run can be resumed from anywhere
+    command = replace(command, settings=config, expert=expert_name)
     _check(command)
     if command.resume is not None:
         _refuse_changes(runs.read_settings(command.resume), command)
