@@ -1,6 +1,6 @@
 """HalfCheetah env steps per CPU second of whole TRPO training runs: ours, and sb3-contrib's on the same work.
 
-Each side trains in a process of its own, with one thread, 2 environments of 1,024 steps a rollout, at most 25
+Each side trains in a process of its own, with one thread, 8 environments of 256 steps a rollout, at most 25
 conjugate-gradient iterations, 20 value epochs of 128 states, 64-64 tanh networks and running normalisation of
 observations and rewards; the two take turns. CPU seconds are the process's own, from start to exit: imports,
 compilation, evaluation and the recording of demonstrations, all of it; env steps are those of training alone.
@@ -29,8 +29,8 @@ torch.set_num_threads(1)
 from sb3_contrib import TRPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
-env = VecNormalize(make_vec_env("HalfCheetah-v5", n_envs=2), gamma=0.99)
-model = TRPO("MlpPolicy", env, n_steps=1024, batch_size=128, gamma=0.99, gae_lambda=0.95, cg_max_steps=25,
+env = VecNormalize(make_vec_env("HalfCheetah-v5", n_envs=8), gamma=0.99)
+model = TRPO("MlpPolicy", env, n_steps=256, batch_size=128, gamma=0.99, gae_lambda=0.95, cg_max_steps=25,
              cg_damping=0.1, n_critic_updates=20, learning_rate=1e-3, target_kl=0.04, device="cpu",
              seed=int(sys.argv[2]))
 model.learn(int(sys.argv[1]))

@@ -21,7 +21,7 @@ ENVIRONMENTS = {
 EXPERTS: dict[str, dict[str, Any]] = {
     "CartPole-v1": {"steps": 100_000, "evaluate_every": 20_000},
     "Hopper-v5": {"steps": 1_500_000, "trust_region": {"kl_limit": 0.02}},
-    "HalfCheetah-v5": {"trust_region": {"kl_limit": 0.04}},
+    "HalfCheetah-v5": {"environments": 8, "rollout": 256, "trust_region": {"kl_limit": 0.04}},
     "Walker2d-v5": {"trust_region": {"kl_limit": 0.02}},
 }
 

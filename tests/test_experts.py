@@ -93,6 +93,27 @@ def test_a_restored_trainer_has_lost_nothing_it_learned():
     assert steps == [2_560, 3_072, 3_584, 4_096]
 
 
+def test_an_expert_that_falls_when_nudged_is_not_chosen():
+    trainer = ExpertTrainer(ExpertConfig(env="Hopper-v5", length=100, evaluation_episodes=1, rollout=1_024))
+    calm, nervous = (trainer.policy.state() for _ in range(2))
+    # Still, or thrown about by the least change of what is seen; the latter's word for itself is better.
+    calm["weights"] = {name: 0 * value for name, value in calm["weights"].items()}
+    nervous["weights"] = {name: 20 * value for name, value in nervous["weights"].items()}
+    trainer.finalists = [
+        {"policy": state, "return_mean": told, "env_steps": steps}
+        for state, told, steps in ((nervous, 2.0, 1), (calm, 1.0, 2))
+    ]
+    _, chosen = trainer.choose()
+    returns = {
+        noise: [trainer._returns(NumpyPolicy.from_state(state), 10, noise) for state in (nervous, calm)]
+        for noise in (0.0, 0.1)
+    }
+    scores = [min(np.mean(r[k]) - np.std(r[k]) for r in returns.values()) for k in range(2)]
+    assert not np.array_equal(returns[0.0][1], returns[0.1][1]), "noise should tell"
+    assert chosen["steps_at_selection"] == (1 if scores[0] > scores[1] else 2)
+    assert chosen["selection"]["nudged_return_mean"] == np.mean(returns[0.1][chosen["steps_at_selection"] - 1])
+
+
 def command(out, *more):
     return [sys.executable, "run.py", "expert", "--env", "cartpole", "--rollout", "256", "--out", str(out), *more]
 

@@ -202,7 +202,8 @@ FLAGS = [f"--{group}.{name}={value}" for group, values in SMALL.items() for name
 
 
 def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path):
-    call = [sys.executable, "run.py", "--env", "cartpole", "--env-steps", "1000000", "--logdir", str(tmp_path), *FLAGS]
+    asked = ["--env", "cartpole", "--env-steps", 1_000_000, *FLAGS, "--logdir"]
+    call = [sys.executable, "run.py", *map(str, asked), str(tmp_path)]
     process = subprocess.Popen(call, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     directory, deadline = tmp_path / "cartpole-dyna-seed0", time.monotonic() + 200
     while not (directory / "progress.csv").exists() and process.poll() is None and time.monotonic() < deadline:
@@ -222,6 +223,10 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
     assert after[:-1] == before
     assert {"return_mean", "return_std", "expert_percent", "real_trajectories", *CLOCKS} <= set(after[-1])
     assert "the run lies in" in result.stdout
+
+    assert run_py(*asked, tmp_path / "whole", "--iterations", len(after)).returncode == 0
+    whole = list(csv.DictReader((tmp_path / "whole" / directory.name / "progress.csv").open()))
+    assert without_clocks(after) == without_clocks(whole), "resumed and uninterrupted runs differ"
 
     changed = run_py("--resume", directory, "--policy.hidden", "7")
     assert changed.returncode == 2

@@ -84,8 +84,11 @@ class ExpertConfig:
     """Environment steps between two evaluations of the mean action."""
     evaluation_episodes: int = 5
     """Episodes of an evaluation."""
+    evaluation_noise: float = 0.1
+    """Standard deviation of noise on continuous actions in evaluations, in units of half the action space's width: an
+    expert that falls when nudged cannot be imitated. Demonstrations are recorded without it."""
     finalists: int = 3
-    """Policies with the best evaluations; at the end each plays 10 times as many episodes, which choose the expert."""
+    """Policies with the best evaluations; at the end each plays 10 times as many episodes, with and without noise."""
     checkpoint_seconds: float = 30.0
     """Wall-clock seconds between two checkpoints."""
     trust_region: TrustRegionConfig = field(default_factory=TrustRegionConfig)
@@ -103,6 +106,7 @@ class ExpertConfig:
             hidden=(bool(self.hidden) and min(self.hidden) >= 1, "one or more layer sizes, each at least 1"),
             evaluate_every=(self.evaluate_every >= 1, "at least 1"),
             evaluation_episodes=(self.evaluation_episodes >= 1, "at least 1"),
+            evaluation_noise=(self.evaluation_noise >= 0, "at least 0"),
             finalists=(self.finalists >= 1, "at least 1"),
             checkpoint_seconds=(self.checkpoint_seconds >= 0, "at least 0"),
         )

@@ -95,8 +95,8 @@ class ExpertTrainer:
         return rollout
 
     def _evaluate(self) -> np.ndarray:
-        """Evaluates the mean action and keeps the policy if it is among the best so far."""
-        returns = self._returns(self.policy, self.config.evaluation_episodes)
+        """Evaluates the mean action, nudged, and keeps the policy if it is among the best so far."""
+        returns = self._returns(self.policy, self.config.evaluation_episodes, self.config.evaluation_noise)
         candidate = {
             "policy": self.policy.state(),
             "return_mean": float(returns.mean()),
@@ -106,27 +106,38 @@ class ExpertTrainer:
         self.finalists = ranked[: self.config.finalists]
         return returns
 
-    def _returns(self, policy: NumpyPolicy, episodes: int) -> np.ndarray:
+    def _returns(self, policy: NumpyPolicy, episodes: int, noise: float) -> np.ndarray:
+        """Returns of the mean action with `noise` on it, if actions are continuous."""
+        noise = noise if self.action.kind == "continuous" else 0.0
+        if noise:
+            log_std = np.full(self.action.size, np.log(noise), np.float32)
+            policy = NumpyPolicy.from_state({**policy.state(), "weights": {**policy.weights, "log_std": log_std}})
         seeds = range(SELECTION_SEED, SELECTION_SEED + episodes)
-        played = [play_episode(self.evaluation_env, policy, seed) for seed in seeds]
+        played = [
+            play_episode(self.evaluation_env, policy, seed, np.random.default_rng(seed) if noise else None)
+            for seed in seeds
+        ]
         self.evaluation_steps += sum(len(episode) for episode in played)
         return np.array([episode.episode_return for episode in played])
 
     def choose(self) -> tuple[NumpyPolicy, dict[str, Any]]:
         """The best finalist over many episodes, and what is known of it: steps it was trained for, its returns.
 
-        The best has the highest mean less standard deviation: an expert is good every time, not once in a while.
+        The best has the highest mean less standard deviation, with noise or without, whichever is less: an expert is
+        good every time, not once in a while, and also when nudged.
         """
         if not self.finalists:
             self._evaluate()
-        results = []
+        episodes, results = FINAL_ROUNDS * self.config.evaluation_episodes, []
         for finalist in self.finalists:
             policy = NumpyPolicy.from_state(finalist["policy"])
-            returns = self._returns(policy, FINAL_ROUNDS * self.config.evaluation_episodes)
-            results.append((float(returns.mean() - returns.std()), policy, finalist["env_steps"], returns))
-        _, policy, env_steps, returns = max(results, key=lambda result: result[0])
-        found = {"episodes": len(returns), "return_mean": returns.mean(), "return_min": returns.min()}
-        return policy, {"steps_at_selection": env_steps, "selection": {k: float(v) for k, v in found.items()}}
+            alone, nudged = (self._returns(policy, episodes, noise) for noise in (0.0, self.config.evaluation_noise))
+            score = min(float(returns.mean() - returns.std()) for returns in (alone, nudged))
+            found = {"return_mean": alone.mean(), "return_min": alone.min(), "nudged_return_mean": nudged.mean()}
+            results.append((score, policy, finalist["env_steps"], found))
+        _, policy, env_steps, found = max(results, key=lambda result: result[0])
+        selection = {"episodes": episodes, **{name: float(value) for name, value in found.items()}}
+        return policy, {"steps_at_selection": env_steps, "selection": selection}
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""
