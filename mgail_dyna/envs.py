@@ -160,6 +160,31 @@ class _Counted(gym.Wrapper[Any, Any, Any, Any]):
         return self.env.step(action)
 
 
+class Nudged(gym.Wrapper[Any, Any, Any, Any]):
+    """An environment that adds normal noise to continuous actions and keeps them inside the box.
+
+    Args:
+        env: discrete actions are left as they are.
+        std: of the noise, in units of half the box's width.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], std: float) -> None:
+        super().__init__(env)
+        self.spec_of_actions, self.std = action_spec(env.action_space), std
+        self.rng = np.random.default_rng()
+
+    def reset(self, *, seed: int | None = None, **kwargs: Any) -> Any:
+        self.rng = np.random.default_rng(seed)
+        return self.env.reset(seed=seed, **kwargs)
+
+    def step(self, action: Any) -> Any:
+        actions = self.spec_of_actions
+        if actions.kind == "continuous":
+            noise = self.std * actions.half_range * self.rng.standard_normal(actions.size)
+            action = np.clip(action + noise, actions.low, actions.high).astype(np.float32)
+        return self.env.step(action)
+
+
 def simulator_state(env: gym.Env[Any, Any]) -> SimulatorState | None:
     """Copies of `qpos [nq]` and `qvel [nv]`, or None where the environment has none (not a MuJoCo task)."""
     data: Any = getattr(env.unwrapped, "data", None)

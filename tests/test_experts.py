@@ -8,10 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.distributions import for_actions
@@ -93,6 +95,30 @@ def test_a_restored_trainer_has_lost_nothing_it_learned():
     assert steps == [2_560, 3_072, 3_584, 4_096]
 
 
+def test_nudging_adds_noise_to_what_is_executed_and_stays_inside_the_box():
+    class Recorder(gym.Wrapper):
+        def step(self, action):
+            self.seen.append(action)
+            return self.env.step(action)
+
+    recorder = Recorder(envs.make("Hopper-v5"))
+    nudged = envs.Nudged(recorder, 0.1)
+    recorder.seen = []
+    nudged.reset(seed=3)
+    for _ in range(4):
+        nudged.step(np.array([0.0, 0.5, 1.0], np.float32))
+    first, recorder.seen = np.stack(recorder.seen), []
+    nudged.reset(seed=3)
+    for _ in range(4):
+        nudged.step(np.array([0.0, 0.5, 1.0], np.float32))
+    np.testing.assert_array_equal(recorder.seen, first)
+    noise = np.random.default_rng(3).standard_normal((4, 3))
+    np.testing.assert_allclose(first, np.minimum([0.0, 0.5, 1.0] + 0.1 * noise, 1.0), rtol=1e-6)
+    cartpole = envs.Nudged(envs.make("CartPole-v1"), 0.1)
+    cartpole.reset(seed=0)
+    cartpole.step(1)
+
+
 def test_an_expert_that_falls_when_nudged_is_not_chosen():
     trainer = ExpertTrainer(ExpertConfig(env="Hopper-v5", length=100, evaluation_episodes=1, rollout=1_024))
     calm, nervous = (trainer.policy.state() for _ in range(2))
@@ -105,13 +131,14 @@ def test_an_expert_that_falls_when_nudged_is_not_chosen():
     ]
     _, chosen = trainer.choose()
     returns = {
-        noise: [trainer._returns(NumpyPolicy.from_state(state), 10, noise) for state in (nervous, calm)]
-        for noise in (0.0, 0.1)
+        env: [trainer._returns(NumpyPolicy.from_state(state), 10, env) for state in (nervous, calm)]
+        for env in (trainer.evaluation_env, trainer.nudging_env)
     }
+    alone, nudged = returns.values()
     scores = [min(np.mean(r[k]) - np.std(r[k]) for r in returns.values()) for k in range(2)]
-    assert not np.array_equal(returns[0.0][1], returns[0.1][1]), "noise should tell"
+    assert not np.array_equal(alone[1], nudged[1]), "noise should tell"
     assert chosen["steps_at_selection"] == (1 if scores[0] > scores[1] else 2)
-    assert chosen["selection"]["nudged_return_mean"] == np.mean(returns[0.1][chosen["steps_at_selection"] - 1])
+    assert chosen["selection"]["nudged_return_mean"] == np.mean(nudged[chosen["steps_at_selection"] - 1])
 
 
 def command(out, *more):

@@ -85,7 +85,7 @@ class ExpertConfig:
     evaluation_episodes: int = 5
     """Episodes of an evaluation."""
     evaluation_noise: float = 0.1
-    """Standard deviation of noise on continuous actions in evaluations, in units of half the action space's width: an
+    """Standard deviation of noise on continuous actions in these, in units of half the action space's width: an
     expert that falls when nudged cannot be imitated. Demonstrations are recorded without it."""
     finalists: int = 3
     """Policies with the best evaluations; at the end each plays 10 times as many episodes, with and without noise."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
 from mgail_dyna import envs
@@ -58,6 +59,7 @@ class ExpertTrainer:
         seeds = [int(s) for s in np.random.SeedSequence(config.seed).generate_state(4) >> 1]
         copies = [envs.make(config.env, config.length) for _ in range(config.environments)]
         self.evaluation_env = envs.make(config.env, config.length)
+        self.nudging_env = envs.Nudged(self.evaluation_env, config.evaluation_noise)
         self.action = envs.action_spec(copies[0].action_space)
         size = envs.observation_size(copies[0].observation_space)
         policy = PolicyNetwork(self.action, size, config.hidden, "tanh", config.initial_log_std, seed=seeds[0])
@@ -96,7 +98,7 @@ class ExpertTrainer:
 
     def _evaluate(self) -> np.ndarray:
         """Evaluates the mean action, nudged, and keeps the policy if it is among the best so far."""
-        returns = self._returns(self.policy, self.config.evaluation_episodes, self.config.evaluation_noise)
+        returns = self._returns(self.policy, self.config.evaluation_episodes, self.nudging_env)
         candidate = {
             "policy": self.policy.state(),
             "return_mean": float(returns.mean()),
@@ -106,17 +108,9 @@ class ExpertTrainer:
         self.finalists = ranked[: self.config.finalists]
         return returns
 
-    def _returns(self, policy: NumpyPolicy, episodes: int, noise: float) -> np.ndarray:
-        """Returns of the mean action with `noise` on it, if actions are continuous."""
-        noise = noise if self.action.kind == "continuous" else 0.0
-        if noise:
-            log_std = np.full(self.action.size, np.log(noise), np.float32)
-            policy = NumpyPolicy.from_state({**policy.state(), "weights": {**policy.weights, "log_std": log_std}})
+    def _returns(self, policy: NumpyPolicy, episodes: int, env: gym.Env[Any, Any]) -> np.ndarray:
         seeds = range(SELECTION_SEED, SELECTION_SEED + episodes)
-        played = [
-            play_episode(self.evaluation_env, policy, seed, np.random.default_rng(seed) if noise else None)
-            for seed in seeds
-        ]
+        played = [play_episode(env, policy, seed) for seed in seeds]
         self.evaluation_steps += sum(len(episode) for episode in played)
         return np.array([episode.episode_return for episode in played])
 
@@ -131,7 +125,7 @@ class ExpertTrainer:
         episodes, results = FINAL_ROUNDS * self.config.evaluation_episodes, []
         for finalist in self.finalists:
             policy = NumpyPolicy.from_state(finalist["policy"])
-            alone, nudged = (self._returns(policy, episodes, noise) for noise in (0.0, self.config.evaluation_noise))
+            alone, nudged = (self._returns(policy, episodes, env) for env in (self.evaluation_env, self.nudging_env))
             score = min(float(returns.mean() - returns.std()) for returns in (alone, nudged))
             found = {"return_mean": alone.mean(), "return_min": alone.min(), "nudged_return_mean": nudged.mean()}
             results.append((score, policy, finalist["env_steps"], found))
