@@ -10,7 +10,7 @@ The last two groups are ours; Minari reads `episode_*` only and passes them by.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,30 @@ class Expert:
     def returns(self) -> np.ndarray:
         """`[n]` undiscounted returns of the demonstrations."""
         return np.array([trajectory.episode_return for trajectory in self.trajectories])
+
+
+def subset(expert: Expert, demonstrations: int | None, subsample: int) -> Expert:
+    """`expert` with fewer demonstrations, as imitation under scarcity has it (Ho and Ermon 2016).
+
+    Args:
+        expert: its own returns are to be taken before.
+        demonstrations: how many, the first ones; all if None.
+        subsample: keep one step in so many, from step `i % subsample` on in demonstration `i`; nothing then says
+            what a kept action led to.
+
+    Raises:
+        UserError: there are fewer demonstrations, or one is too short.
+    """
+    held = len(expert.trajectories)
+    if demonstrations is not None and demonstrations > held:
+        raise UserError(f"--demonstrations: expected at most the {held} there are, found {demonstrations}")
+    chosen = expert.trajectories[:demonstrations]
+    shortest = min(len(trajectory) for trajectory in chosen)
+    if subsample > shortest:
+        raise UserError(f"--subsample: expected at most {shortest}, the shortest demonstration, found {subsample}")
+    if len(chosen) == held and subsample == 1:
+        return expert
+    return replace(expert, trajectories=tuple(t.every(subsample, i % subsample) for i, t in enumerate(chosen)))
 
 
 def locate(name: str | Path) -> Path:
@@ -186,7 +210,8 @@ def _read_episode(
             terminated=bool(terminations[-1]),
             truncated=bool(truncations[-1]),
             seed=_seed(path, key, group),
-            **infos,
+            qpos=infos.get("qpos"),
+            qvel=infos.get("qvel"),
         )
     except ValueError as error:
         raise UserError(f"{path}: {key}/{error}") from None

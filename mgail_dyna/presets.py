@@ -29,7 +29,7 @@ EXPERTS: dict[str, dict[str, Any]] = {
 PAPER: dict[str, Any] = {
     "cost": "saturating",
     "final_learning_rate": 1.0,
-    "policy": {"averaging": 0.0, "learning_rate": 1e-4},
+    "policy": {"averaging": 0.0, "acting_averaging": 0.0, "learning_rate": 1e-4},
     "discriminator": {
         "steps": 50,
         "learning_rate": 1e-4,
@@ -45,7 +45,11 @@ PAPER: dict[str, Any] = {
 
 # What learned soonest, per environment.
 TUNED: dict[str, dict[str, Any]] = {
-    "CartPole-v1": {"env_steps": 5_000, "rollout": {"steps": 250, "starts": "reset", "reset_length": 500}},
+    "CartPole-v1": {
+        "env_steps": 5_000,
+        "policy": {"acting_averaging": 0.5},
+        "rollout": {"steps": 250, "starts": "reset", "reset_length": 500},
+    },
     "Hopper-v5": {
         "env_steps": 50_000,
         "policy": {"noise_std": 0.1},

@@ -50,23 +50,31 @@ class Replay:
 
     @property
     def steps(self) -> int:
-        """Transitions held."""
+        """Steps held, those that led nowhere known included."""
         return len(self._acted)
 
     def add(self, states: FloatArray, actions: FloatArray, noise: FloatArray | None = None) -> None:
         """Takes in an episode: `states [T + 1, d]`, `actions [T, a]`, `noise [T, n]`."""
-        steps = len(actions)
-        start, end = self._rows, self._rows + steps + 1
+        start, end = self._append(states, actions, noise)
+        self._first[start:end], self._last[start:end] = start, end - 1
+
+    def add_pairs(self, states: FloatArray, actions: FloatArray) -> None:
+        """Takes in `states [n, d]` and `actions [n, a]` that led nobody knows where: they hold no transition."""
+        start, end = self._append(states, actions, None)
+        self._first[start:end] = self._last[start:end] = np.arange(start, end)
+
+    def _append(self, states: FloatArray, actions: FloatArray, noise: FloatArray | None) -> tuple[int, int]:
+        start, end, acted = self._rows, self._rows + len(states), slice(self._rows, self._rows + len(actions))
         while end > len(self._first):
             self._columns = {name: _doubled(column) for name, column in self._columns.items()}
             self._first, self._last = _doubled(self._first), _doubled(self._last)
         self._columns["states"][start:end] = states
-        self._columns["actions"][start : end - 1] = actions
+        self._columns["actions"][acted] = actions
         if noise is not None:
-            self._columns["noise"][start : end - 1] = noise
-        self._first[start:end], self._last[start:end] = start, end - 1
+            self._columns["noise"][acted] = noise
         self._rows = end
-        self._acted = np.concatenate([self._acted, np.arange(start, end - 1)])
+        self._acted = np.concatenate([self._acted, np.arange(acted.start, acted.stop)])
+        return start, end
 
     def pairs(self, rng: np.random.Generator, shape: tuple[int, ...], newest: int | None = None) -> tuple[Any, Any]:
         """States `[*shape, d]` and actions `[*shape, a]` of steps drawn uniformly.
@@ -110,9 +118,10 @@ class Replay:
         )
 
     def changes(self) -> FloatArray:
-        """`[steps, d]`, the change of state of every transition held."""
+        """`[n, d]`, the change of state of every transition held."""
         states: FloatArray = self._columns["states"]
-        return states[self._acted + 1] - states[self._acted]
+        led_on = self._acted[self._acted < self._last[self._acted]]
+        return states[led_on + 1] - states[led_on]
 
     def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], newest: int | None) -> NDArray[np.int64]:
         rows = self._acted if newest is None else self._acted[-newest:]

@@ -15,7 +15,7 @@ from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import Expert, check_fits
+from mgail_dyna.expert_data import Expert, check_fits, subset
 
 # Evaluation episodes begin from these seeds on, the same ones after every iteration.
 EVALUATION_SEED = 20_000
@@ -46,7 +46,8 @@ class ImitationRun:
         make = make_env or (lambda: envs.make(config.env, expert.length))
         training, evaluation = make(), make()
         check_fits(expert, training, "the demonstrations")
-        self.agent = DynaAgent(config, self.ledger.watch(training, "training"), expert)
+        imitated = subset(expert, config.demonstrations, config.subsample)
+        self.agent = DynaAgent(config, self.ledger.watch(training, "training"), imitated)
         self.evaluation_env = self.ledger.watch(evaluation, "evaluation")
         self.history: list[dict[str, float]] = []
         self.cpu_before = self.wall_before = 0.0

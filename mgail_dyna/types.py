@@ -78,6 +78,7 @@ class Trajectory:
         qvel: `[T + 1, nv]` float64 simulator velocities, likewise.
         seed: what `env.reset` was given, if known.
         noise: `[T, size]` float32 that picked the actions, where a policy of this package sampled them.
+        stride: environment steps from one row to the next; where it is not 1, a row's successor is not its next state.
 
     Raises:
         ValueError: an array's length, dimension or contents do not fit; the message names the array.
@@ -92,6 +93,7 @@ class Trajectory:
     qvel: NDArray[np.float64] | None = None
     seed: int | None = None
     noise: FloatArray | None = None
+    stride: int = 1
 
     def __post_init__(self) -> None:
         steps = len(self.actions)
@@ -120,6 +122,33 @@ class Trajectory:
             ("noise", self.noise, (steps,)),
         ]
         return [(name, array, lengths) for name, array, lengths in rows if array is not None]
+
+    def every(self, stride: int, offset: int) -> Trajectory:
+        """The states and actions of every `stride`-th step from `offset` on, which must be a step of the episode."""
+        if stride == 1:
+            return self
+
+        def kept(array: Any) -> Any:
+            return (
+                None
+                if array is None
+                else array[:-1][offset::stride]
+                if len(array) > len(self)
+                else array[offset::stride]
+            )
+
+        observations = kept(self.observations)
+        return Trajectory(
+            observations=np.concatenate([observations, self.observations[-1:]]),
+            actions=kept(self.actions),
+            rewards=kept(self.rewards),
+            terminated=self.terminated,
+            truncated=self.truncated,
+            qpos=kept(self.qpos),
+            qvel=kept(self.qvel),
+            seed=self.seed,
+            stride=self.stride * stride,
+        )
 
     def __len__(self) -> int:
         """Number of steps `T`."""

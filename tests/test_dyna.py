@@ -135,11 +135,18 @@ def test_every_part_trains_its_own_and_only_collecting_touches_the_environment(d
     assert dyna.changed(before) == trained
 
 
-def test_the_averaged_policy_acts_after_an_iteration(dyna):
-    dyna.agent.iterate()
-    average = dyna.agent.policy.average.acting_weights()
-    for name, weight in dyna.agent.acting.weights.items():
+def test_the_averaged_policy_explores_and_an_average_over_iterations_acts(dyna):
+    agent = dyna.agent
+    before = agent.acting.weights
+    agent.iterate()
+    average = agent.policy.average.acting_weights()
+    for name, weight in agent.exploring.weights.items():
         np.testing.assert_array_equal(weight, average[name])
+    kept = min(agent.config.policy.acting_averaging, agent.iterations / (9 + agent.iterations))
+    assert 0 < kept < 1
+    for name, weight in agent.acting.weights.items():
+        expected = kept * before[name] + (1 - kept) * agent.exploring.weights[name]
+        np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_the_averaged_policy_is_an_exponential_moving_average(dyna):

@@ -120,3 +120,17 @@ def test_an_empty_replay_can_be_restored_and_filled():
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
     assert replay.steps == 3
+
+
+def test_pairs_lead_nowhere():
+    replay, rng = Replay(2, 1, 1), np.random.default_rng(0)
+    states = np.arange(6, dtype=np.float32).reshape(3, 2)
+    replay.add_pairs(states, np.ones((3, 1), np.float32))
+    assert replay.steps == 3 and replay.changes().shape == (0, 2)
+    drawn, _ = replay.pairs(rng, (50,))
+    assert {tuple(s) for s in drawn} == {tuple(s) for s in states}
+    windows = replay.windows(rng, (1, 20), length=2, warmup=2)
+    assert windows.mask.max() == 0
+    np.testing.assert_array_equal(windows.states, np.broadcast_to(windows.states[:, 2:3], windows.states.shape))
+    replay.add(states, np.ones((2, 1), np.float32))
+    np.testing.assert_array_equal(replay.changes(), np.full((2, 2), 2.0))

@@ -19,7 +19,7 @@ import mgail_dyna
 from mgail_dyna import runs
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import load_expert
+from mgail_dyna.expert_data import load_expert, subset
 from mgail_dyna.normalization import statistics
 from mgail_dyna.presets import MODES, imitation_preset
 from mgail_dyna.storage import load_state, save_state
@@ -75,6 +75,33 @@ def test_a_resumed_run_equals_an_uninterrupted_one(expert, tmp_path):
         assert getattr(whole.agent.policy, name).experimental_get_tracing_count() == 1
     for part in (whole.agent.discriminator, whole.agent.transition):
         assert part._update.experimental_get_tracing_count() == 1
+
+
+def test_scarce_demonstrations_are_the_first_ones_and_every_so_many_steps_of_them(expert):
+    few = subset(expert, 2, 7)
+    assert [len(t) for t in few.trajectories] == [len(range(i, 1000, 7)) for i in range(2)]
+    for i, (kept, whole) in enumerate(zip(few.trajectories, expert.trajectories, strict=False)):
+        np.testing.assert_array_equal(kept.observations[:-1], whole.observations[:-1][i::7])
+        np.testing.assert_array_equal(kept.actions, whole.actions[i::7])
+        assert kept.stride == 7
+    assert subset(expert, None, 1) is expert
+    held = len(expert.trajectories)
+    for demonstrations, subsample, found in ((held + 1, 1, held + 1), (None, 1001, 1001)):
+        with pytest.raises(UserError, match=f"found {found}"):
+            subset(expert, demonstrations, subsample)
+
+
+def test_an_agent_learns_nothing_of_where_subsampled_demonstrations_led(expert):
+    config = replace(small_config(env_steps=1), demonstrations=2, subsample=5)
+    run = ImitationRun(config, expert)
+    agent = run.agent
+    assert agent.demonstrations.steps == 400 and len(agent.demonstrations.changes()) == 0
+    list(run.iterate(iterations=1))
+    np.testing.assert_allclose(
+        agent.transition.model.change_scale, np.maximum(agent.replay.changes().std(axis=0), 1e-3), rtol=1e-5
+    )
+    windows = agent._mixed(3, 8, 2, 1.0)
+    assert windows.mask.max() == 0, "no window of a demonstration holds a transition"
 
 
 def test_the_ledger_agrees_with_a_counter_of_ones_own(expert):

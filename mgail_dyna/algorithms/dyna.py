@@ -64,13 +64,15 @@ class DynaAgent:
         self.acting = NumpyPolicy(
             action, policy.acting_weights(), "relu", *normalisation, clip=STATE_LIMIT, squash=policy.squash
         )
+        self.exploring = NumpyPolicy.from_state(self.acting.state())
         self.demonstrations, self.replay = (Replay(size, action.size, action.size) for _ in range(2))
         for trajectory in expert.trajectories:
             self._add(self.demonstrations, trajectory)
-        change_scale = np.maximum(self.demonstrations.changes().std(axis=0), LEAST_STD)
+        # Subsampled demonstrations do not tell where actions led.
+        self.connected = all(trajectory.stride == 1 for trajectory in expert.trajectories)
 
         discriminator = Discriminator(size, action.size, config.discriminator.hidden, seed=seeds[1])
-        transition = TransitionModel(size, action.size, config.transition.units, change_scale, seed=seeds[2])
+        transition = TransitionModel(size, action.size, config.transition.units, seed=seeds[2])
         self.discriminator = DiscriminatorUpdate(discriminator, config.discriminator)
         self.transition = TransitionUpdate(transition, config.transition)
         self.policy = PolicyUpdate(
@@ -84,24 +86,37 @@ class DynaAgent:
             config.discount,
             config.transition.warmup,
         )
-        self.env_steps = 0
+        self.env_steps = self.iterations = 0
 
     def _add(self, replay: Replay, trajectory: Trajectory) -> None:
-        states = self.acting.normalise(trajectory.observations)
-        replay.add(states, self.acting.head.vectors(trajectory.actions), trajectory.noise)
+        states, actions = self.acting.normalise(trajectory.observations), self.acting.head.vectors(trajectory.actions)
+        if trajectory.stride == 1:
+            replay.add(states, actions, trajectory.noise)
+        else:
+            replay.add_pairs(states[:-1], actions)
 
     def iterate(self) -> dict[str, float]:
         """One iteration of Algorithm 1: act, judge, learn, model, plan. Returns scalars named `part/what`."""
         config, share = self.config, self.config.learning_rate_at(self.env_steps / self.config.env_steps)
+        first = self.env_steps == 0
         metrics = {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
+        if first:
+            self._scale_changes()
         parts = {
             "discriminator": self.update_discriminator(share),  # line 5
             "learn": self.learn(share) if config.learn.steps else {},  # line 6
             "transition": self.update_transition(share),  # line 7
             "plan": self.plan(share) if config.plan.steps else {},  # lines 8, 9
         }
-        self.acting.load(self.policy.average.acting_weights())
+        self.iterations += 1
+        self.exploring.load(self.policy.average.acting_weights())
+        self.acting.load(self._averaged(self.acting.weights, self.exploring.weights))
         return metrics | {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
+
+    def _averaged(self, before: dict[str, FloatArray], now: dict[str, FloatArray]) -> dict[str, FloatArray]:
+        """Weights of the acting policy; the average is a short one in the first iterations."""
+        kept = np.float32(min(self.config.policy.acting_averaging, self.iterations / (9.0 + self.iterations)))
+        return {name: kept * before[name] + (1 - kept) * now[name] for name in now}
 
     def collect(self) -> dict[str, float]:
         """Acts for `rollout.steps` env steps and puts what happened into replay."""
@@ -113,7 +128,7 @@ class DynaAgent:
             expert_start = self.env_steps - begun < from_expert
             trajectory = play_episode(
                 self.env,
-                self.acting,
+                self.exploring,
                 int(self.rng.integers(2**31)),
                 self.rng,
                 start=self._simulator_state() if expert_start else None,
@@ -124,6 +139,11 @@ class DynaAgent:
             returns.append(trajectory.episode_return)
             lengths.append(len(trajectory))
         return {"reward_per_step": float(np.sum(returns) / np.sum(lengths)), "length": float(np.mean(lengths))}
+
+    def _scale_changes(self) -> None:
+        """Tells the model how much states change in a step: as in the demonstrations if they say, or as in replay."""
+        changes = (self.demonstrations if self.connected else self.replay).changes()
+        self.transition.model.change_scale.assign(np.maximum(changes.std(axis=0), LEAST_STD))
 
     def _simulator_state(self) -> envs.SimulatorState:
         trajectory = self.expert.trajectories[self.rng.integers(len(self.expert.trajectories))]
@@ -168,7 +188,8 @@ class DynaAgent:
         horizon, newest = self.config.plan.length, self.config.rollout.steps
         unseen = self.replay.windows(self.rng, (1, config.batch), horizon, config.warmup, newest)
         errors = self.transition.errors(unseen)
-        windows = self._mixed(config.steps, config.batch, config.length, config.expert_share)
+        share = config.expert_share if self.connected else 0.0
+        windows = self._mixed(config.steps, config.batch, config.length, share)
         return errors | self.transition(windows, learning_rate)
 
     def plan(self, learning_rate: float) -> dict[str, float]:
@@ -189,7 +210,7 @@ class DynaAgent:
         return states, actions
 
     def act(self, observations: Array) -> Array:
-        """The averaged policy's mean actions, as executed, for raw `observations [..., d]`."""
+        """The acting policy's mean actions, as executed, for raw `observations [..., d]`."""
         return self.acting.act(observations)
 
     def state(self) -> dict[str, Any]:
@@ -201,6 +222,7 @@ class DynaAgent:
             "replay": self.replay.state(),
             "rng": self.rng.bit_generator.state,
             "env_steps": self.env_steps,
+            "iterations": self.iterations,
             "acting": self.acting.state(),
         }
 
@@ -212,6 +234,8 @@ class DynaAgent:
         self.replay.restore(state["replay"])
         self.rng.bit_generator.state = state["rng"]
         self.env_steps = int(state["env_steps"])
+        self.iterations = int(state["iterations"])
+        self.exploring.load(self.policy.average.acting_weights())
         self.acting.load(state["acting"]["weights"])
 
     def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:

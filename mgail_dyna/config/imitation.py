@@ -19,7 +19,9 @@ class PolicyConfig:
     noise_std: float = 0.2
     """Standard deviation of continuous actions, in units of half the action space's width; held constant."""
     averaging: float = 0.99
-    """Share of itself the averaged policy, which acts and is evaluated, keeps at each gradient step; 0 for none."""
+    """Share of itself the averaged policy, which explores, keeps at each gradient step; 0 for none."""
+    acting_averaging: float = 0.8
+    """Share of itself the policy that is evaluated, an average of those that explored, keeps at each iteration."""
     clip_norm: float = 1.0
     """Gradients with a greater norm are scaled down to it."""
 
@@ -31,6 +33,7 @@ class PolicyConfig:
             learning_rate=(self.learning_rate > 0, "above 0"),
             noise_std=(self.noise_std > 0, "above 0"),
             averaging=(0 <= self.averaging < 1, "at least 0 and below 1"),
+            acting_averaging=(0 <= self.acting_averaging < 1, "at least 0 and below 1"),
             clip_norm=(self.clip_norm > 0, "above 0"),
         )
 
@@ -191,6 +194,10 @@ class ImitationConfig:
     """Of everything random: weights, environments, action noise, minibatches."""
     env_steps: int = 100_000
     """Env steps of training to stop after."""
+    demonstrations: int | None = None
+    """How many of the demonstrations to imitate, the first ones; all if None."""
+    subsample: int = 1
+    """Keep one step in so many of each demonstration; nothing then says what a kept action led to."""
     cost: Literal["saturating", "nonsaturating", "logit"] = "logit"
     """What the policy minimises: log D (the paper's), -log(1 - D) or their sum; losses.py tells slopes and signs."""
     discount: float = 0.99
@@ -213,6 +220,8 @@ class ImitationConfig:
             self,
             seed=(self.seed >= 0, "at least 0"),
             env_steps=(self.env_steps >= 1, "at least 1"),
+            demonstrations=(self.demonstrations is None or self.demonstrations >= 1, "at least 1"),
+            subsample=(self.subsample >= 1, "at least 1"),
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
             evaluation_episodes=(self.evaluation_episodes >= 1, "at least 1"),

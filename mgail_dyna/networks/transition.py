@@ -23,16 +23,22 @@ class TransitionModel(keras.Model):
         observation_size: `d`.
         action_size: `a`.
         units: of both embeddings, of the recurrent state and of the head's hidden layer (MGAIL: 100).
-        change_scale: `[d]`, standard deviation of one step's change of the normalised state.
+        change_scale: `[d]`, standard deviation of one step's change of the normalised state; may be assigned later.
         seed: of the initial weights.
     """
 
     def __init__(
-        self, observation_size: int, action_size: int, units: int, change_scale: FloatArray, seed: int = 0
+        self, observation_size: int, action_size: int, units: int, change_scale: FloatArray | None = None, seed: int = 0
     ) -> None:
         super().__init__(name="transition")
         self.units = units
-        self.change_scale = np.asarray(change_scale, np.float32)
+        scale = np.ones(observation_size) if change_scale is None else change_scale
+        self.change_scale = self.add_weight(
+            shape=(observation_size,),
+            initializer=lambda shape, dtype: np.asarray(scale, np.float32),
+            trainable=False,
+            name="change_scale",
+        )
         seeds = keras.random.SeedGenerator(seed + 2)
         self.state_encoder = StateEncoder(units, seed)
         self.action_encoder = ActionEncoder(units, seed + 1)
