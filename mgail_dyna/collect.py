@@ -164,7 +164,8 @@ class RolloutCollector:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave. The episodes under way are played again, uncounted, to where they were."""
+        """Takes back what `state` gave. The episodes under way are played again, to where they were; that is not
+        counted in `env_steps`."""
         self.moments.restore(state["moments"])
         self.env_steps = int(state["env_steps"])
         self.running_returns = np.array(state["running_returns"])

@@ -379,7 +379,7 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--mode", "gial"], "unknown mode 'gial'; did you mean gail?"),
+        (["--mode", "gial"], "unknown mode 'gial'; did you mean gail or mgail?"),
         (["--mode", "gail", "--trust-region.kl-limit", "0"], "--trust-region.kl-limit: expected a number above 0"),
         (["--mode", "bc", "--cloning-held-out", "1"], "--cloning.held-out: expected above 0 and below 1, found 1.0"),
         (["--mode", "gail", "--rollout.copies", "0"], "--rollout.copies: expected at least 1, found 0"),

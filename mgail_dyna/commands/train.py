@@ -246,7 +246,8 @@ def _summary(run: ImitationRun, directory: Path) -> Table:
     rows.add_row(
         "return", f"{last['return_mean']:,.1f} ± {last['return_std']:,.1f}, {last['expert_percent']:.1f}% of the expert"
     )
-    rows.add_row("best on the way", f"{best['return_mean']:,.1f} at env step {best['env_steps']:,.0f}")
+    at = f"iteration {best['iteration']:,.0f}, env step {best['env_steps']:,.0f}"
+    rows.add_row("best on the way", f"{best['return_mean']:,.1f} at {at}")
     rows.add_row("env steps", f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories")
     rows.add_row("", f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from")
     rows.add_row("seconds", f"{last['wall_seconds']:,.0f}, {last['cpu_seconds']:,.0f} of one core")

@@ -22,7 +22,7 @@ class PolicyConfig:
     noise_std: float = 0.2
     """Standard deviation of continuous actions, in units of half the action space's width."""
     train_noise: bool = False
-    """Whether the standard deviation is trained, or held constant; gail and dyna-trpo alone can train it."""
+    """Whether the standard deviation is trained, or held constant."""
     averaging: float = 0.99
     """Share of itself the averaged policy, which acts and is evaluated, keeps at each gradient step; 0 for none."""
     clip_norm: float = 1.0
@@ -59,7 +59,8 @@ class DiscriminatorConfig:
     newest_share: float = 0.0
     """Share of the agent's pairs drawn from its newest iteration; the others are drawn from the whole replay."""
     imagined_share: float = 0.0
-    """Share of the agent's pairs taken from plans under the policy as it is; the paper's are all from replay."""
+    """dyna, mgail: share of the agent's pairs taken from plans under the policy as it is; the paper's are all from
+    replay."""
 
     def __post_init__(self) -> None:
         require(
@@ -141,7 +142,7 @@ class PlanConfig:
     """The planning phase: policy steps on imagined trajectories (MB, Eq. 8). Without steps, Dyna-AIL is MGAIL."""
 
     steps: int = 300
-    """Gradient steps an iteration (the paper's p)."""
+    """Gradient steps an iteration (the paper's p); with dyna-trpo trust-region steps."""
     batch: int = 64
     """Imagined trajectories in a step."""
     length: int = 10
@@ -201,7 +202,8 @@ class RolloutConfig:
     memory: int = 100_000
     """gail, dyna-trpo: env steps replay holds, at least; beyond twice as many the oldest episodes are let go."""
     starts: Literal["reset", "expert", "mix"] = "mix"
-    """Where episodes begin: the environment's own reset, simulator states of the demonstrations, or both by turns."""
+    """Where episodes begin: the environment's own reset, simulator states of the demonstrations, or both by turns. gail
+    and dyna-trpo always begin at reset."""
     expert_share: float = 0.8
     """With --rollout.starts mix: share of env steps in episodes that begin at the expert's states."""
     reset_length: int = 200
@@ -238,7 +240,7 @@ class ImitationConfig:
     seed: int = 0
     """Of everything random: weights, environments, action noise, minibatches."""
     env_steps: int = 100_000
-    """Env steps of training to stop after."""
+    """Env steps of training to stop after; bc takes none and stops by --cloning.steps."""
     cost: Literal["saturating", "nonsaturating", "logit"] = "logit"
     """What the policy minimises: log D (the paper's), -log(1 - D) or their sum; losses.py tells slopes and signs."""
     discount: float = 0.99
