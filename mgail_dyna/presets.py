@@ -74,6 +74,7 @@ TRUST_REGION: dict[str, Any] = {
 }
 TRUST_REGION_TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {"env_steps": 100_000, "evaluate_every": 5},
+    "Hopper-v5": {"trust_region": {"kl_limit": 0.01}},
     "HalfCheetah-v5": {"trust_region": {"kl_limit": 0.04}},
 }
 CLONING: dict[str, Any] = {"evaluate_every": 5, "rollout": {"starts": "reset"}}

@@ -193,9 +193,10 @@ class _Session:
     def _record(self, row: dict[str, float]) -> None:
         import tensorflow as tf
 
-        with self.writer.as_default(step=int(row["env_steps"])):
+        with self.writer.as_default(step=self._done()):
             for name, value in row.items():
-                tf.summary.scalar(name, value)
+                if not math.isnan(value):
+                    tf.summary.scalar(name, value)
         runs.write_curve(self.directory, self.run.history)
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self._save()
