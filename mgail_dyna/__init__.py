@@ -20,10 +20,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CloningAgent": "mgail_dyna.algorithms.bc",
     "DynaAgent": "mgail_dyna.algorithms.dyna",
     "Expert": "mgail_dyna.expert_data",
     "ExpertConfig": "mgail_dyna.config.expert",
     "ExpertTrainer": "mgail_dyna.experts.trainer",
+    "GailAgent": "mgail_dyna.algorithms.gail",
     "ImitationConfig": "mgail_dyna.config.imitation",
     "ImitationRun": "mgail_dyna.training",
     "NumpyPolicy": "mgail_dyna.acting",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
@@ -11,7 +13,7 @@ import numpy as np
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.envs import SimulatorState, reset_to, simulator_state
 from mgail_dyna.normalization import RunningMoments
-from mgail_dyna.types import Rollout, Trajectory
+from mgail_dyna.types import Array, FloatArray, Rollout, Trajectory
 
 
 def play_episode(
@@ -64,6 +66,23 @@ def play_episode(
     )
 
 
+@dataclass
+class _Copy:
+    """One copy of an environment and the episode under way in it: with its seed it can be played again."""
+
+    env: gym.Env[Any, Any]
+    seed: int = 0
+    actions: list[Any] = field(default_factory=list)
+
+    def begin(self, seed: int) -> Any:
+        self.seed, self.actions = seed, []
+        return self.env.reset(seed=seed)[0]
+
+    def step(self, action: Any) -> tuple[Any, ...]:
+        self.actions.append(action)
+        return self.env.step(action)
+
+
 class RolloutCollector:
     """Steps several copies of an environment with one policy; episodes run on from one rollout to the next.
 
@@ -72,28 +91,28 @@ class RolloutCollector:
 
     Args:
         envs: the copies.
-        policy: its normalisation is kept up to date from what is seen here.
+        policy: acts.
         seed: of resets and action noise.
+        normalising: the policy's normalisation is kept up to date from what is seen here; if not, it stays as it is.
     """
 
-    def __init__(self, envs: Sequence[gym.Env[Any, Any]], policy: NumpyPolicy, seed: int) -> None:
-        self.envs, self.policy = list(envs), policy
+    def __init__(
+        self, envs: Sequence[gym.Env[Any, Any]], policy: NumpyPolicy, seed: int, normalising: bool = True
+    ) -> None:
+        self.copies, self.policy, self.normalising = [_Copy(env) for env in envs], policy, normalising
         self.rng = np.random.default_rng(seed)
         self.moments = RunningMoments(envs[0].observation_space.shape or ())
         self.env_steps = 0
         self.running_returns = np.zeros(len(envs))
         self.finished_returns: list[float] = []
-        self.observations = self._reset_all()
+        self.observations = np.stack([self._reset(copy) for copy in self.copies]).astype(np.float32)
 
-    def _reset(self, env: gym.Env[Any, Any]) -> Any:
-        return env.reset(seed=int(self.rng.integers(2**31)))[0]
-
-    def _reset_all(self) -> np.ndarray:
-        return np.stack([self._reset(env) for env in self.envs]).astype(np.float32)
+    def _reset(self, copy: _Copy) -> Any:
+        return copy.begin(int(self.rng.integers(2**31)))
 
     def collect(self, steps: int) -> Rollout:
         """Takes `steps` steps in every copy; `finished_returns` then holds the returns of the episodes that ended."""
-        policy, head, count = self.policy, self.policy.head, len(self.envs)
+        policy, head, count = self.policy, self.policy.head, len(self.copies)
         noise = head.noise(self.rng, (steps, count))
         observations = np.empty((steps + 1, count, self.observations.shape[1]), np.float32)
         reached = np.empty_like(observations[1:])
@@ -106,15 +125,15 @@ class RolloutCollector:
             states[t] = policy.normalise(observations[t])
             actions.append(head.sample(policy.outputs(states[t]), noise[t]))
             executed = head.executed(actions[-1])
-            for n, env in enumerate(self.envs):
-                observation, rewards[t, n], terminated[t, n], truncated, _ = env.step(executed[n])
+            for n, copy in enumerate(self.copies):
+                observation, rewards[t, n], terminated[t, n], truncated, _ = copy.step(executed[n])
                 reached[t, n] = observation
                 self.running_returns[n] += rewards[t, n]
                 ended[t, n] = terminated[t, n] or truncated
                 if ended[t, n]:
                     self.finished_returns.append(float(self.running_returns[n]))
                     self.running_returns[n] = 0.0
-                    observation = self._reset(env)
+                    observation = self._reset(copy)
                 observations[t + 1, n] = observation
         self.observations = observations[steps]
         self.env_steps += steps * count
@@ -126,19 +145,53 @@ class RolloutCollector:
             terminated=terminated,
             ended=ended,
         )
-        self.moments.update(observations[:-1])
-        policy.normalise_with(self.moments.mean, np.sqrt(self.moments.variance) + 1e-8)
+        if self.normalising:
+            self.moments.update(observations[:-1])
+            self._normalise()
         return rollout
 
+    def _normalise(self) -> None:
+        self.policy.normalise_with(self.moments.mean, np.sqrt(self.moments.variance) + 1e-8)
+
     def state(self) -> dict[str, Any]:
-        """Everything `restore` needs; the episodes under way are not in it and begin anew."""
-        return {"rng": self.rng.bit_generator.state, "moments": self.moments.state(), "env_steps": self.env_steps}
+        """Everything `restore` needs; of each episode under way, its seed and the actions taken in it."""
+        return {
+            "rng": self.rng.bit_generator.state,
+            "moments": self.moments.state(),
+            "env_steps": self.env_steps,
+            "running_returns": self.running_returns.copy(),
+            "episodes": [{"seed": copy.seed, "actions": np.array(copy.actions)} for copy in self.copies],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave."""
-        self.rng.bit_generator.state = state["rng"]
+        """Takes back what `state` gave. The episodes under way are played again, to where they were; that is not
+        counted in `env_steps`."""
         self.moments.restore(state["moments"])
         self.env_steps = int(state["env_steps"])
-        self.policy.normalise_with(self.moments.mean, np.sqrt(self.moments.variance) + 1e-8)
-        self.running_returns[:] = 0.0
-        self.observations = self._reset_all()
+        self.running_returns = np.array(state["running_returns"])
+        for n, (copy, episode) in enumerate(zip(self.copies, state["episodes"], strict=True)):
+            observation = copy.begin(int(episode["seed"]))
+            for action in episode["actions"]:
+                observation = copy.step(action)[0]
+            self.observations[n] = observation
+        self.rng.bit_generator.state = state["rng"]
+        if self.normalising:
+            self._normalise()
+
+
+def stretches(rollout: Rollout, actions: Array) -> Iterator[tuple[FloatArray, Array]]:
+    """The episodes, or parts of episodes, that a rollout `[T, N]` is made of.
+
+    Args:
+        rollout: cut after every step where an episode ended, and at its own end.
+        actions: `[T, N, ...]` to give out with it.
+
+    Yields:
+        States `[n + 1, d]`, the last being where the last action led, and actions `[n, ...]`.
+    """
+    steps, copies = rollout.ended.shape
+    for n in range(copies):
+        cuts = [0, *(np.flatnonzero(rollout.ended[:-1, n]) + 1), steps]
+        for begin, end in itertools.pairwise(cuts):
+            last = rollout.next_states[end - 1 : end, n]
+            yield np.concatenate([rollout.states[begin:end, n], last]), actions[begin:end, n]

@@ -37,8 +37,34 @@ def for_actions(spec: ActionSpec) -> DistributionFn:
     return gaussian if spec.kind == "continuous" else categorical
 
 
-# From the policy network's parameters [..., P] and noise [..., n] to differentiable actions [..., a].
+# From the policy network's parameters [..., P] and noise [..., n] to actions.
 RebuildFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def sampled_gaussian(parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """mean + std * noise, not clipped: what the distribution has a density at.
+
+    Args:
+        parameters: `[..., 2 a]`.
+        noise: `[..., a]` standard normal.
+    """
+    mean, log_std = tf.split(parameters, 2, axis=-1)
+    return mean + tf.exp(log_std) * noise
+
+
+def sampled_categorical(parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """The number `[...]` of the greatest logit plus noise.
+
+    Args:
+        parameters: `[..., n]` logits.
+        noise: `[..., n]` standard Gumbel.
+    """
+    return tf.argmax(parameters + noise, axis=-1)
+
+
+def sample_for(spec: ActionSpec) -> RebuildFn:
+    """How actions of `spec` are sampled with noise, in the form `for_actions` has their likelihood in."""
+    return sampled_gaussian if spec.kind == "continuous" else sampled_categorical
 
 
 def rebuilt_gaussian(parameters: tf.Tensor, noise: tf.Tensor, low: float = -1.0, high: float = 1.0) -> tf.Tensor:
@@ -50,8 +76,7 @@ def rebuilt_gaussian(parameters: tf.Tensor, noise: tf.Tensor, low: float = -1.0,
         low: of the box.
         high: of the box.
     """
-    mean, log_std = tf.split(parameters, 2, axis=-1)
-    action = mean + tf.exp(log_std) * noise
+    action = sampled_gaussian(parameters, noise)
     return tf.clip_by_value(tf.stop_gradient(action), low, high) + (action - tf.stop_gradient(action))
 
 
@@ -74,3 +99,33 @@ def rebuild_for(spec: ActionSpec) -> RebuildFn:
     if spec.kind == "discrete":
         return rebuilt_categorical
     return rebuilt_gaussian if spec.bounded else functools.partial(rebuilt_gaussian, low=-np.inf, high=np.inf)
+
+
+# From the policy network's parameters [n, P] and an expert's actions [n, a] to a loss.
+CloningLossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def squared_error(parameters: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+    """Mean over pairs and coordinates of the squared distance of the means from `actions [n, a]`, in box units.
+
+    Args:
+        parameters: `[n, 2 a]`; the standard deviations in them play no part.
+        actions: `[n, a]`.
+    """
+    mean, _ = tf.split(parameters, 2, axis=-1)
+    return tf.reduce_mean(tf.square(mean - actions))
+
+
+def cross_entropy(parameters: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+    """Mean of -log p(a), in nats.
+
+    Args:
+        parameters: `[n, a]` logits.
+        actions: `[n, a]`, one-hot.
+    """
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(actions, parameters))
+
+
+def cloning_loss_for(spec: ActionSpec) -> CloningLossFn:
+    """What behavioural cloning minimises for actions of `spec`."""
+    return squared_error if spec.kind == "continuous" else cross_entropy

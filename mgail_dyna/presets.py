@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -43,7 +44,7 @@ PAPER: dict[str, Any] = {
     "rollout": {"starts": "reset", "reset_length": 1_000},
 }
 
-# What learned soonest, per environment.
+# What learned soonest, per environment: dyna and mgail.
 TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
         "env_steps": 5_000,
@@ -61,27 +62,62 @@ TUNED: dict[str, dict[str, Any]] = {
 
 IMITATION_PRESETS = ("tuned", "paper")
 
+# The trust-region modes, whatever the environment: networks and step as the expert trainer has them, the reward of Ho &
+# Ermon 2016 (-log D, which pays for staying alive), the discriminator on the newest rollout.
+TRUST_REGION: dict[str, Any] = {
+    "cost": "saturating",
+    "env_steps": 2_000_000,
+    "evaluate_every": 20,
+    "final_learning_rate": 1.0,
+    "policy": {"hidden": (64, 64), "activation": "tanh", "noise_std": 1.0, "train_noise": True},
+    "discriminator": {"steps": 16, "newest_share": 1.0, "imagined_share": 0.0},
+    "transition": {"steps": 100},
+    "plan": {"steps": 1, "batch": 256, "expert_share": 0.0},
+    "rollout": {"steps": 2_048, "starts": "reset"},
+    "trust_region": {"kl_limit": 0.02},
+}
+TRUST_REGION_TUNED: dict[str, dict[str, Any]] = {
+    "CartPole-v1": {"env_steps": 100_000, "evaluate_every": 5},
+    "Hopper-v5": {"trust_region": {"kl_limit": 0.01}},
+    "HalfCheetah-v5": {"trust_region": {"kl_limit": 0.04}},
+}
+CLONING: dict[str, Any] = {"evaluate_every": 5, "rollout": {"starts": "reset"}}
+
 
 def _without_planning(config: ImitationConfig) -> ImitationConfig:
     return replace(config, plan=replace(config.plan, steps=0))
 
 
-# What a mode does to a configuration: MGAIL is Dyna-AIL that never plans.
+# What a mode does to a configuration: MGAIL is Dyna-AIL that never plans. Agents: `algorithms.modes.BUILDERS`.
 MODES: dict[str, Callable[[ImitationConfig], ImitationConfig]] = {
     "dyna": lambda config: config,
     "mgail": _without_planning,
+    "dyna-trpo": lambda config: config,
+    "gail": _without_planning,
+    "bc": _without_planning,
+}
+
+# Per mode: what holds whatever the environment, and what was tuned for some.
+_BY_MODE: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
+    "dyna": ({}, TUNED),
+    "mgail": ({}, TUNED),
+    "dyna-trpo": (TRUST_REGION, TRUST_REGION_TUNED),
+    "gail": (TRUST_REGION, TRUST_REGION_TUNED),
+    "bc": (CLONING, {}),
 }
 
 
-def imitation_preset(name: str, env_id: str) -> ImitationConfig:
+def imitation_preset(name: str, env_id: str, mode: str = "dyna") -> ImitationConfig:
     """How `env_id` is imitated unless told otherwise.
 
     Args:
-        name: "tuned" or "paper".
+        name: "tuned", or "paper": the paper's constants below those the mode needs.
         env_id: a Gymnasium id.
+        mode: a name in `MODES`.
     """
-    values = {"tuned": TUNED.get(env_id, {}), "paper": PAPER}[name]
-    return _filled(ImitationConfig(env=env_id), values)
+    always, tuned = _BY_MODE[mode]
+    layers = {"tuned": (always, tuned.get(env_id, {})), "paper": (PAPER, always)}[name]
+    return functools.reduce(_filled, layers, ImitationConfig(env=env_id))
 
 
 def _filled(config: Any, values: dict[str, Any]) -> Any:

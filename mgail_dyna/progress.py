@@ -18,19 +18,22 @@ class _RateColumn(ProgressColumn):
 
 
 class ProgressDisplay:
-    """Env steps, steps per second and time left, and below them whatever figures matter.
+    """Steps done, steps per second and time left, and below them whatever figures matter.
 
     Where standard error is not a terminal it prints a plain line every `quiet_seconds` instead.
 
     Args:
         title: at the line's start.
-        total: env steps the work ends at.
-        start: env steps already done (a resumed run).
+        total: steps the work ends at.
+        start: steps already done (a resumed run).
+        unit: what the steps are, in the plural.
         quiet_seconds: between two plain lines.
     """
 
-    def __init__(self, title: str, total: int, start: int = 0, quiet_seconds: float = 10.0) -> None:
-        self.title, self.total, self.quiet_seconds = title, total, quiet_seconds
+    def __init__(
+        self, title: str, total: int, start: int = 0, unit: str = "env steps", quiet_seconds: float = 10.0
+    ) -> None:
+        self.title, self.total, self.unit, self.quiet_seconds = title, total, unit, quiet_seconds
         self.console = Console(stderr=True)
         self.bar = Progress(
             TextColumn("[bold]{task.description}"),
@@ -54,18 +57,18 @@ class ProgressDisplay:
         if self.live:
             self.live.stop()
 
-    def show(self, env_steps: int, figures: Sequence[str]) -> None:
+    def show(self, steps: int, figures: Sequence[str]) -> None:
         """Brings the display up to date; `figures` are phrases such as `return 2,345`."""
-        self.bar.update(self.task, completed=env_steps)
+        self.bar.update(self.task, completed=steps)
         if self.live:
             self.live.update(Group(self.bar, Text("  " + "  ·  ".join(figures), style="dim")))
             return
         now = time.monotonic()
-        if now - self.spoke < self.quiet_seconds and env_steps < self.total:
+        if now - self.spoke < self.quiet_seconds and steps < self.total:
             return
         self.spoke = now
-        facts = [f"{env_steps:,}/{self.total:,} env steps", *figures]
-        if env_steps > self.started_at:
-            rate = (env_steps - self.started_at) / (now - self.began)
-            facts += [f"{rate:,.0f} steps/s", f"{(self.total - env_steps) / rate:,.0f} s left"]
+        facts = [f"{steps:,}/{self.total:,} {self.unit}", *figures]
+        if steps > self.started_at:
+            rate = (steps - self.started_at) / (now - self.began)
+            facts += [f"{rate:,.0f} steps/s", f"{(self.total - steps) / rate:,.0f} s left"]
         self.console.print(f"{self.title}  " + "  ".join(facts), highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +36,11 @@ class Replay:
         state_size: `d`.
         action_size: `a`, of the networks' action vectors.
         noise_size: `n`.
+        memory: transitions held, at least; once there are twice as many the oldest episodes are let go. None for all.
     """
 
-    def __init__(self, state_size: int, action_size: int, noise_size: int) -> None:
+    def __init__(self, state_size: int, action_size: int, noise_size: int, memory: int | None = None) -> None:
+        self._memory = memory
         self._columns = {
             "states": np.zeros((1024, state_size), np.float32),
             "actions": np.zeros((1024, action_size), np.float32),
@@ -57,6 +60,7 @@ class Replay:
         """Takes in an episode: `states [T + 1, d]`, `actions [T, a]`, `noise [T, n]`."""
         start, end = self._append(states, actions, noise)
         self._first[start:end], self._last[start:end] = start, end - 1
+        self._forget()
 
     def add_pairs(self, states: FloatArray, actions: FloatArray) -> None:
         """Takes in `states [n, d]` and `actions [n, a]` that led nobody knows where: they hold no transition."""
@@ -75,6 +79,17 @@ class Replay:
         self._rows = end
         self._acted = np.concatenate([self._acted, np.arange(acted.start, acted.stop)])
         return start, end
+
+    def _forget(self) -> None:
+        """Lets go of the oldest episodes once there are twice as many steps as memory."""
+        if self._memory is None or self.steps < 2 * self._memory:
+            return
+        row = int(self._first[self._acted[-self._memory]])
+        held = slice(row, self._rows)
+        self._columns = {name: column[held].copy() for name, column in self._columns.items()}
+        self._first, self._last = self._first[held] - row, self._last[held] - row
+        self._acted = self._acted[self._acted >= row] - row
+        self._rows -= row
 
     def pairs(self, rng: np.random.Generator, shape: tuple[int, ...], newest: int | None = None) -> tuple[Any, Any]:
         """States `[*shape, d]` and actions `[*shape, a]` of steps drawn uniformly.
@@ -142,3 +157,20 @@ class Replay:
 
 def _doubled(column: Array) -> Array:
     return np.concatenate([column, np.zeros((max(len(column), 1024), *column.shape[1:]), column.dtype)])
+
+
+def mixed_windows(
+    sources: Sequence[tuple[Replay, int]], rng: np.random.Generator, steps: int, length: int, warmup: int
+) -> Windows:
+    """Windows from several replays, side by side in each batch.
+
+    Args:
+        sources: each with the windows a batch has from it; their sum is `B`.
+        rng: draws them.
+        steps: `K`.
+        length: as for `Replay.windows`.
+        warmup: likewise.
+    """
+    drawn = [source.windows(rng, (steps, count), length, warmup) for source, count in sources if count]
+    fields = ("states", "actions", "noise", "mask")
+    return Windows(*(np.concatenate([getattr(w, name) for w in drawn], axis=2) for name in fields))

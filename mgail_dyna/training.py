@@ -11,7 +11,8 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna import envs
-from mgail_dyna.algorithms.dyna import DynaAgent
+from mgail_dyna.algorithms.agent import Agent, Builder
+from mgail_dyna.algorithms.modes import BUILDERS
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
@@ -32,6 +33,7 @@ class ImitationRun:
         config: everything.
         expert: the demonstrations.
         make_env: makes the environment; from `config.env` and the demonstrations' time limit if None.
+        build: makes the agent, which may take more than one copy of the environment, or none.
 
     Attributes:
         agent: what learns.
@@ -40,14 +42,18 @@ class ImitationRun:
     """
 
     def __init__(
-        self, config: ImitationConfig, expert: Expert, make_env: Callable[[], gym.Env[Any, Any]] | None = None
+        self,
+        config: ImitationConfig,
+        expert: Expert,
+        make_env: Callable[[], gym.Env[Any, Any]] | None = None,
+        build: Builder = BUILDERS["dyna"],
     ) -> None:
         self.config, self.expert, self.ledger = config, expert, envs.Ledger()
         make = make_env or (lambda: envs.make(config.env, expert.length))
-        training, evaluation = make(), make()
-        check_fits(expert, training, "the demonstrations")
+        evaluation = make()
+        check_fits(expert, evaluation, "the demonstrations")
         imitated = subset(expert, config.demonstrations, config.subsample)
-        self.agent = DynaAgent(config, self.ledger.watch(training, "training"), imitated)
+        self.agent: Agent = build(config, lambda: self.ledger.watch(make(), "training"), imitated)
         self.evaluation_env = self.ledger.watch(evaluation, "evaluation")
         self.history: list[dict[str, float]] = []
         self.cpu_before = self.wall_before = 0.0
@@ -59,18 +65,18 @@ class ImitationRun:
         return self.ledger.steps["training"]
 
     def iterate(self, iterations: int | None = None) -> Iterator[dict[str, float]]:
-        """Trains until `config.env_steps`, or until `iterations` in all; yields a row of `history` each.
+        """Trains until the agent's budget is spent, or until `iterations` in all; yields a row of `history` each.
 
         Raises:
             DivergenceError: a metric is NaN or infinite; it says which, and when.
         """
-        while self.env_steps < self.config.env_steps and (iterations is None or len(self.history) < iterations):
+        while self.agent.progress < 1.0 and (iterations is None or len(self.history) < iterations):
             metrics = self.agent.iterate()
             number = len(self.history) + 1
             for name, value in metrics.items():
                 if not math.isfinite(value):
                     raise DivergenceError(f"{name} became {value} at iteration {number}, env step {self.env_steps:,}")
-            last = self.env_steps >= self.config.env_steps or number == iterations
+            last = self.agent.progress >= 1.0 or number == iterations
             due = last or number % self.config.evaluate_every == 0
             row = {
                 "iteration": number,
@@ -94,7 +100,7 @@ class ImitationRun:
         return {"return_mean": returns.mean(), "return_std": returns.std(), "expert_percent": percent}
 
     def evaluate(self, episodes: int, first_seed: int = EVALUATION_SEED) -> np.ndarray:
-        """`[episodes]` returns of the averaged policy's mean action; counted as evaluation."""
+        """`[episodes]` returns of the acting policy's mean action; counted as evaluation."""
         seeds = range(first_seed, first_seed + episodes)
         return np.array([play_episode(self.evaluation_env, self.agent.acting, seed).episode_return for seed in seeds])
 

@@ -124,7 +124,10 @@ class Trajectory:
         return [(name, array, lengths) for name, array, lengths in rows if array is not None]
 
     def every(self, stride: int, offset: int) -> Trajectory:
-        """The states and actions of every `stride`-th step from `offset` on, which must be a step of the episode."""
+        """The states and actions of every `stride`-th step from `offset` on, which must be a step of the episode.
+
+        The last observation, of where the episode ended, is not kept but the one before it repeated.
+        """
         if stride == 1:
             return self
 
@@ -139,7 +142,7 @@ class Trajectory:
 
         observations = kept(self.observations)
         return Trajectory(
-            observations=np.concatenate([observations, self.observations[-1:]]),
+            observations=np.concatenate([observations, observations[-1:]]),
             actions=kept(self.actions),
             rewards=kept(self.rewards),
             terminated=self.terminated,

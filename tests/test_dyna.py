@@ -142,7 +142,7 @@ def test_the_averaged_policy_explores_and_an_average_over_iterations_acts(dyna):
     average = agent.policy.average.acting_weights()
     for name, weight in agent.exploring.weights.items():
         np.testing.assert_array_equal(weight, average[name])
-    kept = min(agent.config.policy.acting_averaging, agent.iterations / (9 + agent.iterations))
+    kept = min(agent.config.policy.acting_averaging, agent.iterations / (4 + agent.iterations))
     assert 0 < kept < 1
     for name, weight in agent.acting.weights.items():
         expected = kept * before[name] + (1 - kept) * agent.exploring.weights[name]

@@ -113,7 +113,7 @@ def test_the_ledger_agrees_with_a_counter_of_ones_own(expert):
 
     run = ImitationRun(small_config(env_steps=150), expert, make)
     rows = list(run.iterate())
-    training, evaluation = made
+    evaluation, training = made
     assert run.ledger.steps == {"training": training.steps, "evaluation": evaluation.steps}
     assert run.ledger.episodes == {"training": training.resets, "evaluation": evaluation.resets}
     assert rows[-1]["env_steps"] == training.steps == run.agent.env_steps >= 150

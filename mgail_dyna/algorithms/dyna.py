@@ -9,33 +9,19 @@ import numpy as np
 
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.algorithms.agent import Budget, acting_copy, add_trajectory, demonstrated, imitation_policy
 from mgail_dyna.collect import play_episode
-from mgail_dyna.config.imitation import ImitationConfig, PolicyConfig
+from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert
 from mgail_dyna.networks.discriminator import Discriminator
-from mgail_dyna.networks.policy import PolicyNetwork
-from mgail_dyna.networks.transition import STATE_LIMIT, TransitionModel
-from mgail_dyna.normalization import LEAST_STD, statistics
-from mgail_dyna.replay import Replay, Windows
-from mgail_dyna.types import ActionSpec, Array, FloatArray, Trajectory
+from mgail_dyna.networks.transition import TransitionModel
+from mgail_dyna.normalization import LEAST_STD
+from mgail_dyna.replay import Replay, Windows, mixed_windows
+from mgail_dyna.types import Array, FloatArray
 from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
 from mgail_dyna.updates.policy import PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
-
-
-def imitation_policy(action: ActionSpec, observation_size: int, config: PolicyConfig, seed: int) -> PolicyNetwork:
-    """The policy of the paper (sec. 4), with constant action noise and means that stay inside the box."""
-    return PolicyNetwork(
-        action,
-        observation_size,
-        config.hidden,
-        "relu",
-        initial_log_std=float(np.log(config.noise_std)),
-        train_log_std=False,
-        squash=action.kind == "continuous" and action.bounded,
-        seed=seed,
-    )
 
 
 class DynaAgent:
@@ -60,14 +46,9 @@ class DynaAgent:
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
 
         policy, average = (imitation_policy(action, size, config.policy, seeds[0]) for _ in range(2))
-        normalisation = statistics(np.concatenate([trajectory.observations for trajectory in expert.trajectories]))
-        self.acting = NumpyPolicy(
-            action, policy.acting_weights(), "relu", *normalisation, clip=STATE_LIMIT, squash=policy.squash
-        )
+        self.acting = acting_copy(policy, config.policy, expert)
         self.exploring = NumpyPolicy.from_state(self.acting.state())
-        self.demonstrations, self.replay = (Replay(size, action.size, action.size) for _ in range(2))
-        for trajectory in expert.trajectories:
-            self._add(self.demonstrations, trajectory)
+        self.demonstrations, self.replay = demonstrated(expert, self.acting), Replay(size, action.size, action.size)
         # Subsampled demonstrations do not tell where actions led.
         self.connected = all(trajectory.stride == 1 for trajectory in expert.trajectories)
 
@@ -88,17 +69,19 @@ class DynaAgent:
         )
         self.env_steps = self.iterations = 0
 
-    def _add(self, replay: Replay, trajectory: Trajectory) -> None:
-        states, actions = self.acting.normalise(trajectory.observations), self.acting.head.vectors(trajectory.actions)
-        if trajectory.stride == 1:
-            replay.add(states, actions, trajectory.noise)
-        else:
-            replay.add_pairs(states[:-1], actions)
+    @property
+    def budget(self) -> Budget:
+        """The run's env steps."""
+        return Budget(self.config.env_steps, "env steps")
+
+    @property
+    def progress(self) -> float:
+        """Share of them taken."""
+        return min(self.env_steps / self.config.env_steps, 1.0)
 
     def iterate(self) -> dict[str, float]:
         """One iteration of Algorithm 1: act, judge, learn, model, plan. Returns scalars named `part/what`."""
-        config, share = self.config, self.config.learning_rate_at(self.env_steps / self.config.env_steps)
-        first = self.env_steps == 0
+        config, share, first = self.config, self.config.learning_rate_at(self.progress), self.env_steps == 0
         metrics = {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
         if first:
             self._scale_changes()
@@ -115,7 +98,7 @@ class DynaAgent:
 
     def _averaged(self, before: dict[str, FloatArray], now: dict[str, FloatArray]) -> dict[str, FloatArray]:
         """Weights of the acting policy; the average is a short one in the first iterations."""
-        kept = np.float32(min(self.config.policy.acting_averaging, self.iterations / (9.0 + self.iterations)))
+        kept = np.float32(min(self.config.policy.acting_averaging, self.iterations / (4.0 + self.iterations)))
         return {name: kept * before[name] + (1 - kept) * now[name] for name in now}
 
     def collect(self) -> dict[str, float]:
@@ -134,7 +117,7 @@ class DynaAgent:
                 start=self._simulator_state() if expert_start else None,
                 limit=config.expert_length if expert_start else config.reset_length,
             )
-            self._add(self.replay, trajectory)
+            add_trajectory(self.replay, self.acting, trajectory)
             self.env_steps += len(trajectory)
             returns.append(trajectory.episode_return)
             lengths.append(len(trajectory))
@@ -241,10 +224,5 @@ class DynaAgent:
     def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
         """Windows from demonstrations and replay, side by side in each batch."""
         from_expert = round(batch * expert_share)
-        drawn = [
-            source.windows(self.rng, (steps, count), length, self.config.transition.warmup)
-            for source, count in ((self.demonstrations, from_expert), (self.replay, batch - from_expert))
-            if count
-        ]
-        fields = ("states", "actions", "noise", "mask")
-        return Windows(*(np.concatenate([getattr(w, name) for w in drawn], axis=2) for name in fields))
+        sources = ((self.demonstrations, from_expert), (self.replay, batch - from_expert))
+        return mixed_windows(sources, self.rng, steps, length, self.config.transition.warmup)

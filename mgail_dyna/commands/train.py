@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 import signal
 import sys
@@ -30,7 +32,7 @@ CHECKPOINT_SECONDS = 30.0
 # What a resumed run may change: how long it goes on and how it is evaluated, not what it is.
 EXTENDABLE = {"env_steps", "evaluation_episodes", "evaluate_every"}
 # `--rollout-starts` will do for `--rollout.starts`.
-_GROUPED = re.compile(r"^--(policy|discriminator|transition|learn|plan|rollout)-")
+_GROUPED = re.compile(r"^--(policy|discriminator|transition|learn|plan|rollout|trust-region|cloning)-")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class TrainCommand:
     """
 
     mode: str = "dyna"
-    """dyna (learning and planning) or mgail (learning alone)."""
+    """dyna (learning and planning), mgail (learning alone), gail (TRPO on the discriminator's reward), dyna-trpo (that,
+    and planning) or bc (cloning)."""
     preset: str = "tuned"
     """tuned (what learns soonest) or paper (the paper's own constants)."""
     expert: str | None = None
@@ -86,9 +89,10 @@ def main(argv: Sequence[str]) -> None:
     runtime.import_tensorflow()
     from rich.console import Console
 
+    from mgail_dyna.algorithms.modes import BUILDERS
     from mgail_dyna.training import ImitationRun
 
-    run = ImitationRun(MODES[settings.mode](config), expert)
+    run = ImitationRun(MODES[settings.mode](config), expert, build=BUILDERS[settings.mode])
     runs.write_settings(directory, settings)
     if saved is not None:
         run.restore(saved)
@@ -110,7 +114,7 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
     # Told before the flags are parsed, which takes longer.
     _check_names(mode, preset)
     envs.check_name(env_id)
-    return TrainCommand(preset=preset, settings=imitation_preset(preset, env_id))
+    return TrainCommand(preset=preset, settings=imitation_preset(preset, env_id, mode))
 
 
 def _check_names(mode: str, preset: str) -> None:
@@ -155,15 +159,16 @@ class _Session:
         """Trains to the end, or until interrupted."""
         from mgail_dyna.progress import ProgressDisplay
 
-        run, config = self.run, self.run.config
+        run = self.run
         before = signal.signal(signal.SIGINT, self._stop)
         try:
-            with ProgressDisplay(self.directory.name, config.env_steps, run.env_steps) as line:
-                line.show(run.env_steps, ["compiling, about 20 s"])
+            total, unit = run.agent.budget
+            with ProgressDisplay(self.directory.name, total, self._done(), unit) as line:
+                line.show(self._done(), ["compiling, about 20 s"])
                 before_it = run.history[-1]["wall_seconds"] if run.history else 0.0
                 for row in run.iterate(self.settings.iterations):
                     seconds, before_it = row["wall_seconds"] - before_it, row["wall_seconds"]
-                    line.show(min(run.env_steps, config.env_steps), _figures(row, seconds, config.plan.length))
+                    line.show(self._done(), _figures(run.history, seconds, run.config.plan.length))
                     self._record(row)
                     if self.stopping:
                         break
@@ -176,6 +181,9 @@ class _Session:
         if self.stopping:
             raise KeyboardInterrupt(f" at env step {run.env_steps:,}; go on with: {PROG} --resume {self.directory}")
 
+    def _done(self) -> int:
+        return round(self.run.agent.progress * self.run.agent.budget.total)
+
     def _stop(self, *_: Any) -> None:
         if self.stopping:
             raise KeyboardInterrupt
@@ -185,9 +193,10 @@ class _Session:
     def _record(self, row: dict[str, float]) -> None:
         import tensorflow as tf
 
-        with self.writer.as_default(step=int(row["env_steps"])):
+        with self.writer.as_default(step=self._done()):
             for name, value in row.items():
-                tf.summary.scalar(name, value)
+                if not math.isnan(value):
+                    tf.summary.scalar(name, value)
         runs.write_curve(self.directory, self.run.history)
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self._save()
@@ -198,16 +207,35 @@ class _Session:
         self.saved_at = time.monotonic()
 
 
-def _figures(row: dict[str, float], seconds: float, horizon: int) -> list[str]:
-    on_agent, on_expert = row["discriminator/accuracy_agent"], row["discriminator/accuracy_expert"]
-    return [
-        f"iteration {row['iteration']:.0f}, {seconds:.1f} s",
-        f"{row['real_trajectories']:.0f} real trajectories",
-        f"return {row['return_mean']:,.0f} ({row['expert_percent']:.0f}% of expert)",
-        f"D right on {on_agent:.0%} of agent, {on_expert:.0%} of expert",
-        f"model error {row['transition/error_1']:.2f} at 1, {row[f'transition/error_{horizon}']:.2f} at {horizon}",
-        f"gradient {row.get('plan/gradient_norm', row.get('learn/gradient_norm', 0.0)):.2g}",
-    ]
+# Those of which a mode has every number are shown; {T} is the planning length.
+FIGURES = (
+    "iteration {iteration:.0f}, {seconds:.1f} s",
+    "{real_trajectories:.0f} real trajectories",
+    "return {return_mean:,.0f} ({expert_percent:.0f}% of expert)",
+    "D right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert",
+    "model error {transition/error_1:.2f} at 1, {transition/error_T:.2f} at {T}",
+    "gradient {learn/gradient_norm:.2g} learning",
+    "gradient {plan/gradient_norm:.2g} planning",
+    "KL {policy/kl:.3f}",
+    "value explains {policy/explained_variance:.0%}",
+    "loss {cloning/loss:.2g}, on held-out pairs {cloning/held_out_loss:.2g}",
+)
+
+
+def _figures(history: list[dict[str, float]], seconds: float, horizon: int) -> list[str]:
+    row = history[-1]
+    evaluated = next((earlier for earlier in reversed(history) if not math.isnan(earlier["return_mean"])), row)
+    numbers = {
+        name: value for from_row in (evaluated, row) for name, value in from_row.items() if not math.isnan(value)
+    }
+    numbers |= {"seconds": seconds, "T": horizon}
+    if f"transition/error_{horizon}" in row:
+        numbers["transition/error_T"] = row[f"transition/error_{horizon}"]
+    shown = []
+    for figure in FIGURES:
+        with contextlib.suppress(KeyError):
+            shown.append(figure.format_map(numbers))
+    return shown
 
 
 def _summary(run: ImitationRun, directory: Path) -> Table:
@@ -219,7 +247,8 @@ def _summary(run: ImitationRun, directory: Path) -> Table:
     rows.add_row(
         "return", f"{last['return_mean']:,.1f} ± {last['return_std']:,.1f}, {last['expert_percent']:.1f}% of the expert"
     )
-    rows.add_row("best on the way", f"{best['return_mean']:,.1f} at env step {best['env_steps']:,.0f}")
+    at = f"iteration {best['iteration']:,.0f}, env step {best['env_steps']:,.0f}"
+    rows.add_row("best on the way", f"{best['return_mean']:,.1f} at {at}")
     rows.add_row("env steps", f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories")
     rows.add_row("", f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from")
     rows.add_row("seconds", f"{last['wall_seconds']:,.0f}, {last['cpu_seconds']:,.0f} of one core")

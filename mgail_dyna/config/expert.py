@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mgail_dyna.config.checks import require
 from mgail_dyna.errors import UserError
@@ -35,10 +36,13 @@ class TrustRegionConfig:
     trace: float = 0.95
     """Lambda of generalised advantage estimation."""
 
+    prefix: ClassVar[str] = ""  # of the flags, where a command puts them in a group
+
     def __post_init__(self) -> None:
         final = self.final_kl_limit
         require(
             self,
+            self.prefix,
             kl_limit=(self.kl_limit > 0, "a number above 0"),
             final_kl_limit=(final is None or 0 < final <= self.kl_limit, "above 0 and at most --kl-limit"),
             cg_iterations=(self.cg_iterations >= 1, "at least 1"),

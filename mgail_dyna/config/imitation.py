@@ -1,11 +1,12 @@
-"""How an agent imitates: Dyna-AIL, and MGAIL, which is Dyna-AIL without planning."""
+"""How an agent imitates, whichever the mode; a group that a mode has no use for is left alone by it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from mgail_dyna.config.checks import require
+from mgail_dyna.config.expert import TrustRegionConfig
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,12 @@ class PolicyConfig:
     """Units of each hidden layer (paper sec. 4)."""
     learning_rate: float = 3e-4
     """Adam's, at the start."""
+    activation: Literal["relu", "tanh"] = "relu"
+    """Of the hidden layers; with gail and dyna-trpo also of the value network's, which are as wide."""
     noise_std: float = 0.2
-    """Standard deviation of continuous actions, in units of half the action space's width; held constant."""
+    """Standard deviation of continuous actions, in units of half the action space's width."""
+    train_noise: bool = False
+    """Whether the standard deviation is trained, or held constant."""
     averaging: float = 0.99
     """Share of itself the averaged policy, which explores, keeps at each gradient step; 0 for none."""
     acting_averaging: float = 0.8
@@ -55,9 +60,10 @@ class DiscriminatorConfig:
     gradient_target: float = 0.0
     """Norm the penalty draws the gradient of the logits to: 1 keeps a slope everywhere, 0 lets it vanish in the end."""
     newest_share: float = 0.0
-    """Share of the agent's pairs drawn from its newest iteration; of the others, from the whole replay."""
+    """Share of the agent's pairs drawn from its newest iteration; the others are drawn from the whole replay."""
     imagined_share: float = 0.0
-    """Share of the agent's pairs taken from plans under the policy as it is; the paper's are all from replay."""
+    """dyna, mgail: share of the agent's pairs taken from plans under the policy as it is; the paper's are all from
+    replay."""
 
     def __post_init__(self) -> None:
         require(
@@ -139,7 +145,7 @@ class PlanConfig:
     """The planning phase: policy steps on imagined trajectories (MB, Eq. 8). Without steps, Dyna-AIL is MGAIL."""
 
     steps: int = 300
-    """Gradient steps an iteration (the paper's p)."""
+    """Gradient steps an iteration (the paper's p); with dyna-trpo trust-region steps."""
     batch: int = 64
     """Imagined trajectories in a step."""
     length: int = 10
@@ -159,13 +165,48 @@ class PlanConfig:
 
 
 @dataclass(frozen=True)
+class CloningConfig:
+    """Behavioural cloning: regression of the expert's actions on its states. Used by bc."""
+
+    learning_rate: float = 1e-3
+    """Adam's, at the start."""
+    steps: int = 20_000
+    """Gradient steps, at most."""
+    batch: int = 256
+    """State-action pairs in a step."""
+    held_out: float = 0.2
+    """Share of the demonstrations kept from training, whole ones (single pairs where there is but one), at least 1."""
+    interval: int = 500
+    """Gradient steps between two looks at the held-out pairs."""
+    patience: int = 10
+    """Looks without a lower held-out loss after which training stops."""
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            "cloning.",
+            learning_rate=(self.learning_rate > 0, "above 0"),
+            steps=(self.steps >= 1, "at least 1"),
+            batch=(self.batch >= 1, "at least 1"),
+            held_out=(0 < self.held_out < 1, "above 0 and below 1"),
+            interval=(self.interval >= 1, "at least 1"),
+            patience=(self.patience >= 1, "at least 1"),
+        )
+
+
+@dataclass(frozen=True)
 class RolloutConfig:
     """How the agent acts in the environment between two updates."""
 
     steps: int = 1_000
-    """Env steps an iteration, at least; the episode under way is finished."""
+    """Env steps an iteration, at least; the episode under way is finished, but runs on with gail and dyna-trpo."""
+    copies: int = 8
+    """gail, dyna-trpo: copies of the environment that share the steps; each episode is as long as the environment's."""
+    memory: int = 100_000
+    """gail, dyna-trpo: env steps replay holds, at least; beyond twice as many the oldest episodes are let go."""
     starts: Literal["reset", "expert", "mix"] = "mix"
-    """Where episodes begin: the environment's own reset, simulator states of the demonstrations, or both by turns."""
+    """Where episodes begin: the environment's own reset, simulator states of the demonstrations, or both by turns. gail
+    and dyna-trpo always begin at reset."""
     expert_share: float = 0.8
     """With --rollout.starts mix: share of env steps in episodes that begin at the expert's states."""
     reset_length: int = 200
@@ -178,6 +219,8 @@ class RolloutConfig:
             self,
             "rollout.",
             steps=(self.steps >= 1, "at least 1"),
+            copies=(self.copies >= 1, "at least 1"),
+            memory=(self.memory >= 1, "at least 1"),
             expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
             reset_length=(self.reset_length >= 2, "at least 2"),
             expert_length=(self.expert_length >= 2, "at least 2"),
@@ -185,15 +228,22 @@ class RolloutConfig:
 
 
 @dataclass(frozen=True)
+class GroupedTrustRegionConfig(TrustRegionConfig):
+    """The update of TRPO: a natural-gradient step, then a regression of the value network. Used by gail, dyna-trpo."""
+
+    prefix: ClassVar[str] = "trust_region."
+
+
+@dataclass(frozen=True)
 class ImitationConfig:
-    """Everything a run of Dyna-AIL or MGAIL depends on, besides the demonstrations themselves."""
+    """Everything a run depends on, besides mode and demonstrations."""
 
     env: str = "HalfCheetah-v5"
     """Gymnasium id, or one of cartpole, hopper, halfcheetah, walker2d, ant."""
     seed: int = 0
     """Of everything random: weights, environments, action noise, minibatches."""
     env_steps: int = 100_000
-    """Env steps of training to stop after."""
+    """Env steps of training to stop after; bc takes none and stops by --cloning.steps."""
     demonstrations: int | None = None
     """How many of the demonstrations to imitate, the first ones; all if None."""
     subsample: int = 1
@@ -201,7 +251,7 @@ class ImitationConfig:
     cost: Literal["saturating", "nonsaturating", "logit"] = "logit"
     """What the policy minimises: log D (the paper's), -log(1 - D) or their sum; losses.py tells slopes and signs."""
     discount: float = 0.99
-    """Gamma of Eq. 7 and 8."""
+    """Gamma of Eq. 7 and 8; gail and dyna-trpo have --trust-region.discount."""
     final_learning_rate: float = 0.1
     """Learning rates fall linearly to this share of their start over the run's env steps."""
     evaluation_episodes: int = 10
@@ -214,6 +264,8 @@ class ImitationConfig:
     learn: LearnConfig = field(default_factory=LearnConfig)
     plan: PlanConfig = field(default_factory=PlanConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    trust_region: GroupedTrustRegionConfig = field(default_factory=GroupedTrustRegionConfig)
+    cloning: CloningConfig = field(default_factory=CloningConfig)
 
     def __post_init__(self) -> None:
         require(

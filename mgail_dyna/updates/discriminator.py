@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.config.imitation import DiscriminatorConfig
-from mgail_dyna.losses import discriminator_loss, gradient_penalty
+from mgail_dyna.losses import IMITATION_COSTS, discriminator_loss, gradient_penalty
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.types import FloatArray
 from mgail_dyna.updates.variables import restore_variables, variable_state
@@ -75,6 +75,32 @@ class DiscriminatorUpdate:
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what `state` gave."""
         restore_variables(state, model=self.discriminator, optimizer=self.optimizer)
+
+
+class ImitationReward:
+    """What a discriminator makes of recorded steps: the reward is the negative of `losses.IMITATION_COSTS`.
+
+    The sign tells on tasks whose episodes can end. "saturating" pays -log D >= 0 at each step, so that living longer
+    pays, as in Ho & Ermon 2016; "nonsaturating" pays log(1 - D) <= 0, so that ending the episode soon pays; "logit",
+    their sum, pays either sign: positive only while D takes the agent for the expert.
+
+    Args:
+        discriminator: as it is at each call.
+        cost: name in `losses.IMITATION_COSTS`.
+    """
+
+    def __init__(self, discriminator: Discriminator, cost: str) -> None:
+        self.discriminator, self.cost = discriminator, IMITATION_COSTS[cost]
+
+    def __call__(self, states: FloatArray, actions: FloatArray) -> FloatArray:
+        """Rewards `[T, N]` for `states [T, N, d]` and `actions [T, N, a]`, in the networks' units."""
+        rewards: FloatArray = self._rewards(states, actions).numpy()
+        return rewards
+
+    @tf.function(jit_compile=True)
+    def _rewards(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+        flat = (tf.reshape(array, [-1, array.shape[-1]]) for array in (states, actions))
+        return -tf.reshape(self.cost(self.discriminator(*flat)), states.shape[:-1])
 
 
 def mixing(rng: np.random.Generator, steps: int, batch: int) -> FloatArray:

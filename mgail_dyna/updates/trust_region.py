@@ -64,7 +64,7 @@ class TrustRegionUpdate:
         )
         return {name: float(number) for name, number in metrics.items()}
 
-    @tf.function(jit_compile=True, reduce_retracing=True)
+    @tf.function(jit_compile=True)
     def _update(
         self,
         states: tf.Tensor,
