@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,7 @@ from mgail_dyna.sweeps.pools import LocalPool
 from mgail_dyna.sweeps.sweep import sweep
 
 ROOT = Path(__file__).resolve().parent.parent
-STAND_IN = ROOT / "tests" / "stand_in"
-
-
-@pytest.fixture
-def stand_in(monkeypatch):
-    monkeypatch.setattr(jobs_module, "ROOT", STAND_IN)
+STAND_IN = ROOT / "tests" / "stand_in" / "run.py"
 
 
 @pytest.fixture
@@ -33,7 +29,7 @@ def job(tmp_path):
     def make(seed=0, **flags):
         words = {"env-steps": 3, "seed": seed, **flags}
         arguments = tuple(word for name, value in words.items() for word in (f"--{name}", str(value)))
-        return Job(Run("tiny", f"task-seed{seed}", arguments), tmp_path / "runs", tmp_path / "results")
+        return Job(Run("tiny", f"task-seed{seed}", arguments), tmp_path / "runs", tmp_path / "results", STAND_IN)
 
     return make
 
@@ -46,7 +42,7 @@ def record_of(job):
     return read_record(record_path(job.results, job.run))
 
 
-def test_a_sweep_runs_what_is_not_recorded_and_records_it(job, stand_in):
+def test_a_sweep_runs_what_is_not_recorded_and_records_it(job):
     first, second = job(0), job(1)
     assert sweep([first], LocalPool(1)) == []
     before = record_path(first.results, first.run).read_bytes()
@@ -58,7 +54,7 @@ def test_a_sweep_runs_what_is_not_recorded_and_records_it(job, stand_in):
     assert record_of(second).curve["expert_percent"].tolist() == [10, 20, 30]
 
 
-def test_a_failed_run_is_retried_once_from_its_checkpoint_and_the_others_go_on(job, stand_in, tmp_path, capfd):
+def test_a_failed_run_is_retried_once_from_its_checkpoint_and_the_others_go_on(job, tmp_path, capfd):
     bad, shaky, good = job(0, fail=2), job(1, fail=2, once=tmp_path / "failed"), job(2)
     assert sweep([bad, shaky, good], LocalPool(1)) == [bad]
     assert [line.split()[0] for line in starts(bad)] == ["--env-steps", "--resume"]
@@ -70,7 +66,7 @@ def test_a_failed_run_is_retried_once_from_its_checkpoint_and_the_others_go_on(j
     assert "error: asked to fail" in told
 
 
-def test_a_run_without_a_checkpoint_is_begun_anew_in_its_directory(job, stand_in):
+def test_a_run_without_a_checkpoint_is_begun_anew_in_its_directory(job):
     unlucky = job()
     half = unlucky.directory / "task-mode"
     half.mkdir(parents=True)
@@ -81,7 +77,7 @@ def test_a_run_without_a_checkpoint_is_begun_anew_in_its_directory(job, stand_in
     assert [path.name for path in unlucky.directory.iterdir() if path.is_dir()] == ["task-mode"]
 
 
-def test_a_killed_child_is_gone_on_with(job, stand_in):
+def test_a_killed_child_is_gone_on_with(job):
     killed = job(**{"env-steps": 40, "seconds": 0.05})
     thread = threading.Thread(target=sweep, args=([killed], LocalPool(1)))
     thread.start()
@@ -112,37 +108,36 @@ def wait_for_child(job, evaluations=5):
 PARENT = """
 import sys
 from pathlib import Path
-from mgail_dyna.cli import main
 from mgail_dyna.suites import Run
-from mgail_dyna.sweeps import jobs
-from mgail_dyna.sweeps.pools import LocalPool
+from mgail_dyna.sweeps.jobs import Job
+from mgail_dyna.sweeps.pools import LocalPool, RayPool
 from mgail_dyna.sweeps.sweep import sweep
-jobs.ROOT = Path(sys.argv[1])
-job = jobs.Job(Run("tiny", "task-seed0", tuple(sys.argv[4:])), Path(sys.argv[2]), Path(sys.argv[3]))
-sys.exit(len(sweep([job], LocalPool(1))))
+place, program, logdir, results, *words = sys.argv[1:]
+job = Job(Run("tiny", "task-seed0", tuple(words)), Path(logdir), Path(results), Path(program))
+sys.exit(len(sweep([job], RayPool("local", 1, Path(logdir)) if place == "ray" else LocalPool(1))))
 """
 
 
-def parent(job, root):
-    words = [sys.executable, "-c", PARENT, root, job.logdir, job.results, *job.run.arguments]
+def parent(job, place="here"):
+    words = [sys.executable, "-c", PARENT, place, job.program, job.logdir, job.results, *job.run.arguments]
     return subprocess.Popen(list(map(str, words)), cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_killed_parent_leaves_a_run_that_the_next_sweep_waits_for(job, stand_in):
+def test_a_killed_parent_leaves_a_run_that_the_next_sweep_waits_for(job):
     orphan = job(**{"env-steps": 60, "seconds": 0.05})
-    process = parent(orphan, STAND_IN)
+    process = parent(orphan)
     wait_for_child(orphan)
     process.kill()
     process.communicate()
-    assert attempt(orphan, threading.Event()) == Outcome("elsewhere")
+    assert attempt(orphan, lambda: False) == Outcome("elsewhere")
     assert sweep([orphan], LocalPool(1)) == []
     assert record_of(orphan).curve["env_steps"].tolist() == list(range(1, 61))
     assert [line.split()[0] for line in starts(orphan)] == ["--env-steps", "--resume"]
 
 
-def test_parent_and_child_killed_and_the_next_sweep_completes(job, stand_in):
+def test_parent_and_child_killed_and_the_next_sweep_completes(job):
     victim = job(**{"env-steps": 40, "seconds": 0.05})
-    process = parent(victim, STAND_IN)
+    process = parent(victim)
     child = wait_for_child(victim)
     process.kill()
     os.kill(child, signal.SIGKILL)
@@ -151,7 +146,7 @@ def test_parent_and_child_killed_and_the_next_sweep_completes(job, stand_in):
     assert record_of(victim).curve["env_steps"].tolist() == list(range(1, 41))
 
 
-def test_two_sweeps_at_once_do_each_run_once(job, stand_in):
+def test_two_sweeps_at_once_do_each_run_once(job):
     shared = [job(seed, **{"env-steps": 5, "seconds": 0.1}) for seed in range(3)]
     found = []
     threads = [threading.Thread(target=lambda: found.append(sweep(shared, LocalPool(2)))) for _ in range(2)]
@@ -164,9 +159,25 @@ def test_two_sweeps_at_once_do_each_run_once(job, stand_in):
     assert all(one.recorded for one in shared)
 
 
-def test_a_record_made_by_other_arguments_is_not_taken_for_this_one(job, stand_in, refused):
+def test_a_record_made_by_other_arguments_is_not_taken_for_this_one(job, refused):
     assert sweep([job()], LocalPool(1)) == []
     refused(["made by `run.py --env-steps 3", "remove it"], sweep, [job(**{"env-steps": 4})], LocalPool(1))
+
+
+def test_on_ray_a_run_is_interrupted_and_gone_on_with(job):
+    pytest.importorskip("ray", reason="optional: requirements-ray.txt")
+    asked = job(**{"env-steps": 60, "seconds": 0.05})
+    process = parent(asked, "ray")
+    wait_for_child(asked)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert "every run under way ends its iteration and saves" in told
+    assert not asked.recorded
+    process = parent(asked, "ray")
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    assert record_of(asked).curve["env_steps"].tolist() == list(range(1, 61))
+    assert [line.split()[0] for line in starts(asked)] == ["--env-steps", "--resume"]
 
 
 TINY = {
@@ -182,7 +193,7 @@ def test_a_real_run_interrupted_and_gone_on_with(tmp_path):
     flags = [f"--{group}.{name}={value}" for group, values in TINY.items() for name, value in values.items()]
     words = ("--env", "cartpole", "--env-steps", "2000", "--evaluation-episodes", "1", *flags, "--seed", "0")
     real = Job(Run("tiny", "task-seed0", words), tmp_path / "runs", tmp_path / "results")
-    process = parent(real, ROOT)
+    process = parent(real)
     wait_for_child(real, evaluations=1)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=120)
@@ -190,7 +201,7 @@ def test_a_real_run_interrupted_and_gone_on_with(tmp_path):
     assert not real.recorded
     (checkpoint,) = real.directory.glob("*/checkpoint.h5")
     before = (checkpoint.parent / "progress.csv").read_text()
-    process = parent(real, ROOT)
+    process = parent(real)
     _, told = process.communicate(timeout=200)
     assert process.returncode == 0, told
     assert (checkpoint.parent / "progress.csv").read_text().startswith(before)
@@ -240,7 +251,7 @@ def test_the_control_takes_as_many_policy_steps_as_learning_and_planning():
     assert control.arguments == ("--env", "halfcheetah", "--mode", "mgail", "--learn.steps", "600")
 
 
-def test_the_command_records_and_prints_and_exits_with_1_after_failures(stand_in, tmp_path, monkeypatch, capsys):
+def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path, monkeypatch, capsys):
     from mgail_dyna.commands import sweep as command
     from mgail_dyna.suites import Kind
 
@@ -249,6 +260,7 @@ def test_the_command_records_and_prints_and_exits_with_1_after_failures(stand_in
         Kind("tiny", "task", "bad", "Bad", ("--env-steps", "3", "--fail", "2")),
     )
     monkeypatch.setitem(command.SUITES, "paper", kinds)
+    monkeypatch.setattr(jobs_module, "Job", partial(Job, program=STAND_IN))
     where = ["--results", str(tmp_path / "a"), "--logdir", str(tmp_path / "b")]
     with pytest.raises(SystemExit) as stopped:
         main(["sweep", "--suite", "paper", "--seeds", "2", *where])

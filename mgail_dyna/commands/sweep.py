@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
 
     logdir, results = command.logdir.resolve(), command.results.resolve()
     jobs = [Job(run, logdir, results) for run in runs_of(kinds, command.seeds)]
-    pool: Pool = RayPool(command.ray, command.jobs) if command.ray else LocalPool(command.jobs)
+    pool: Pool = RayPool(command.ray, command.jobs, logdir) if command.ray else LocalPool(command.jobs)
     failed = sweep(jobs, pool, title)
     print_summary(kinds, results, title)
     if failed:

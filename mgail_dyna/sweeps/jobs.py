@@ -9,8 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +33,13 @@ class Job:
         run: what to do.
         logdir: directory of all sweeps' runs; this one has `logdir/suite/name` to itself.
         results: directory of all records.
+        program: that does a run.
     """
 
     run: Run
     logdir: Path
     results: Path
+    program: Path = ROOT / "run.py"
 
     @property
     def directory(self) -> Path:
@@ -71,7 +72,7 @@ class Outcome:
     reason: str = ""
 
 
-def attempt(job: Job, stop: threading.Event) -> Outcome:
+def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
     """Brings `job` to its end and records it, beginning from its checkpoint if it has one.
 
     The lock is inherited by the run's process: if this one is killed and that one lives on, nobody else begins the run
@@ -79,9 +80,9 @@ def attempt(job: Job, stop: threading.Event) -> Outcome:
 
     Args:
         job: to do.
-        stop: once set, the run is asked to save and stop.
+        stopping: once true, the run is asked to save and stop.
     """
-    if stop.is_set():
+    if stopping():
         return Outcome("stopped")
     job.directory.mkdir(parents=True, exist_ok=True)
     with _locked(job.directory / LOCK) as lock:
@@ -89,8 +90,8 @@ def attempt(job: Job, stop: threading.Event) -> Outcome:
             return Outcome("elsewhere")
         if job.recorded:
             return Outcome("done")
-        code = _run(job, lock, stop)
-        if stop.is_set():
+        code = _run(job, lock, stopping)
+        if stopping():
             return Outcome("stopped")
         if code != 0:
             return Outcome("failed", _reason(job, code))
@@ -128,10 +129,10 @@ def _words(job: Job) -> list[str]:
     return [*job.run.arguments, "--logdir", str(job.directory)]
 
 
-def _run(job: Job, lock: int, stop: threading.Event) -> int:
+def _run(job: Job, lock: int, stopping: Callable[[], bool]) -> int:
     """Runs `run.py` for `job`; its exit code, negative for a signal."""
-    call = [sys.executable, str(ROOT / "run.py"), *_words(job)]
-    with (job.directory / OUTPUT).open("w") as output:
+    call = [sys.executable, str(job.program), *_words(job)]
+    with (job.directory / OUTPUT).open("w") as output, _hearing_interrupts():
         process = subprocess.Popen(
             call,
             stdin=subprocess.DEVNULL,
@@ -139,19 +140,26 @@ def _run(job: Job, lock: int, stop: threading.Event) -> int:
             stderr=subprocess.STDOUT,
             env={**os.environ, **ONE_THREAD},
             pass_fds=[lock],
-            start_new_session=True,  # so that Ctrl-C reaches it once, through `stop`
+            start_new_session=True,  # so that Ctrl-C reaches it once, through `stopping`
         )
     asked = False
     while True:
         try:
             return process.wait(timeout=POLL_SECONDS)
         except subprocess.TimeoutExpired:
-            pass
-        except KeyboardInterrupt:  # how Ray cancels
-            stop.set()
-        if stop.is_set() and not asked:
-            process.send_signal(signal.SIGINT)
-            asked = True
+            if stopping() and not asked:
+                process.send_signal(signal.SIGINT)
+                asked = True
+
+
+@contextlib.contextmanager
+def _hearing_interrupts() -> Iterator[None]:
+    """A process begun here can be interrupted: Ray's workers block the signal, and children inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _reason(job: Job, code: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any, Protocol
 
 from mgail_dyna.errors import UserError
@@ -30,7 +31,7 @@ class LocalPool:
         self.threads = ThreadPoolExecutor(jobs)
 
     def submit(self, job: Job) -> Future[Outcome]:
-        return self.threads.submit(attempt, job, self.stopping)
+        return self.threads.submit(attempt, job, self.stopping.is_set)
 
     def stop(self) -> None:
         self.stopping.set()
@@ -43,12 +44,13 @@ class RayPool:
     Args:
         address: of the cluster, or "local" to start one here.
         jobs: cores of a cluster started here.
+        flags: directory that all nodes see.
 
     Raises:
         UserError: Ray is not installed, or there is no cluster at the address.
     """
 
-    def __init__(self, address: str, jobs: int) -> None:
+    def __init__(self, address: str, jobs: int, flags: Path) -> None:
         try:
             import ray
         except ImportError:
@@ -62,22 +64,22 @@ class RayPool:
             raise UserError(f"--ray: no cluster at {address}: {error}") from None
         # Retries are the sweep's own, which reports them.
         self.remote: Any = ray.remote(num_cpus=1, max_retries=0)(_attempt_remotely)
-        self.tasks: list[Any] = []
+        self.futures: list[Future[Outcome]] = []
+        self.flag = flags / f".stop-{uuid.uuid4().hex}"
 
     def submit(self, job: Job) -> Future[Outcome]:
-        task = self.remote.remote(job)
-        self.tasks.append(task)
-        future: Future[Outcome] = task.future()
+        future: Future[Outcome] = self.remote.remote(job, self.flag).future()
+        self.futures.append(future)
         return future
 
     def stop(self) -> None:
-        for task in self.tasks:
-            self.ray.cancel(task, recursive=False)
-        for task in self.tasks:
-            with contextlib.suppress(self.ray.exceptions.RayError):
-                self.ray.get(task)
+        # A file, as Ray cannot interrupt a task that waits for a process; whoever has not begun sees it too.
+        self.flag.parent.mkdir(parents=True, exist_ok=True)
+        self.flag.touch()
+        wait(self.futures)
+        self.flag.unlink()
         self.ray.shutdown()
 
 
-def _attempt_remotely(job: Job) -> Outcome:
-    return attempt(job, threading.Event())
+def _attempt_remotely(job: Job, flag: Path) -> Outcome:
+    return attempt(job, flag.exists)
