@@ -15,7 +15,7 @@ FLOORS = [
     ["normalization", "storage", "replay", "acting", "envs", "metadata", "expert_data", "expert_writer", "conversion"],
     ["distributions", "networks"],
     ["advantages", "trust_region", "losses", "unroll"],
-    ["updates", "collect"],
+    ["updates", "collect", "film"],
     ["experts", "algorithms"],
     ["training"],
     ["runtime", "progress", "runs", "records", "report", "sweeps", "figures", "arguments"],
