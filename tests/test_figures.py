@@ -44,7 +44,9 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
     assert axes.get_xlabel() == "real trajectories of training"
     (above,) = axes.child_axes
     assert above.get_xlabel() == "environment steps of training (49 a trajectory)"
-    assert "Not recorded yet: MGAIL, as many gradient steps." in figure.legends[0].get_title().get_text()
+    assert "Not recorded yet: MGAIL, as many gradient steps." in " ".join(
+        figure.legends[0].get_title().get_text().split()
+    )
     (band, *_) = axes.collections
     assert estimate([[0.0, 1.0]]).low < estimate([[0.0, 1.0]]).high
     assert np.isfinite(band.get_paths()[0].vertices).all()

@@ -80,7 +80,7 @@ def draw(name: str, results: Path) -> Figure:
     if name not in PICTURES:
         raise unknown_name("figure", name, PICTURES)
     picture = PICTURES[name]
-    found = {kind: read_kind(Path(results), kind) for kind in picture.kinds}
+    found = {kind: read_kind(results, kind) for kind in picture.kinds}
     kinds = {kind.label: records for kind, records in found.items() if records and not kind.baseline}
     levels = {kind.label: records for kind, records in found.items() if records and kind.baseline}
     if not kinds:
@@ -89,10 +89,10 @@ def draw(name: str, results: Path) -> Figure:
     return comparison(kinds, levels, picture.title, f"Not recorded yet: {'; '.join(missing)}." if missing else "")
 
 
-def show(name: str, results: Path | str = "results") -> Figure | None:
+def show(name: str, results: Path) -> Figure | None:
     """The figure called `name`, for notebooks: where it has no records, prints what makes them and returns None."""
     try:
-        return draw(name, Path(results))
+        return draw(name, results)
     except UserError as error:
         print(error)
         return None
