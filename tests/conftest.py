@@ -15,6 +15,8 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.experts.demonstrations import record
 from mgail_dyna.presets import imitation_preset
+from mgail_dyna.records import from_run, write_record
+from mgail_dyna.suites import CLONING, FIGURES
 
 
 def random_policy(env_id, seed=0):
@@ -162,6 +164,17 @@ def finished_run(tmp_path):
         return directory
 
     return make
+
+
+@pytest.fixture
+def results(tmp_path, finished_run):
+    """Records of CartPole's figure, without its control."""
+    best = {"dyna": 100.0, "mgail": 60.0, CLONING: 90.0}
+    for kind in FIGURES["4a"]:
+        for seed in range(3 if kind.name in best else 0):
+            run = kind.run(seed)
+            write_record(tmp_path / "results", run, from_run(finished_run(seed, best[kind.name]), run))
+    return tmp_path / "results"
 
 
 class StepCounter(gym.Wrapper):

@@ -7,20 +7,9 @@ from mgail_dyna import film
 from mgail_dyna.cli import main
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.figures import PICTURES, comparison, draw, recorded, show, write
-from mgail_dyna.records import from_run, write_record
+from mgail_dyna.records import from_run
 from mgail_dyna.statistics import estimate
-from mgail_dyna.suites import CLONING, FIGURES
-
-
-@pytest.fixture
-def results(tmp_path, finished_run):
-    """Records of CartPole's figure, without its control."""
-    best = {"dyna": 100.0, "mgail": 60.0, CLONING: 90.0}
-    for kind in FIGURES["4a"]:
-        for seed in range(3 if kind.name in best else 0):
-            run = kind.run(seed)
-            write_record(tmp_path / "results", run, from_run(finished_run(seed, best[kind.name]), run))
-    return tmp_path / "results"
+from mgail_dyna.suites import FIGURES
 
 
 def lines(axes):
