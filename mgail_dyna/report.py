@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mgail_dyna.records import LAST, Record, read_kind
@@ -73,7 +74,7 @@ def _measures(tasks: Sequence[Sequence[Record]]) -> list[str]:
         return ["", "", ""]
 
     def cell(measure: Callable[[Record], float], digits: str) -> str:
-        return shown(estimate([[measure(record) for record in records] for records in tasks]), digits)
+        return escape(shown(estimate([[measure(record) for record in records] for records in tasks]), digits))
 
     return [
         cell(lambda record: record.final["expert_percent"], ".1f"),

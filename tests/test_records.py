@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mgail_dyna.records import from_run, read_kind, read_progress, read_record, record_path, write_record
-from mgail_dyna.report import seeds_of, shown, summary
+from mgail_dyna.report import print_summary, seeds_of, shown, summary
 from mgail_dyna.statistics import estimate
 from mgail_dyna.suites import Kind, Run
 
@@ -130,6 +130,11 @@ def test_tasks_are_summed_up_stratified(recorded, finished_run):
     ]
 
 
-def test_never_is_a_word():
+def test_never_is_a_word(tmp_path, finished_run, capsys):
+    for seed in range(3):
+        run = KIND.run(seed)
+        write_record(tmp_path, run, from_run(finished_run(seed, best=50.0), run))
+    print_summary([KIND], tmp_path)
+    assert "never [never, never]" in capsys.readouterr().out
     assert shown(estimate([[np.inf] * 3]), ",.0f") == "never [never, never]"
     assert shown(estimate([[1234.0]]), ",.0f") == "1,234"

@@ -67,7 +67,8 @@ class SweepDisplay:
             table.add_column(name)
         for name in ("env steps", "% of expert", "seconds"):
             table.add_column(name, justify="right")
-        for job in self.jobs:
+        # What is done goes last, as a low terminal shows the beginning.
+        for job in sorted(self.jobs, key=lambda job: self.states.get(job) == "done"):
             if self.states.get(job) not in (None, *COUNTED):
                 table.add_row(job.run.name, self.states[job], *_facts(job))
         self.live.update(table, refresh=True)
