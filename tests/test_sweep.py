@@ -123,7 +123,7 @@ def parent(job, place="here"):
     return subprocess.Popen(list(map(str, words)), cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_killed_parent_leaves_a_run_that_the_next_sweep_waits_for(job):
+def test_a_killed_parent_leaves_a_run_that_the_next_sweep_waits_for(job, capfd):
     orphan = job(**{"env-steps": 60, "seconds": 0.05})
     process = parent(orphan)
     wait_for_child(orphan)
@@ -131,6 +131,8 @@ def test_a_killed_parent_leaves_a_run_that_the_next_sweep_waits_for(job):
     process.communicate()
     assert attempt(orphan, lambda: False) == Outcome("elsewhere")
     assert sweep([orphan], LocalPool(1)) == []
+    told = [line.split()[1] for line in capfd.readouterr().err.splitlines()]
+    assert told[0] == "elsewhere" and told[-1] == "done"
     assert record_of(orphan).curve["env_steps"].tolist() == list(range(1, 61))
     assert [line.split()[0] for line in starts(orphan)] == ["--env-steps", "--resume"]
 

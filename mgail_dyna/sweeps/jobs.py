@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,8 @@ def _locked(path: Path) -> Iterator[int | None]:
         except BlockingIOError:
             yield None
             return
-        os.utime(path)
+        now = time.time_ns()  # not the file system's own clock, which is some milliseconds behind
+        os.utime(path, ns=(now, now))
         yield file.fileno()
 
 
