@@ -18,6 +18,8 @@ from mgail_dyna.errors import UserError, unknown_name
 COMMANDS = {
     "evaluate": "play a trained policy, set it beside the expert, film it",
     "plot": "draw the learning curves of runs",
+    "sweep": "do and record every run of a figure or a suite",
+    "figures": "draw every figure from the records",
     "expert": "train an expert with TRPO and record its demonstrations",
     "data check": "validate a file of demonstrations and summarise it",
     "data convert": "bring demonstrations in from Minari, D4RL or .npz",

@@ -1,5 +1,6 @@
 """Small hand-made experts and datasets, and what a good complaint looks like."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -8,11 +9,14 @@ import h5py
 import numpy as np
 import pytest
 
-from mgail_dyna import envs
+from mgail_dyna import envs, runs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.experts.demonstrations import record
+from mgail_dyna.presets import imitation_preset
+from mgail_dyna.records import from_run, write_record
+from mgail_dyna.suites import CLONING, FIGURES
 
 
 def random_policy(env_id, seed=0):
@@ -133,6 +137,44 @@ def same():
             assert one.seed == other.seed
 
     return check
+
+
+@pytest.fixture
+def finished_run(tmp_path):
+    """Makes the directory of a finished run on CartPole: 12 evaluations of a curve that rises to `best` percent."""
+
+    def make(seed, best=100.0, steps_per_trajectory=50, mode="dyna"):
+        directory = tmp_path / "finished" / f"{mode}-{best:g}-{steps_per_trajectory}-seed{seed}"
+        directory.mkdir(parents=True, exist_ok=True)
+        config = imitation_preset("tuned", "CartPole-v1")
+        settings = runs.RunSettings(mode, "tuned", "cartpole", None, dataclasses.replace(config, seed=seed))
+        runs.write_settings(directory, settings)
+        env_steps = 250.0 * np.arange(1, 13) + 7 * seed
+        percent = best * np.minimum(1.0, env_steps / (1500.0 + 200.0 * seed))
+        rows = {
+            "env_steps": env_steps,
+            "real_trajectories": np.ceil(env_steps / steps_per_trajectory),
+            "expert_percent": percent,
+            "return_mean": 10.0 * percent,
+            "return_std": np.full(12, 3.5),
+            "cpu_seconds": env_steps / 50.0,
+            "wall_seconds": env_steps / 40.0,
+        }
+        runs.write_curve(directory, [{name: float(column[i]) for name, column in rows.items()} for i in range(12)])
+        return directory
+
+    return make
+
+
+@pytest.fixture
+def results(tmp_path, finished_run):
+    """Records of CartPole's figure, without its control."""
+    best = {"dyna": 100.0, "mgail": 60.0, CLONING: 90.0}
+    for kind in FIGURES["4a"]:
+        for seed in range(3 if kind.name in best else 0):
+            run = kind.run(seed)
+            write_record(tmp_path / "results", run, from_run(finished_run(seed, best[kind.name]), run))
+    return tmp_path / "results"
 
 
 class StepCounter(gym.Wrapper):

@@ -11,20 +11,22 @@ PACKAGE = Path(__file__).resolve().parent.parent / "mgail_dyna"
 FLOORS = [
     ["errors", "types"],
     ["config"],
-    ["presets"],
+    ["presets", "suites", "statistics"],
     ["normalization", "storage", "replay", "acting", "envs", "metadata", "expert_data", "expert_writer", "conversion"],
     ["distributions", "networks"],
     ["advantages", "trust_region", "losses", "unroll"],
-    ["updates", "collect"],
+    ["updates", "collect", "film"],
     ["experts", "algorithms"],
     ["training"],
-    ["runtime", "progress", "runs", "figures", "arguments"],
+    ["runtime", "progress", "runs", "records", "report", "sweeps", "figures", "arguments"],
     ["commands"],
     ["cli"],
 ]
 HEIGHT = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-WITHOUT_TENSORFLOW = [room for floor in FLOORS[:4] for room in floor] + ["runtime", "progress", "arguments", "cli"]
+WITHOUT_TENSORFLOW = [room for floor in FLOORS[:4] for room in floor] + [
+    *("runtime", "progress", "runs", "records", "report", "sweeps", "figures", "arguments", "cli")
+]
 
 
 def imports(path, top_level_only=False):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,44 +84,16 @@ def _subject(path: Path) -> tuple[NumpyPolicy, Expert, str, dict[str, Any]]:
 
 
 def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, expert: Expert) -> None:
-    import imageio.v3 as imageio
+    from mgail_dyna import film
 
     assert command.video is not None
-    os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # likewise, for CartPole
     try:
-        env = envs.make(env_id, expert.length, render_mode="rgb_array", **_camera(env_id))
-        observation, _ = env.reset(seed=command.seed)
-        frames: list[Any] = [env.render()]
-        over = False
-        while not over and len(frames) <= command.video_steps:
-            observation, _, terminated, truncated, _ = env.step(policy.act(observation))
-            frames.append(env.render())
-            over = terminated or truncated
-    except UserError:
-        raise
-    except Exception as error:  # whatever the graphics stack raises: it differs with every driver
-        raise UserError(
-            f"--video: this machine cannot render {env_id} ({' '.join(str(error).split())[:200]}); "
-            "MuJoCo needs EGL (Debian: libegl1 libegl-mesa0 libgl1-mesa-dri) or a screen, CartPole needs pygame"
-        ) from error
-    rate = float(env.metadata.get("render_fps", 30))
+        frames, rate = film.episode(env_id, policy, command.video_steps, expert.length, command.seed)
+    except UserError as error:
+        raise UserError(f"--video: {error}") from error
     command.video.parent.mkdir(parents=True, exist_ok=True)
-    if command.video.suffix == ".gif":
-        # Half the frames at half the size: gifs are large.
-        small = [frame[::2, ::2] for frame in frames[::2]]
-        imageio.imwrite(command.video, small, duration=2000.0 / rate, loop=0)
-    else:
-        imageio.imwrite(command.video, frames, fps=rate, macro_block_size=1)
-
-
-def _camera(env_id: str) -> dict[str, Any]:
-    """The camera that goes along with the robot, where the task has one."""
-    env = envs.make(env_id)
-    model: Any = getattr(env.unwrapped, "model", None)
-    names = [model.camera(i).name for i in range(model.ncam)] if hasattr(model, "ncam") else []
-    env.close()
-    return {"camera_name": "track"} if "track" in names else {}
+    content = film.gif(frames, rate) if command.video.suffix == ".gif" else film.mp4(frames, rate)
+    command.video.write_bytes(content)
 
 
 def _table(result: dict[str, Any], command: EvaluateCommand) -> Table:

@@ -1,9 +1,8 @@
-"""Figures, drawn from what runs have recorded."""
+"""The curves of single runs, finished or not."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mgail_dyna.errors import UserError
-from mgail_dyna.runs import CURVE
-
-# Okabe and Ito's colours, told apart by most colour-blind readers, with line styles that differ in grey as well.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-STYLES = ("-", "--", "-.", ":")
+from mgail_dyna.figures.style import PERCENT, STEPS, draw_expert, look, thousands, tidy
+from mgail_dyna.records import read_progress
 
 
 @dataclass(frozen=True)
@@ -41,18 +36,14 @@ def read_curve(run: Path) -> Curve:
     Raises:
         UserError: it is missing or not one of ours.
     """
-    path = run / CURVE
-    if not path.exists():
-        raise UserError(f"{path}: no such file; a run's directory holds a {CURVE}")
-    with path.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        columns = [[float(row[name]) for row in rows] for name in ("env_steps", "real_trajectories", "expert_percent")]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: expected the columns of a run's {CURVE}, found others ({error!r})") from None
-    if not rows:
-        raise UserError(f"{path}: expected at least 1 row, found none")
-    return Curve(*(np.array(column) for column in columns))
+    progress = read_progress(run)
+    return Curve(progress["env_steps"], progress["real_trajectories"], progress["expert_percent"])
+
+
+def curve_of(history: Sequence[Mapping[str, float]]) -> Curve:
+    """The curve of a run in memory, from its rows."""
+    columns = ("env_steps", "real_trajectories", "expert_percent")
+    return Curve(*(np.array([row[name] for row in history], np.float64) for name in columns))
 
 
 def draw_runs(axes: Axes, curves: Sequence[Curve], label: str, number: int = 0) -> None:
@@ -64,7 +55,7 @@ def draw_runs(axes: Axes, curves: Sequence[Curve], label: str, number: int = 0) 
         label: for the legend; tells how many runs there are.
         number: of the kind, picks colour and style.
     """
-    colour, style = COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
+    colour, style = look(number).colour, look(number).line
     kept = []
     for curve in curves:
         seen = np.isfinite(curve.percent)
@@ -88,14 +79,12 @@ def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figur
     axes = figure.subplots()
     for number, (label, curves) in enumerate(kinds.items()):
         draw_runs(axes, curves, label, number)
-    axes.axhline(100.0, color="0.35", linewidth=1.0, linestyle=(0, (1, 1)))
-    axes.annotate("expert", (0.01, 101.0), xycoords=("axes fraction", "data"), va="bottom", color="0.35", fontsize=9)
-    axes.set_ylim(top=max(axes.get_ylim()[1], 110.0))
-    axes.set_xlabel("environment steps of training")
-    axes.set_ylabel("return, % of the expert's")
-    axes.xaxis.set_major_formatter(lambda steps, _: f"{steps:,.0f}")
+    draw_expert(axes)
+    axes.set_xlabel(STEPS)
+    axes.set_ylabel(PERCENT)
+    axes.xaxis.set_major_formatter(thousands)
     axes.set_xlim(left=0)
     axes.set_title(title, loc="left", fontsize=11)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)
     axes.legend(frameon=False, loc="lower right", fontsize=9)
     return figure

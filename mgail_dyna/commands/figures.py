@@ -1,0 +1,34 @@
+"""`run.py figures`: draws every figure from the records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mgail_dyna.arguments import parse
+from mgail_dyna.errors import UserError
+
+
+@dataclass(frozen=True)
+class FiguresCommand:
+    """Draws every figure that has records, as PNG and SVG, and says what makes the records of the others."""
+
+    out: Path = Path("figures")
+    """Directory to write to."""
+    results: Path = Path("results")
+    """Directory of records."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the command."""
+    command = parse(FiguresCommand, argv, prog="run.py figures")
+    if not command.results.is_dir():
+        raise UserError(f"--results: {command.results}: no such directory")
+    from mgail_dyna.figures import PICTURES, recorded, write
+
+    for name, picture in PICTURES.items():
+        if recorded(name, command.results):
+            print(*write(name, command.results, command.out), sep="\n")
+        else:
+            print(f"{name}: no records yet; they are made by: python run.py sweep {picture.sweep}")

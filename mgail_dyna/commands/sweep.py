@@ -1,0 +1,76 @@
+"""`run.py sweep`: does and records the runs of a figure or a suite."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mgail_dyna.arguments import parse, peek
+from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.suites import FIGURES, SEEDS, SUITES, Kind, runs_of
+
+
+@dataclass(frozen=True)
+class SweepCommand:
+    """Does every run of a figure or a suite that is not recorded yet, each in a process of its own, and records it.
+
+    Ctrl-C or a crash loses nothing: the same command goes on. A run that fails is tried once more; exit code 1 if one
+    failed twice. Removing a record has its run continued or, with its directory removed as well, done anew.
+    """
+
+    figure: str | None = None
+    """4a, 4b, 4c, 5a, 5b or 6 of the paper."""
+    suite: str | None = None
+    """learning, scarce, warm or paper."""
+    seeds: int = SEEDS
+    """Seeds of each kind of run, from 0 on."""
+    jobs: int = os.cpu_count() or 1
+    """Runs at once; each keeps one core busy."""
+    ray: str | None = None
+    """Address of a Ray cluster to run on, or local to start one here."""
+    results: Path = Path("results")
+    """Directory of records."""
+    logdir: Path = Path("runs")
+    """Directory that runs are put in."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the command."""
+    title, kinds = _asked(peek(argv, "--figure"), peek(argv, "--suite"), "--help" in argv or "-h" in argv)
+    command = parse(SweepCommand, argv, prog="run.py sweep")
+    for name in ("seeds", "jobs"):
+        if getattr(command, name) < 1:
+            raise UserError(f"--{name}: expected at least 1, found {getattr(command, name)}")
+    from mgail_dyna.report import print_summary
+    from mgail_dyna.sweeps.jobs import Job
+    from mgail_dyna.sweeps.pools import LocalPool, Pool, RayPool
+    from mgail_dyna.sweeps.sweep import sweep
+
+    logdir, results = command.logdir.resolve(), command.results.resolve()
+    jobs = [Job(run, logdir, results) for run in runs_of(kinds, command.seeds)]
+    pool: Pool = RayPool(command.ray, command.jobs, logdir) if command.ray else LocalPool(command.jobs)
+    failed = sweep(jobs, pool, title)
+    print_summary(kinds, results, title)
+    if failed:
+        print(f"failed twice: {', '.join(job.run.name for job in failed)}")
+        raise SystemExit(1)
+
+
+def _asked(figure: str | None, suite: str | None, helping: bool) -> tuple[str, tuple[Kind, ...]]:
+    """Title and kinds of what was asked for; told before the flags are parsed, which takes longer.
+
+    Raises:
+        UserError: neither or both, or no such figure or suite.
+    """
+    if figure is not None and figure not in FIGURES:
+        raise unknown_name("figure", figure, FIGURES)
+    if suite is not None and suite not in SUITES:
+        raise unknown_name("suite", suite, SUITES)
+    if helping:
+        return "", ()
+    if (figure is None) == (suite is None):
+        found = "neither" if figure is None else "both"
+        raise UserError(f"expected --figure ({', '.join(FIGURES)}) or --suite ({', '.join(SUITES)}), found {found}")
+    return (f"figure {figure}", FIGURES[figure]) if figure is not None else (f"suite {suite}", SUITES[str(suite)])

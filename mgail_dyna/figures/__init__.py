@@ -1,0 +1,18 @@
+"""Figures, drawn from what runs have recorded."""
+
+from mgail_dyna.figures.comparison import comparison
+from mgail_dyna.figures.pictures import PICTURES, draw, recorded, show, write
+from mgail_dyna.figures.runs import Curve, curve_of, learning_curves, read_curve
+
+__all__ = [
+    "PICTURES",
+    "Curve",
+    "comparison",
+    "curve_of",
+    "draw",
+    "learning_curves",
+    "read_curve",
+    "recorded",
+    "show",
+    "write",
+]

@@ -1,0 +1,109 @@
+"""Which figures there are, what they are drawn from, and where they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.figures.comparison import comparison
+from mgail_dyna.records import read_kind
+from mgail_dyna.storage import replacing
+from mgail_dyna.suites import FIGURES, SUITES, TITLES, Kind
+
+FORMATS = ("png", "svg")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure to be drawn.
+
+    Attributes:
+        title: above it.
+        kinds: of runs in it.
+        sweep: arguments of `run.py sweep` that make its records.
+    """
+
+    title: str
+    kinds: tuple[Kind, ...]
+    sweep: str
+
+
+def _of_paper() -> Iterator[tuple[str, Picture]]:
+    about = {"4": "Dyna-AIL against MGAIL", "5": "how far to plan", "6": "Dyna-AIL with TRPO against GAIL"}
+    for name, kinds in FIGURES.items():
+        title = f"{TITLES[kinds[0].task]}: {about[name[0]]}"
+        yield f"figure{name}", Picture(title, kinds, f"--figure {name}")
+
+
+def _of_suites() -> Iterator[tuple[str, Picture]]:
+    about = {
+        "scarce": "few demonstrations",
+        "warm": "begun from cloning",
+        "paper": "the paper's constants",
+    }
+    for suite, words in about.items():
+        for task, title in TITLES.items():
+            # Runs from few demonstrations go by themselves: they have other baselines.
+            parts: dict[str, list[Kind]] = {}
+            for kind in SUITES[suite]:
+                few = "--demonstrations" in kind.arguments and suite != "scarce"
+                if kind.task == task:
+                    parts.setdefault("-scarce" if few else "", []).append(kind)
+            for part, kinds in parts.items():
+                words_here = f"{words}, few demonstrations" if part else words
+                yield f"{suite}{part}-{task}", Picture(f"{title}: {words_here}", tuple(kinds), f"--suite {suite}")
+
+
+PICTURES: dict[str, Picture] = {**dict(_of_paper()), **dict(_of_suites())}
+
+
+def recorded(name: str, results: Path) -> bool:
+    """Whether there are records to draw the figure called `name` of."""
+    return any(read_kind(results, kind) for kind in PICTURES[name].kinds if not kind.baseline)
+
+
+def draw(name: str, results: Path) -> Figure:
+    """The figure called `name`, of whatever is recorded of it; what is not is named below it.
+
+    Args:
+        name: one of `PICTURES`.
+        results: directory of records.
+
+    Raises:
+        UserError: no such figure, nothing recorded of it, or a damaged record.
+    """
+    if name not in PICTURES:
+        raise unknown_name("figure", name, PICTURES)
+    picture = PICTURES[name]
+    found = {kind: read_kind(results, kind) for kind in picture.kinds}
+    kinds = {kind.label: records for kind, records in found.items() if records and not kind.baseline}
+    levels = {kind.label: records for kind, records in found.items() if records and kind.baseline}
+    if not kinds:
+        raise UserError(f"{name}: no records yet; they are made by: python run.py sweep {picture.sweep}")
+    missing = [kind.label for kind, records in found.items() if not records]
+    return comparison(kinds, levels, picture.title, f"Not recorded yet: {'; '.join(missing)}." if missing else "")
+
+
+def show(name: str, results: Path) -> Figure | None:
+    """The figure called `name`, for notebooks: where it has no records, prints what makes them and returns None."""
+    try:
+        return draw(name, results)
+    except UserError as error:
+        print(error)
+        return None
+
+
+def write(name: str, results: Path, out: Path) -> list[Path]:
+    """Writes the figure called `name` to `out` as PNG and SVG; raises what `draw` raises."""
+    figure = draw(name, results)
+    paths = [out / f"{name}.{form}" for form in FORMATS]
+    for path, form in zip(paths, FORMATS, strict=True):
+        # Without a date and with settled ids, so that the same records give the same file.
+        with replacing(path) as fresh, matplotlib.rc_context({"svg.hashsalt": name}):
+            figure.savefig(fresh, format=form, metadata={"Date": None} if form == "svg" else None)
+    return paths

@@ -1,0 +1,54 @@
+"""What all figures share: colours, lines, words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+
+STEPS = "environment steps of training"
+TRAJECTORIES = "real trajectories of training"
+PERCENT = "return, % of the expert's"
+GREY = "0.35"
+
+
+class Look(NamedTuple):
+    """How one kind is drawn."""
+
+    colour: str
+    line: str
+    marker: str
+
+
+# Okabe and Ito's colours, told apart by most colour-blind readers, with lines and markers that differ in grey as well.
+LOOKS = (
+    Look("#0072B2", "-", "o"),
+    Look("#D55E00", "--", "s"),
+    Look("#009E73", "-.", "^"),
+    Look("#CC79A7", ":", "D"),
+    Look("#E69F00", "-", "v"),
+    Look("#56B4E9", "--", "P"),
+    Look("#000000", "-.", "X"),
+)
+
+
+def look(number: int) -> Look:
+    """That of the kind with this number."""
+    return LOOKS[number % len(LOOKS)]
+
+
+def thousands(number: float, _: object = None) -> str:
+    """A tick's label."""
+    return f"{number:,.0f}"
+
+
+def draw_expert(axes: Axes) -> None:
+    """The expert's level."""
+    axes.axhline(100.0, color=GREY, linewidth=1.0, linestyle=(0, (1, 1)))
+    axes.annotate("expert", (0.01, 101.0), xycoords=("axes fraction", "data"), va="bottom", color=GREY, fontsize=9)
+    axes.set_ylim(top=max(axes.get_ylim()[1], 110.0))
+
+
+def tidy(axes: Axes) -> None:
+    """Leaves out the lines that frame nothing."""
+    axes.spines[["top", "right"]].set_visible(False)

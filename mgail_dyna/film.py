@@ -1,0 +1,77 @@
+"""What a policy looks like: frames of an episode, and films of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgail_dyna import envs
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.errors import UserError
+
+Frames = list[NDArray[np.uint8]]
+
+
+def episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed: int) -> tuple[Frames, float]:
+    """Plays the policy's mean action and looks on, without a screen.
+
+    Args:
+        env_id: a Gymnasium id.
+        policy: that acts.
+        steps: to show at most.
+        length: time limit; the environment's own if None.
+        seed: of the episode.
+
+    Returns:
+        Frames, `[height, width, 3]` each, and how many make a second.
+
+    Raises:
+        UserError: this machine cannot render the environment.
+    """
+    os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # likewise, for CartPole
+    try:
+        env = envs.make(env_id, length, render_mode="rgb_array", **_camera(env_id))
+        observation, _ = env.reset(seed=seed)
+        frames: list[Any] = [env.render()]
+        over = False
+        while not over and len(frames) <= steps:
+            observation, _, terminated, truncated, _ = env.step(policy.act(observation))
+            frames.append(env.render())
+            over = terminated or truncated
+        env.close()
+    except UserError:
+        raise
+    except Exception as error:  # whatever the graphics stack raises: it differs with every driver
+        raise UserError(
+            f"this machine cannot render {env_id} ({' '.join(str(error).split())[:200]}); "
+            "MuJoCo needs EGL (Debian: libegl1 libegl-mesa0 libgl1-mesa-dri) or a screen, CartPole needs pygame"
+        ) from error
+    return frames, float(env.metadata.get("render_fps", 30))
+
+
+def gif(frames: Frames, rate: float) -> bytes:
+    """The film as a gif of half the frames at half the size, as gifs are large."""
+    import imageio.v3 as imageio
+
+    small = [frame[::2, ::2] for frame in frames[::2]]
+    return bytes(imageio.imwrite("<bytes>", small, extension=".gif", duration=2000.0 / rate, loop=0))
+
+
+def mp4(frames: Frames, rate: float) -> bytes:
+    """The film as mp4."""
+    import imageio.v3 as imageio
+
+    return bytes(imageio.imwrite("<bytes>", frames, extension=".mp4", fps=rate, macro_block_size=1))
+
+
+def _camera(env_id: str) -> dict[str, Any]:
+    """The camera that goes along with the robot, where the task has one."""
+    env = envs.make(env_id)
+    model: Any = getattr(env.unwrapped, "model", None)
+    names = [model.camera(i).name for i in range(model.ncam)] if hasattr(model, "ncam") else []
+    env.close()
+    return {"camera_name": "track"} if "track" in names else {}

@@ -1,0 +1,154 @@
+"""The suites of runs that figures and tables are made of: data only.
+
+A kind is what is compared, the same but for the seed; its runs are recorded under the suite it belongs to, so that a
+figure can share runs with a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mgail_dyna.presets import ENVIRONMENTS, imitation_preset
+
+SEEDS = 5
+TASKS = ("cartpole", "hopper", "halfcheetah")
+TITLES = {"cartpole": "CartPole", "hopper": "Hopper", "halfcheetah": "HalfCheetah"}
+CLONING = "bc"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a kind.
+
+    Attributes:
+        suite: it is recorded under.
+        name: of its record and directory.
+        arguments: of `run.py`.
+    """
+
+    suite: str
+    name: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        suite: they are recorded under.
+        task: short name of the environment.
+        name: within suite and task, for file names.
+        label: for legends and tables.
+        arguments: of `run.py`, without the seed.
+        baseline: takes no part in the environment and is drawn as a level line.
+    """
+
+    suite: str
+    task: str
+    name: str
+    label: str
+    arguments: tuple[str, ...]
+    baseline: bool = False
+
+    def run(self, seed: int) -> Run:
+        name = f"{self.task}-{self.name}-seed{seed}"
+        return Run(self.suite, name, (*self.arguments, "--seed", str(seed)))
+
+
+def _kind(suite: str, task: str, name: str, label: str, flags: str = "") -> Kind:
+    mode = name.split("_")[0]
+    return Kind(suite, task, name, label, ("--env", task, "--mode", mode, *flags.split()), mode == CLONING)
+
+
+def _cloning(task: str) -> Kind:
+    return _kind("cloning", task, CLONING, "behavioural cloning")
+
+
+def _dyna(task: str) -> Kind:
+    return _kind("learning", task, "dyna", "Dyna-AIL")
+
+
+def _mgail(task: str) -> Kind:
+    return _kind("learning", task, "mgail", "MGAIL")
+
+
+def _same_steps(task: str) -> Kind:
+    """MGAIL with as many policy gradient steps as Dyna-AIL: what is left of the difference is planning's."""
+    config = imitation_preset("tuned", ENVIRONMENTS[task])
+    steps = f"--learn.steps {config.learn.steps + config.plan.steps}"
+    return _kind("control", task, "mgail_same_steps", "MGAIL, as many gradient steps", steps)
+
+
+def _lengths(task: str) -> tuple[Kind, ...]:
+    return tuple(
+        _kind("lengths", task, f"dyna_tp{length}", f"plans of {length} steps", f"--plan.length {length}")
+        for length in (5, 10, 50)
+    )
+
+
+# Demonstrations, what to call them, flags, and env steps to learn in.
+SCARCE = (
+    ("11x20", "11 trajectories, every 20th step", "--demonstrations 11 --subsample 20", 150_000),
+    ("4x20", "4 trajectories, every 20th step", "--demonstrations 4 --subsample 20", 200_000),
+    ("1", "1 whole trajectory", "--demonstrations 1", 100_000),
+)
+
+
+def _scarce(suite: str, task: str, flags: str = "") -> tuple[Kind, ...]:
+    kinds = []
+    for name, label, demonstrations, steps in SCARCE:
+        learning = f"{demonstrations} --env-steps {steps} {flags}"
+        kinds.append(_kind(suite, task, f"dyna_{name}", f"Dyna-AIL, {label}", learning))
+    return tuple(kinds)
+
+
+def _scarce_cloning(task: str) -> tuple[Kind, ...]:
+    return tuple(
+        _kind("scarce", task, f"{CLONING}_{name}", f"cloning, {label}", flags) for name, label, flags, _ in SCARCE
+    )
+
+
+def _paper(task: str) -> tuple[Kind, ...]:
+    """The paper's own constants, with as many env steps as the tuned preset is given."""
+    flags = f"--preset paper --env-steps {imitation_preset('tuned', ENVIRONMENTS[task]).env_steps}"
+    return _kind("paper", task, "dyna", "Dyna-AIL", flags), _kind("paper", task, "mgail", "MGAIL", flags)
+
+
+def _warm(task: str) -> Kind:
+    return _kind("warm", task, "dyna", "Dyna-AIL from cloning", "--warm-start bc")
+
+
+CONTINUOUS = ("hopper", "halfcheetah")
+
+SUITES: dict[str, tuple[Kind, ...]] = {
+    "learning": tuple(kind for task in TASKS for kind in (_dyna(task), _mgail(task), _cloning(task))),
+    "scarce": tuple(kind for task in CONTINUOUS for kind in (*_scarce("scarce", task), *_scarce_cloning(task))),
+    "warm": (
+        *(kind for task in TASKS for kind in (_warm(task), _dyna(task), _cloning(task))),
+        *(kind for task in CONTINUOUS for kind in _scarce("warm", task, "--warm-start bc")),
+    ),
+    "paper": tuple(kind for task in TASKS for kind in _paper(task)),
+}
+
+# The paper's figures.
+FIGURES: dict[str, tuple[Kind, ...]] = {
+    **{
+        name: (_dyna(task), _mgail(task), _same_steps(task), _cloning(task))
+        for name, task in zip(("4a", "4b", "4c"), TASKS, strict=True)
+    },
+    "5a": (*_lengths("hopper"), _cloning("hopper")),
+    "5b": (*_lengths("halfcheetah"), _cloning("halfcheetah")),
+    "6": (
+        _kind("trpo", "hopper", "dyna-trpo", "Dyna-AIL with TRPO"),
+        _kind("trpo", "hopper", "gail", "GAIL"),
+        _cloning("hopper"),
+    ),
+}
+
+
+def runs_of(kinds: Iterable[Kind], seeds: int) -> list[Run]:
+    """Every run of `kinds` with seeds 0 to `seeds - 1`, seed by seed, so that all kinds grow together."""
+    kinds = tuple(kinds)
+    return [kind.run(seed) for seed in range(seeds) for kind in kinds]

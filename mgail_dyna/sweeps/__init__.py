@@ -1,0 +1,1 @@
+"""Many runs, each its own process: done once, recorded once, whatever is killed on the way."""

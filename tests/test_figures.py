@@ -1,0 +1,87 @@
+"""Figures: what is in them, what is written, and what is said where nothing is recorded."""
+
+import numpy as np
+import pytest
+
+from mgail_dyna import film
+from mgail_dyna.cli import main
+from mgail_dyna.expert_data import load_expert
+from mgail_dyna.figures import PICTURES, comparison, draw, recorded, show, write
+from mgail_dyna.records import from_run
+from mgail_dyna.statistics import estimate
+from mgail_dyna.suites import FIGURES
+
+
+def lines(axes):
+    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+
+
+def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
+    figure = draw("figure4a", results)
+    (axes,) = figure.axes
+    found = lines(axes)
+    assert list(found) == [
+        "Dyna-AIL (seeds 0-2)",
+        "MGAIL (seeds 0-2)",
+        "behavioural cloning, no interaction (seeds 0-2)",
+    ]
+    x, y = found["MGAIL (seeds 0-2)"].get_data()
+    assert x[0] == 6 and x[-1] == 60, "from where all have been evaluated to where the first ends"
+    assert y[-1] == pytest.approx(60)
+    assert len({(line.get_linestyle(), line.get_marker()) for line in found.values()}) == 3, "the same in grey"
+    assert set(found["behavioural cloning, no interaction (seeds 0-2)"].get_ydata()) == {90.0}
+    assert axes.get_xlabel() == "real trajectories of training"
+    (above,) = axes.child_axes
+    assert above.get_xlabel() == "environment steps of training (49 a trajectory)"
+    assert "Not recorded yet: MGAIL, as many gradient steps." in " ".join(
+        figure.legends[0].get_title().get_text().split()
+    )
+    (band, *_) = axes.collections
+    assert estimate([[0.0, 1.0]]).low < estimate([[0.0, 1.0]]).high
+    assert np.isfinite(band.get_paths()[0].vertices).all()
+
+
+def test_trajectories_of_unlike_length_have_two_panels(finished_run):
+    kind = FIGURES["4a"][0]
+    unlike = [from_run(finished_run(seed, 100, 50 + 25 * seed), kind.run(seed)) for seed in range(3)]
+    figure = comparison({"Dyna-AIL": unlike}, title="CartPole")
+    assert [axes.get_xlabel() for axes in figure.axes] == [
+        "real trajectories of training",
+        "environment steps of training",
+    ]
+
+
+def test_one_seed_is_drawn_without_a_band(finished_run, tmp_path):
+    kind = FIGURES["4a"][0]
+    figure = comparison({"Dyna-AIL": [from_run(finished_run(0), kind.run(0))]})
+    figure.savefig(tmp_path / "one.png")
+    assert list(lines(figure.axes[0])) == ["Dyna-AIL (seeds 0)"]
+
+
+def test_the_command_writes_what_is_recorded_and_names_the_rest(results, tmp_path, capsys):
+    assert main(["figures", "--results", str(results), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir())[:2] == ["figure4a.png", "figure4a.svg"]
+    assert "figure6: no records yet; they are made by: python run.py sweep --figure 6" in told
+    assert len(told.splitlines()) > len(PICTURES)
+    before = (tmp_path / "out" / "figure4a.svg").read_bytes()
+    assert before.startswith(b"<?xml")
+    write("figure4a", results, tmp_path / "again")
+    assert (tmp_path / "again" / "figure4a.svg").read_bytes() == before, "the same records, another file"
+    assert main(["figures", "--results", str(tmp_path / "nowhere")]) == 2
+    assert "no such directory" in capsys.readouterr().err
+
+
+def test_names_and_missing_records_are_told_in_one_line(results, refused, capsys):
+    assert recorded("figure4a", results) and not recorded("figure5b", results)
+    refused(["unknown figure 'figure4'; did you mean figure4"], draw, "figure4", results)
+    refused(["figure5b: no records yet", "run.py sweep --figure 5b"], draw, "figure5b", results)
+    assert show("figure5b", results) is None
+    assert "run.py sweep --figure 5b" in capsys.readouterr().out
+
+
+def test_an_expert_is_filmed():
+    expert = load_expert("cartpole")
+    frames, rate = film.episode(expert.env_id, expert.policy, 6, expert.length, seed=0)
+    assert len(frames) == 7 and frames[0].shape[2] == 3 and rate == 50
+    assert film.gif(frames, rate).startswith(b"GIF8")

@@ -1,0 +1,140 @@
+"""Records: small, whole, and refused in one line when they are not what they should be."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mgail_dyna.records import from_run, read_kind, read_progress, read_record, record_path, write_record
+from mgail_dyna.report import print_summary, seeds_of, shown, summary
+from mgail_dyna.statistics import estimate
+from mgail_dyna.suites import Kind, Run
+
+KIND = Kind("tiny", "cartpole", "dyna", "Dyna-AIL", ("--env", "cartpole"))
+
+
+@pytest.fixture
+def recorded(tmp_path, finished_run):
+    """A directory with the records of five seeds."""
+    for seed in range(5):
+        run = KIND.run(seed)
+        write_record(tmp_path, run, from_run(finished_run(seed), run))
+    return tmp_path
+
+
+def test_a_record_comes_back_as_it_was_written(recorded, finished_run):
+    run = KIND.run(0)
+    before = from_run(finished_run(0), run)
+    after = read_record(record_path(recorded, run))
+    for name, values in before.curve.items():
+        np.testing.assert_array_equal(after.curve[name], values, err_msg=name)
+    assert replace(after, curve={}) == replace(before, curve={})
+    assert after.mode == "dyna" and after.preset == "tuned" and after.expert == "cartpole"
+    assert after.expert_return == 1000
+    assert after.config["env"] == "CartPole-v1" and after.versions["numpy"] and after.commit
+    assert after.final["env_steps"] == 3000 and after.final["expert_percent"] == 100
+    assert after.final["percent_of_last_10"] == pytest.approx(after.curve["expert_percent"][-10:].mean())
+    text = record_path(recorded, run).read_text()
+    assert len(text) < 10_000 and text.count("\n") < 40
+
+
+def test_iterations_without_an_evaluation_are_left_out(tmp_path, finished_run):
+    source = finished_run(0)
+    (tmp_path / "config.json").write_text((source / "config.json").read_text())
+    rows = (source / "progress.csv").read_text().splitlines()
+    head = rows[0].split(",")
+    cells = rows[1].split(",")
+    for name in ("return_mean", "return_std", "expert_percent"):
+        cells[head.index(name)] = "nan"
+    (tmp_path / "progress.csv").write_text("\n".join([rows[0], ",".join(cells), *rows[2:]]) + "\n")
+    record = from_run(tmp_path, KIND.run(0))
+    assert len(record.curve["env_steps"]) == len(rows) - 2
+    assert np.isnan(read_progress(tmp_path)["expert_percent"][0])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: r.pop("mode"), "mode: missing"),
+        (lambda r: r.update(seed="0"), "seed: expected a whole number, found '0'"),
+        (
+            lambda r: r.update(name="other"),
+            "name: expected 'cartpole-dyna-seed0', as the file is called, found 'other'",
+        ),
+        (lambda r: r["curve"].pop("wall_seconds"), "curve.wall_seconds: missing"),
+        (lambda r: r["curve"].update(env_steps=[]), "curve.env_steps: expected a list of one or more numbers"),
+        (lambda r: r["curve"].update(return_std=[1, "x"]), "curve.return_std: expected a list of one or more numbers"),
+        (lambda r: r["curve"].update(return_std=[1]), "curve.return_std: expected 12 numbers as in env_steps, found 1"),
+        (lambda r: r["curve"]["env_steps"].reverse(), "curve.env_steps: expected numbers that never fall"),
+    ],
+)
+def test_a_spoilt_record_is_refused(recorded, refused, change, said):
+    path = record_path(recorded, KIND.run(0))
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    refused([path, said], read_record, path)
+
+
+def test_what_is_no_record_is_refused(tmp_path, refused):
+    path = tmp_path / "cartpole-dyna-seed0.json"
+    refused([path, "no such file"], read_record, path)
+    path.write_text('{"half')
+    refused([path, "expected JSON"], read_record, path)
+    path.write_text("[]")
+    refused([path, "expected a JSON object, found list"], read_record, path)
+    refused(["config.json", "no such file"], from_run, tmp_path, Run("tiny", "one", ()))
+
+
+def test_records_of_one_kind_agree_in_all_but_the_seed(recorded, refused):
+    assert [record.seed for record in read_kind(recorded, KIND)] == [0, 1, 2, 3, 4]
+    path = record_path(recorded, KIND.run(3))
+    content = json.loads(path.read_text())
+    content["config"]["plan"]["steps"] = 7
+    path.write_text(json.dumps(content))
+    refused(["plan.steps is 300 in cartpole-dyna-seed0 and 7 in cartpole-dyna-seed3"], read_kind, recorded, KIND)
+
+
+def test_kinds_with_longer_names_are_kinds_of_their_own(recorded, finished_run):
+    run = replace(KIND, name="dyna_tp5").run(0)
+    write_record(recorded, run, from_run(finished_run(0), run))
+    assert len(read_kind(recorded, KIND)) == 5
+
+
+def test_the_summary_tells_seeds_statistics_and_what_is_missing(recorded):
+    record_path(recorded, KIND.run(3)).unlink()
+    records = read_kind(recorded, KIND)
+    assert seeds_of(records) == "0-4 without 3"
+    finals = [record.final["expert_percent"] for record in records]
+    table = summary([KIND, replace(KIND, name="mgail", label="MGAIL")], recorded)
+    cells = [list(column.cells) for column in table.columns]
+    assert cells[0] == ["CartPole", "CartPole"]
+    assert cells[2] == ["0-4 without 3", "none"]
+    assert cells[3] == [shown(estimate([finals]), ".1f"), ""]
+    assert cells[5][0].endswith("]") and "never" not in cells[5][0]
+
+
+def test_tasks_are_summed_up_stratified(recorded, finished_run):
+    other = replace(KIND, task="hopper")
+    for seed in range(5):
+        run = other.run(seed)
+        write_record(recorded, run, from_run(finished_run(seed), run))
+    table = summary([KIND, other], recorded)
+    finals = [[record.final["expert_percent"] for record in read_kind(recorded, kind)] for kind in (KIND, other)]
+    assert [list(column.cells)[-1] for column in table.columns][:4] == [
+        "2 tasks",
+        "Dyna-AIL",
+        "",
+        shown(estimate(finals), ".1f"),
+    ]
+
+
+def test_never_is_a_word(tmp_path, finished_run, capsys):
+    for seed in range(3):
+        run = KIND.run(seed)
+        write_record(tmp_path, run, from_run(finished_run(seed, best=50.0), run))
+    print_summary([KIND], tmp_path)
+    assert "never [never, never]" in capsys.readouterr().out
+    assert shown(estimate([[np.inf] * 3]), ",.0f") == "never [never, never]"
+    assert shown(estimate([[1234.0]]), ",.0f") == "1,234"

@@ -1,0 +1,277 @@
+"""Sweeps: done once, recorded once, whatever is killed on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mgail_dyna.cli import main
+from mgail_dyna.records import read_record, record_path
+from mgail_dyna.suites import FIGURES, SUITES, Run, runs_of
+from mgail_dyna.sweeps import jobs as jobs_module
+from mgail_dyna.sweeps.jobs import Job, Outcome, attempt
+from mgail_dyna.sweeps.pools import LocalPool
+from mgail_dyna.sweeps.sweep import sweep
+
+ROOT = Path(__file__).resolve().parent.parent
+STAND_IN = ROOT / "tests" / "stand_in" / "run.py"
+
+
+@pytest.fixture
+def job(tmp_path):
+    def make(seed=0, **flags):
+        words = {"env-steps": 3, "seed": seed, **flags}
+        arguments = tuple(word for name, value in words.items() for word in (f"--{name}", str(value)))
+        return Job(Run("tiny", f"task-seed{seed}", arguments), tmp_path / "runs", tmp_path / "results", STAND_IN)
+
+    return make
+
+
+def starts(job):
+    return (job.directory / "starts.txt").read_text().splitlines()
+
+
+def record_of(job):
+    return read_record(record_path(job.results, job.run))
+
+
+def test_a_sweep_runs_what_is_not_recorded_and_records_it(job):
+    first, second = job(0), job(1)
+    assert sweep([first], LocalPool(1)) == []
+    before = record_path(first.results, first.run).read_bytes()
+    assert sweep([first, second], LocalPool(2)) == []
+    assert len(starts(first)) == 1, "recorded, but run again"
+    assert record_path(first.results, first.run).read_bytes() == before
+    assert record_of(second).seed == 1
+    assert record_of(second).arguments == second.run.arguments
+    assert record_of(second).curve["expert_percent"].tolist() == [10, 20, 30]
+
+
+def test_a_failed_run_is_retried_once_from_its_checkpoint_and_the_others_go_on(job, tmp_path, capfd):
+    bad, shaky, good = job(0, fail=2), job(1, fail=2, once=tmp_path / "failed"), job(2)
+    assert sweep([bad, shaky, good], LocalPool(1)) == [bad]
+    assert [line.split()[0] for line in starts(bad)] == ["--env-steps", "--resume"]
+    assert not bad.recorded
+    assert good.recorded
+    assert record_of(shaky).curve["env_steps"].tolist() == [1, 2, 3]
+    told = capfd.readouterr().err
+    assert "task-seed0  retried" in told and "task-seed0  failed" in told
+    assert "error: asked to fail" in told
+
+
+def test_a_run_without_a_checkpoint_is_begun_anew_in_its_directory(job):
+    unlucky = job()
+    half = unlucky.directory / "task-mode"
+    half.mkdir(parents=True)
+    (half / "config.json").write_text("{}")
+    (half / "left-over").touch()
+    assert sweep([unlucky], LocalPool(1)) == []
+    assert not (half / "left-over").exists()
+    assert [path.name for path in unlucky.directory.iterdir() if path.is_dir()] == ["task-mode"]
+
+
+def test_a_killed_child_is_gone_on_with(job):
+    killed = job(**{"env-steps": 40, "seconds": 0.05})
+    thread = threading.Thread(target=sweep, args=([killed], LocalPool(1)))
+    thread.start()
+    process = wait_for_child(killed)
+    os.kill(process, signal.SIGKILL)
+    thread.join(timeout=60)
+    assert [line.split()[0] for line in starts(killed)] == ["--env-steps", "--resume"]
+    assert record_of(killed).curve["env_steps"].tolist() == list(range(1, 41))
+
+
+def wait_for_child(job, evaluations=5):
+    """The process id of the job's run, once it has come some way."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = entry.read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            ours = any(word == str(job.directory) or word.startswith(f"{job.directory}/") for word in words)
+            curve = next(job.directory.glob("*/progress.csv"), None)
+            if ours and curve is not None and len(curve.read_text().splitlines()) > evaluations:
+                return int(entry.parent.name)
+        time.sleep(0.02)
+    raise AssertionError("the run never got going")
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from mgail_dyna.suites import Run
+from mgail_dyna.sweeps.jobs import Job
+from mgail_dyna.sweeps.pools import LocalPool, RayPool
+from mgail_dyna.sweeps.sweep import sweep
+place, program, logdir, results, *words = sys.argv[1:]
+job = Job(Run("tiny", "task-seed0", tuple(words)), Path(logdir), Path(results), Path(program))
+sys.exit(len(sweep([job], RayPool("local", 1, Path(logdir)) if place == "ray" else LocalPool(1))))
+"""
+
+
+def parent(job, place="here"):
+    words = [sys.executable, "-c", PARENT, place, job.program, job.logdir, job.results, *job.run.arguments]
+    return subprocess.Popen(list(map(str, words)), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_killed_parent_leaves_a_run_that_the_next_sweep_waits_for(job, capfd):
+    orphan = job(**{"env-steps": 60, "seconds": 0.05})
+    process = parent(orphan)
+    wait_for_child(orphan)
+    process.kill()
+    process.communicate()
+    assert attempt(orphan, lambda: False) == Outcome("elsewhere")
+    assert sweep([orphan], LocalPool(1)) == []
+    told = [line.split()[1] for line in capfd.readouterr().err.splitlines()]
+    assert told[0] == "elsewhere" and told[-1] == "done"
+    assert record_of(orphan).curve["env_steps"].tolist() == list(range(1, 61))
+    assert [line.split()[0] for line in starts(orphan)] == ["--env-steps", "--resume"]
+
+
+def test_parent_and_child_killed_and_the_next_sweep_completes(job):
+    victim = job(**{"env-steps": 40, "seconds": 0.05})
+    process = parent(victim)
+    child = wait_for_child(victim)
+    process.kill()
+    os.kill(child, signal.SIGKILL)
+    process.communicate()
+    assert sweep([victim], LocalPool(1)) == []
+    assert record_of(victim).curve["env_steps"].tolist() == list(range(1, 41))
+
+
+def test_two_sweeps_at_once_do_each_run_once(job):
+    shared = [job(seed, **{"env-steps": 5, "seconds": 0.1}) for seed in range(3)]
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(sweep(shared, LocalPool(2)))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert found == [[], []]
+    assert all(len(starts(one)) == 1 for one in shared)
+    assert all(one.recorded for one in shared)
+
+
+def test_a_record_made_by_other_arguments_is_not_taken_for_this_one(job, refused):
+    assert sweep([job()], LocalPool(1)) == []
+    refused(["made by `run.py --env-steps 3", "remove it"], sweep, [job(**{"env-steps": 4})], LocalPool(1))
+
+
+def test_on_ray_a_run_is_interrupted_and_gone_on_with(job):
+    pytest.importorskip("ray", reason="optional: requirements-ray.txt")
+    asked = job(**{"env-steps": 60, "seconds": 0.05})
+    process = parent(asked, "ray")
+    wait_for_child(asked)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert "every run under way ends its iteration and saves" in told
+    assert not asked.recorded
+    process = parent(asked, "ray")
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    assert record_of(asked).curve["env_steps"].tolist() == list(range(1, 61))
+    assert [line.split()[0] for line in starts(asked)] == ["--env-steps", "--resume"]
+
+
+TINY = {
+    "discriminator": {"steps": 2, "batch": 8},
+    "transition": {"steps": 2, "batch": 4, "warmup": 1, "length": 2},
+    "learn": {"steps": 2, "batch": 4, "length": 2},
+    "plan": {"steps": 2, "batch": 4, "length": 2},
+    "rollout": {"steps": 40},
+}
+
+
+def test_a_real_run_interrupted_and_gone_on_with(tmp_path):
+    flags = [f"--{group}.{name}={value}" for group, values in TINY.items() for name, value in values.items()]
+    words = ("--env", "cartpole", "--env-steps", "2000", "--evaluation-episodes", "1", *flags, "--seed", "0")
+    real = Job(Run("tiny", "task-seed0", words), tmp_path / "runs", tmp_path / "results")
+    process = parent(real)
+    wait_for_child(real, evaluations=1)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert "every run under way ends its iteration and saves" in told
+    assert not real.recorded
+    (checkpoint,) = real.directory.glob("*/checkpoint.h5")
+    before = (checkpoint.parent / "progress.csv").read_text()
+    process = parent(real)
+    _, told = process.communicate(timeout=200)
+    assert process.returncode == 0, told
+    assert (checkpoint.parent / "progress.csv").read_text().startswith(before)
+    record = record_of(real)
+    assert record.mode == "dyna" and record.seed == 0 and record.expert_return == 1000
+    assert record.final["env_steps"] >= 2000
+    assert record.config["plan"]["steps"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--suite", "lerning"], "unknown suite 'lerning'; did you mean learning?"),
+        (["--figure", "4d"], "unknown figure '4d'; did you mean 4c"),
+        ([], "expected --figure (4a, 4b, 4c, 5a, 5b, 6) or --suite (learning, scarce, warm, paper), found neither"),
+        (["--figure", "6", "--suite", "paper"], "found both"),
+        (["--figure", "6", "--seeds", "0"], "--seeds: expected at least 1, found 0"),
+        (["--figure", "6", "--jobs", "0"], "--jobs: expected at least 1, found 0"),
+        (["--figure", "6", "--job", "2"], "--jobs"),
+    ],
+)
+def test_mistakes_are_one_line(words, line, capsys):
+    assert main(["sweep", *words]) == 2
+    err = capsys.readouterr().err
+    assert line in err and err.count("\n") == 1
+
+
+def test_a_wrong_name_is_told_at_once():
+    began = time.monotonic()
+    subprocess.run([sys.executable, "run.py", "sweep", "--suite", "papr"], cwd=ROOT, capture_output=True, check=False)
+    assert time.monotonic() - began < 3.0, "something large is imported first (0.1 s on an idle machine)"
+
+
+def test_every_suite_has_a_name_of_its_own_for_every_run():
+    for kinds in (*SUITES.values(), *FIGURES.values()):
+        runs = runs_of(kinds, 3)
+        assert len({(run.suite, run.name) for run in runs}) == len(runs) == 3 * len(kinds)
+        assert runs[0].arguments[-2:] == ("--seed", "0"), "seed by seed"
+    together = [run for kinds in (*SUITES.values(), *FIGURES.values()) for run in runs_of(kinds, 1)]
+    by_name = {}
+    for run in together:
+        assert by_name.setdefault((run.suite, run.name), run) == run, "one record, two meanings"
+
+
+def test_the_control_takes_as_many_policy_steps_as_learning_and_planning():
+    (control,) = [kind for kind in FIGURES["4c"] if kind.suite == "control"]
+    assert control.arguments == ("--env", "halfcheetah", "--mode", "mgail", "--learn.steps", "600")
+
+
+def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path, monkeypatch, capsys):
+    from mgail_dyna.commands import sweep as command
+    from mgail_dyna.suites import Kind
+
+    kinds = (
+        Kind("tiny", "task", "good", "Good", ("--env-steps", "10")),
+        Kind("tiny", "task", "bad", "Bad", ("--env-steps", "3", "--fail", "2")),
+    )
+    monkeypatch.setitem(command.SUITES, "paper", kinds)
+    monkeypatch.setattr(jobs_module, "Job", partial(Job, program=STAND_IN))
+    where = ["--results", str(tmp_path / "a"), "--logdir", str(tmp_path / "b")]
+    with pytest.raises(SystemExit) as stopped:
+        main(["sweep", "--suite", "paper", "--seeds", "2", *where])
+    assert stopped.value.code == 1
+    out = capsys.readouterr().out
+    assert "100.0 [100.0, 100.0]" in out
+    assert "failed twice: task-bad-seed0, task-bad-seed1" in out
+    assert sorted(path.name for path in (tmp_path / "a" / "tiny").iterdir()) == [
+        "task-good-seed0.json",
+        "task-good-seed1.json",
+    ]
+    assert json.loads((tmp_path / "a" / "tiny" / "task-good-seed1.json").read_text())["final"]["expert_percent"] == 100
