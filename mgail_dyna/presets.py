@@ -29,6 +29,7 @@ EXPERTS: dict[str, dict[str, Any]] = {
 # The paper's own constants (sec. 4, 5); what it leaves open stays at the dataclass's default.
 PAPER: dict[str, Any] = {
     "cost": "saturating",
+    "rounds": 1,
     "final_learning_rate": 1.0,
     "policy": {"averaging": 0.0, "acting_averaging": 0.0, "learning_rate": 1e-4},
     "discriminator": {
@@ -48,16 +49,19 @@ PAPER: dict[str, Any] = {
 TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
         "env_steps": 5_000,
-        "policy": {"acting_averaging": 0.5},
+        "rounds": 1,
+        "discriminator": {"steps": 300, "imagined_share": 0.0},
+        "transition": {"steps": 300},
+        "learn": {"steps": 300},
+        "plan": {"steps": 300},
         "rollout": {"steps": 250, "starts": "reset", "reset_length": 500},
     },
     "Hopper-v5": {
-        "env_steps": 50_000,
-        "policy": {"noise_std": 0.1},
+        "env_steps": 30_000,
         "plan": {"length": 20},
         "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
     },
-    "HalfCheetah-v5": {"env_steps": 50_000},
+    "HalfCheetah-v5": {"env_steps": 30_000},
 }
 
 IMITATION_PRESETS = ("tuned", "paper")
@@ -66,6 +70,7 @@ IMITATION_PRESETS = ("tuned", "paper")
 # Ermon 2016 (-log D, which pays for staying alive), the discriminator on the newest rollout.
 TRUST_REGION: dict[str, Any] = {
     "cost": "saturating",
+    "rounds": 1,
     "env_steps": 2_000_000,
     "evaluate_every": 20,
     "final_learning_rate": 1.0,
@@ -85,7 +90,8 @@ CLONING: dict[str, Any] = {"evaluate_every": 5, "rollout": {"starts": "reset"}}
 
 
 def _without_planning(config: ImitationConfig) -> ImitationConfig:
-    return replace(config, plan=replace(config.plan, steps=0))
+    discriminator = replace(config.discriminator, imagined_share=0.0)
+    return replace(config, plan=replace(config.plan, steps=0), discriminator=discriminator)
 
 
 # What a mode does to a configuration: MGAIL is Dyna-AIL that never plans. Agents: `algorithms.modes.BUILDERS`.

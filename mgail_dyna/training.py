@@ -70,6 +70,7 @@ class ImitationRun:
         Raises:
             DivergenceError: a metric is NaN or infinite; it says which, and when.
         """
+        plan = self.config.plan
         while self.agent.progress < 1.0 and (iterations is None or len(self.history) < iterations):
             metrics = self.agent.iterate()
             number = len(self.history) + 1
@@ -84,7 +85,7 @@ class ImitationRun:
                 "real_trajectories": self.ledger.episodes["training"],
                 **self._evaluated(due),
                 **metrics,
-                "model_steps": number * self.config.plan.steps * self.config.plan.batch * self.config.plan.length,
+                "model_steps": number * self.config.rounds * plan.steps * plan.batch * plan.length,
                 "evaluation_steps": self.ledger.steps["evaluation"],
                 "cpu_seconds": self.cpu_before + time.process_time() - self._cpu_start,
                 "wall_seconds": self.wall_before + time.monotonic() - self._wall_start,

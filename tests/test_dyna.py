@@ -37,8 +37,9 @@ def tiny_config(plan_steps):
     return ImitationConfig(
         env="CartPole-v1",
         env_steps=200,
+        rounds=1,
         policy=PolicyConfig(hidden=(8,)),
-        discriminator=DiscriminatorConfig(hidden=(8,), steps=2, batch=4),
+        discriminator=DiscriminatorConfig(hidden=(8,), steps=2, batch=4, imagined_share=0.0),
         transition=TransitionConfig(units=8, steps=2, batch=4, length=2, warmup=1),
         learn=LearnConfig(steps=2, batch=4, length=3, newest=50),
         plan=PlanConfig(steps=plan_steps, batch=4, length=3),

@@ -80,21 +80,31 @@ class DynaAgent:
         return min(self.env_steps / self.config.env_steps, 1.0)
 
     def iterate(self) -> dict[str, float]:
-        """One iteration of Algorithm 1: act, judge, learn, model, plan. Returns scalars named `part/what`."""
-        config, share, first = self.config, self.config.learning_rate_at(self.progress), self.env_steps == 0
+        """One iteration of Algorithm 1: act, judge, learn, model, plan. Returns scalars named `part/what`.
+
+        The discriminator and the policy are each other's moving target, so lines 5 to 9 may be gone through in many
+        short rounds (`config.rounds`; the paper's is 1).
+        """
+        share, first = self.config.learning_rate_at(self.progress), self.env_steps == 0
         metrics = {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
         if first:
             self._scale_changes()
-        parts = {
-            "discriminator": self.update_discriminator(share),  # line 5
-            "learn": self.learn(share) if config.learn.steps else {},  # line 6
-            "transition": self.update_transition(share),  # line 7
-            "plan": self.plan(share) if config.plan.steps else {},  # lines 8, 9
-        }
+        metrics |= {"transition/" + name: value for name, value in self.model_errors().items()}
+        rounds = [self._round(share) for _ in range(self.config.rounds)]
         self.iterations += 1
         self.exploring.load(self.policy.average.acting_weights())
         self.acting.load(self._averaged(self.acting.weights, self.exploring.weights))
-        return metrics | {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
+        return metrics | {name: float(np.mean([told[name] for told in rounds])) for name in rounds[0]}
+
+    def _round(self, learning_rate: float) -> dict[str, float]:
+        config = self.config
+        parts = {
+            "discriminator": self.update_discriminator(learning_rate),  # line 5
+            "learn": self.learn(learning_rate) if config.learn.steps else {},  # line 6
+            "transition": self.update_transition(learning_rate),  # line 7
+            "plan": self.plan(learning_rate) if config.plan.steps else {},  # lines 8, 9
+        }
+        return {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
 
     def _averaged(self, before: dict[str, FloatArray], now: dict[str, FloatArray]) -> dict[str, FloatArray]:
         """Weights of the acting policy; the average is a short one in the first iterations."""
@@ -162,18 +172,18 @@ class DynaAgent:
         )
         return self.policy.learn(windows, learning_rate)
 
-    def update_transition(self, learning_rate: float) -> dict[str, float]:
-        """Line 7: the model fits replay and demonstrations.
-
-        Its errors are those of before the fit, on the newest steps, which it has not seen.
-        """
+    def model_errors(self) -> dict[str, float]:
+        """How far the model is off on the newest steps, which it has not seen yet."""
         config = self.config.transition
         horizon, newest = self.config.plan.length, self.config.rollout.steps
-        unseen = self.replay.windows(self.rng, (1, config.batch), horizon, config.warmup, newest)
-        errors = self.transition.errors(unseen)
+        return self.transition.errors(self.replay.windows(self.rng, (1, config.batch), horizon, config.warmup, newest))
+
+    def update_transition(self, learning_rate: float) -> dict[str, float]:
+        """Line 7: the model fits replay and demonstrations."""
+        config = self.config.transition
         share = config.expert_share if self.connected else 0.0
         windows = self._mixed(config.steps, config.batch, config.length, share)
-        return errors | self.transition(windows, learning_rate)
+        return self.transition(windows, learning_rate)
 
     def plan(self, learning_rate: float) -> dict[str, float]:
         """Lines 8, 9: the policy learns on imagined trajectories. The environment is not touched."""

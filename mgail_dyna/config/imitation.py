@@ -19,13 +19,13 @@ class PolicyConfig:
     """Adam's, at the start."""
     activation: Literal["relu", "tanh"] = "relu"
     """Of the hidden layers; with gail and dyna-trpo also of the value network's, which are as wide."""
-    noise_std: float = 0.2
+    noise_std: float = 0.1
     """Standard deviation of continuous actions, in units of half the action space's width."""
     train_noise: bool = False
     """Whether the standard deviation is trained, or held constant."""
     averaging: float = 0.99
     """Share of itself the averaged policy, which explores, keeps at each gradient step; 0 for none."""
-    acting_averaging: float = 0.8
+    acting_averaging: float = 0.9
     """Share of itself the policy that is evaluated, an average of those that explored, keeps at each iteration."""
     clip_norm: float = 1.0
     """Gradients with a greater norm are scaled down to it."""
@@ -51,8 +51,8 @@ class DiscriminatorConfig:
     """Units of each hidden layer (paper sec. 4)."""
     learning_rate: float = 3e-4
     """Adam's, at the start."""
-    steps: int = 300
-    """Gradient steps an iteration."""
+    steps: int = 30
+    """Gradient steps a round."""
     batch: int = 256
     """State-action pairs of the agent, and as many of the expert, in a step."""
     gradient_penalty: float = 0.5
@@ -61,7 +61,7 @@ class DiscriminatorConfig:
     """Norm the penalty draws the gradient of the logits to: 1 keeps a slope everywhere, 0 lets it vanish in the end."""
     newest_share: float = 0.0
     """Share of the agent's pairs drawn from its newest iteration; the others are drawn from the whole replay."""
-    imagined_share: float = 0.0
+    imagined_share: float = 0.9
     """dyna, mgail: share of the agent's pairs taken from plans under the policy as it is; the paper's are all from
     replay."""
 
@@ -91,8 +91,8 @@ class TransitionConfig:
     """Of the embeddings and of the GRU (MGAIL: 100)."""
     learning_rate: float = 1e-3
     """Adam's, at the start."""
-    steps: int = 300
-    """Gradient steps an iteration."""
+    steps: int = 30
+    """Gradient steps a round."""
     batch: int = 64
     """Windows in a step."""
     length: int = 5
@@ -120,8 +120,8 @@ class TransitionConfig:
 class LearnConfig:
     """The learning phase: policy steps on real trajectories (MF, Eq. 7)."""
 
-    steps: int = 300
-    """Gradient steps an iteration (the paper's m)."""
+    steps: int = 30
+    """Gradient steps a round (the paper's m)."""
     batch: int = 64
     """Windows in a step."""
     length: int = 5
@@ -144,8 +144,8 @@ class LearnConfig:
 class PlanConfig:
     """The planning phase: policy steps on imagined trajectories (MB, Eq. 8). Without steps, Dyna-AIL is MGAIL."""
 
-    steps: int = 300
-    """Gradient steps an iteration (the paper's p); with dyna-trpo trust-region steps."""
+    steps: int = 30
+    """Gradient steps a round (the paper's p); with dyna-trpo trust-region steps."""
     batch: int = 64
     """Imagined trajectories in a step."""
     length: int = 10
@@ -252,6 +252,8 @@ class ImitationConfig:
     """What the policy minimises: log D (the paper's), -log(1 - D) or their sum; losses.py tells slopes and signs."""
     discount: float = 0.99
     """Gamma of Eq. 7 and 8; gail and dyna-trpo have --trust-region.discount."""
+    rounds: int = 30
+    """Times an iteration goes through judging, learning, modelling and planning; the paper's is 1."""
     final_learning_rate: float = 0.1
     """Learning rates fall linearly to this share of their start over the run's env steps."""
     evaluation_episodes: int = 10
@@ -275,6 +277,7 @@ class ImitationConfig:
             demonstrations=(self.demonstrations is None or self.demonstrations >= 1, "at least 1"),
             subsample=(self.subsample >= 1, "at least 1"),
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
+            rounds=(self.rounds >= 1, "at least 1"),
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
             evaluation_episodes=(self.evaluation_episodes >= 1, "at least 1"),
             evaluate_every=(self.evaluate_every >= 1, "at least 1"),
