@@ -49,19 +49,16 @@ PAPER: dict[str, Any] = {
 TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
         "env_steps": 5_000,
-        "rounds": 1,
-        "discriminator": {"steps": 300, "imagined_share": 0.0},
-        "transition": {"steps": 300},
-        "learn": {"steps": 300},
-        "plan": {"steps": 300},
+        "rounds": 10,
+        "plan": {"expert_share": 0.5},
         "rollout": {"steps": 250, "starts": "reset", "reset_length": 500},
     },
     "Hopper-v5": {
-        "env_steps": 30_000,
+        "env_steps": 20_000,
         "plan": {"length": 20},
         "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
     },
-    "HalfCheetah-v5": {"env_steps": 30_000},
+    "HalfCheetah-v5": {"env_steps": 20_000},
 }
 
 IMITATION_PRESETS = ("tuned", "paper")
