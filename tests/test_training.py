@@ -104,6 +104,29 @@ def test_an_agent_learns_nothing_of_where_subsampled_demonstrations_led(expert):
     assert windows.mask.max() == 0, "no window of a demonstration holds a transition"
 
 
+def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
+    config = small_config(env_steps=10_000, warm_start="bc", rounds=2)
+    config = replace(config, cloning=replace(config.cloning, steps=200, interval=100))
+    run = ImitationRun(config, expert)
+    agent = run.agent
+    agent._clone()
+    clone, untrained = agent.exploring.weights, mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert).acting
+    states = np.concatenate([t.observations[:-1] for t in expert.trajectories])
+    actions = np.concatenate([t.actions for t in expert.trajectories])
+    assert np.mean(agent.act(states) == actions) > np.mean(untrained.act(states) == actions) + 0.1
+    for name, weight in agent.acting.weights.items():
+        np.testing.assert_array_equal(weight, clone[name])
+    run = ImitationRun(config, expert)
+    rows = run.iterate(iterations=2)
+    next(rows)
+    for name, weight in run.agent.acting.weights.items():
+        np.testing.assert_allclose(weight, clone[name], atol=1e-6, err_msg="the first iteration leaves it alone")
+    next(rows)
+    assert any(
+        np.abs(weight - clone[name]).max() > 1e-4 for name, weight in run.agent.policy.policy.acting_weights().items()
+    )
+
+
 def test_the_ledger_agrees_with_a_counter_of_ones_own(expert):
     made = []
 

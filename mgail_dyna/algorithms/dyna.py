@@ -10,6 +10,7 @@ import numpy as np
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.algorithms.agent import Budget, acting_copy, add_trajectory, demonstrated, imitation_policy
+from mgail_dyna.algorithms.bc import Cloner
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
@@ -86,29 +87,41 @@ class DynaAgent:
         short rounds (`config.rounds`; the paper's is 1).
         """
         share, first = self.config.learning_rate_at(self.progress), self.env_steps == 0
+        if first and self.config.warm_start == "bc":
+            self._clone()
         metrics = {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
         if first:
             self._scale_changes()
         metrics |= {"transition/" + name: value for name, value in self.model_errors().items()}
-        rounds = [self._round(share) for _ in range(self.config.rounds)]
+        # A cloned policy waits for a discriminator and a model that know something.
+        waiting = first and self.config.warm_start == "bc"
+        rounds = [self._round(share, 0.0 if waiting else share) for _ in range(self.config.rounds)]
         self.iterations += 1
         self.exploring.load(self.policy.average.acting_weights())
         self.acting.load(self._averaged(self.acting.weights, self.exploring.weights))
         return metrics | {name: float(np.mean([told[name] for told in rounds])) for name in rounds[0]}
 
-    def _round(self, learning_rate: float) -> dict[str, float]:
+    def _round(self, learning_rate: float, policy_learning_rate: float) -> dict[str, float]:
         config = self.config
         parts = {
             "discriminator": self.update_discriminator(learning_rate),  # line 5
-            "learn": self.learn(learning_rate) if config.learn.steps else {},  # line 6
+            "learn": self.learn(policy_learning_rate) if config.learn.steps else {},  # line 6
             "transition": self.update_transition(learning_rate),  # line 7
-            "plan": self.plan(learning_rate) if config.plan.steps else {},  # lines 8, 9
+            "plan": self.plan(policy_learning_rate) if config.plan.steps else {},  # lines 8, 9
         }
         return {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
 
+    def _clone(self) -> None:
+        """Begins with behavioural cloning: the policy that learns, the ones that explore and act."""
+        Cloner(self.policy.policy, self.acting, self.expert, self.config).finish()
+        for average, policy in zip(self.policy.average.variables, self.policy.policy.variables, strict=True):
+            average.assign(policy)
+        self.exploring.load(self.policy.average.acting_weights())
+
     def _averaged(self, before: dict[str, FloatArray], now: dict[str, FloatArray]) -> dict[str, FloatArray]:
-        """Weights of the acting policy; the average is a short one in the first iterations."""
-        kept = np.float32(min(self.config.policy.acting_averaging, self.iterations / (4.0 + self.iterations)))
+        """Weights of the acting policy; the average is a short one at first, unless it begins as a clone."""
+        begun = 1.0 if self.config.warm_start == "bc" else self.iterations / (4.0 + self.iterations)
+        kept = np.float32(min(self.config.policy.acting_averaging, begun))
         return {name: kept * before[name] + (1 - kept) * now[name] for name in now}
 
     def collect(self) -> dict[str, float]:

@@ -164,7 +164,8 @@ class _Session:
         try:
             total, unit = run.agent.budget
             with ProgressDisplay(self.directory.name, total, self._done(), unit) as line:
-                line.show(self._done(), ["compiling, about 20 s"])
+                cloning = "cloning the demonstrations (--warm-start bc), then " if run.config.warm_start == "bc" else ""
+                line.show(self._done(), [f"{cloning}compiling, about 20 s"])
                 before_it = run.history[-1]["wall_seconds"] if run.history else 0.0
                 for row in run.iterate(self.settings.iterations):
                     seconds, before_it = row["wall_seconds"] - before_it, row["wall_seconds"]
@@ -248,6 +249,8 @@ def _summary(run: ImitationRun, directory: Path) -> Table:
         "return", f"{last['return_mean']:,.1f} ± {last['return_std']:,.1f}, {last['expert_percent']:.1f}% of the expert"
     )
     at = f"iteration {best['iteration']:,.0f}, env step {best['env_steps']:,.0f}"
+    if run.config.warm_start == "bc":
+        rows.add_row("began as", "a clone of the demonstrations (--warm-start bc)")
     rows.add_row("best on the way", f"{best['return_mean']:,.1f} at {at}")
     rows.add_row("env steps", f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories")
     rows.add_row("", f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from")

@@ -252,6 +252,8 @@ class ImitationConfig:
     """What the policy minimises: log D (the paper's), -log(1 - D) or their sum; losses.py tells slopes and signs."""
     discount: float = 0.99
     """Gamma of Eq. 7 and 8; gail and dyna-trpo have --trust-region.discount."""
+    warm_start: Literal["none", "bc"] = "none"
+    """dyna, mgail: what the policy begins as: untrained, or cloned from the demonstrations (--cloning.* says how)."""
     rounds: int = 30
     """Times an iteration goes through judging, learning, modelling and planning; the paper's is 1."""
     final_learning_rate: float = 0.1
