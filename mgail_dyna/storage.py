@@ -18,6 +18,10 @@ import numpy as np
 
 from mgail_dyna.errors import UserError
 
+# The number grows whenever a part's state changes what it holds.
+KIND = "mgail_dyna state "
+FORMAT = KIND + "2"
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -126,7 +130,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
                 return {"array": name}
             return node.item() if isinstance(node, np.generic) else node
 
-        file.attrs["format"] = "mgail_dyna state 1"
+        file.attrs["format"] = FORMAT
         file.create_dataset("tree", data=json.dumps(skeleton(state, "arrays")))
 
 
@@ -137,8 +141,10 @@ def load_state(path: Path) -> dict[str, Any]:
         UserError: the file is missing, damaged or holds something else.
     """
     with open_hdf5(path) as file:
-        if file.attrs.get("format") != "mgail_dyna state 1":
-            raise UserError(f"{path}: expected a checkpoint of this package, found another HDF5 file")
+        found = file.attrs.get("format")
+        if found != FORMAT:
+            what = "one of another version; begin anew" if str(found).startswith(KIND) else "another HDF5 file"
+            raise UserError(f"{path}: expected a checkpoint of this package, found {what}")
 
         def filled(node: Any) -> Any:
             if isinstance(node, dict):
