@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
+from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.storage import load_state, open_hdf5, replacing, save_state, write_text
@@ -98,6 +99,7 @@ FULL_DISK = """
 import json, resource, signal, sys
 from pathlib import Path
 import numpy as np
+from mgail_dyna.errors import UserError
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.expert_writer import save_expert

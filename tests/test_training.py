@@ -178,6 +178,9 @@ def test_continuous_actions_and_starts_from_the_experts_states(mode):
     (row,) = run.iterate()
     assert np.isfinite(list(row.values())).all()
     assert row["rollout/reward_per_step"] > 0.5, "most steps start where the expert was running"
+    steps = {"dyna": config.learn.steps + config.plan.steps, "mgail": config.learn.steps}[mode]
+    assert int(run.agent.policy.optimizer.iterations) == config.rounds * steps
+    assert int(run.agent.discriminator.optimizer.iterations) == config.rounds * config.discriminator.steps
     policy, fresh = run.agent.policy.policy, run.agent.acting
     assert policy.log_std.numpy() == pytest.approx(np.log(config.policy.noise_std))
     assert np.abs(fresh.act(expert.trajectories[0].observations)).max() <= 1.0
