@@ -46,7 +46,7 @@ SMALL = {
     "evaluate_every": 1,
     "evaluation_episodes": 1,
     "cloning": {"interval": 20, "batch": 16},
-    "discriminator": {"steps": 2, "batch": 16, "newest_share": 0.5},
+    "discriminator": {"steps": 2, "batch": 16, "newest_share": 0.5, "imagined_share": 0.0},
     "transition": {"steps": 2, "batch": 8, "warmup": 1, "length": 2},
     "plan": {"batch": 32, "length": 4},
     "rollout": {"steps": 128, "copies": 2},
