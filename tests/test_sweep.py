@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mgail_dyna.cli import main
+from mgail_dyna.presets import imitation_preset
 from mgail_dyna.records import read_record, record_path
 from mgail_dyna.suites import FIGURES, SUITES, Run, runs_of
 from mgail_dyna.sweeps import jobs as jobs_module
@@ -193,7 +194,7 @@ TINY = {
 
 def test_a_real_run_interrupted_and_gone_on_with(tmp_path):
     flags = [f"--{group}.{name}={value}" for group, values in TINY.items() for name, value in values.items()]
-    words = ("--env", "cartpole", "--env-steps", "2000", "--evaluation-episodes", "1", *flags, "--seed", "0")
+    words = ("--env", "cartpole", "--env-steps", "2000", "--rounds=1", "--evaluation-episodes=1", *flags, "--seed", "0")
     real = Job(Run("tiny", "task-seed0", words), tmp_path / "runs", tmp_path / "results")
     process = parent(real)
     wait_for_child(real, evaluations=1)
@@ -250,7 +251,9 @@ def test_every_suite_has_a_name_of_its_own_for_every_run():
 
 def test_the_control_takes_as_many_policy_steps_as_learning_and_planning():
     (control,) = [kind for kind in FIGURES["4c"] if kind.suite == "control"]
-    assert control.arguments == ("--env", "halfcheetah", "--mode", "mgail", "--learn.steps", "600")
+    config = imitation_preset("tuned", "HalfCheetah-v5")
+    steps = str(config.learn.steps + config.plan.steps)
+    assert control.arguments == ("--env", "halfcheetah", "--mode", "mgail", "--learn.steps", steps)
 
 
 def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path, monkeypatch, capsys):
