@@ -270,6 +270,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one(mode, tmp_path):
         np.testing.assert_array_equal(weight, whole.agent.acting.weights[name], err_msg=name)
 
 
+@pytest.mark.parametrize("mode", ["gail", "dyna-trpo"])
+def test_subsampled_demonstrations_give_finite_numbers(mode):
+    config = small_config(mode, demonstrations=2, subsample=7)
+    run = ImitationRun(config, small_expert("cartpole"), build=BUILDERS[mode])
+    (row,) = run.iterate(iterations=1)
+    assert np.isfinite(list(row.values())).all()
+
+
 @pytest.mark.parametrize("mode", ["bc", "dyna-trpo"])
 def test_continuous_actions(mode):
     expert = small_expert("halfcheetah", length=60)

@@ -17,7 +17,6 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.transition import TransitionModel
-from mgail_dyna.normalization import LEAST_STD
 from mgail_dyna.replay import Replay, Windows, mixed_windows
 from mgail_dyna.types import Array, FloatArray
 from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
@@ -91,7 +90,7 @@ class DynaAgent:
             self._clone()
         metrics = {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
         if first:
-            self._scale_changes()
+            self.transition.scale(self.demonstrations, self.replay)
         metrics |= {"transition/" + name: value for name, value in self.model_errors().items()}
         # A cloned policy waits for a discriminator and a model that know something.
         waiting = first and self.config.warm_start == "bc"
@@ -145,11 +144,6 @@ class DynaAgent:
             returns.append(trajectory.episode_return)
             lengths.append(len(trajectory))
         return {"reward_per_step": float(np.sum(returns) / np.sum(lengths)), "length": float(np.mean(lengths))}
-
-    def _scale_changes(self) -> None:
-        """Tells the model how much states change in a step: as in the demonstrations if they say, or as in replay."""
-        changes = (self.demonstrations if self.connected else self.replay).changes()
-        self.transition.model.change_scale.assign(np.maximum(changes.std(axis=0), LEAST_STD))
 
     def _simulator_state(self) -> envs.SimulatorState:
         trajectory = self.expert.trajectories[self.rng.integers(len(self.expert.trajectories))]

@@ -14,7 +14,6 @@ from mgail_dyna.algorithms.gail import GailAgent, check_samples
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.expert_data import Expert
 from mgail_dyna.networks.transition import TransitionModel
-from mgail_dyna.normalization import LEAST_STD
 from mgail_dyna.replay import Windows, mixed_windows
 from mgail_dyna.updates.imagination import Imagination
 from mgail_dyna.updates.transition import TransitionUpdate
@@ -37,8 +36,9 @@ class DynaTrustRegionAgent:
         self.config, self.learning = config, GailAgent(config, copies, expert)
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 3]))
         size, action = expert.observation_space.shape[0], expert.action
-        change_scale = np.maximum(self.learning.demonstrations.changes().std(axis=0), LEAST_STD)
-        model = TransitionModel(size, action.size, config.transition.units, change_scale, seed=config.seed)
+        # Subsampled demonstrations do not tell where actions led.
+        self.connected = all(trajectory.stride == 1 for trajectory in expert.trajectories)
+        model = TransitionModel(size, action.size, config.transition.units, seed=config.seed)
         self.transition = TransitionUpdate(model, config.transition)
         self.imagination = Imagination(
             self.learning.policy.policy,
@@ -71,8 +71,10 @@ class DynaTrustRegionAgent:
 
     def iterate(self) -> dict[str, float]:
         """One iteration of Algorithm 1. Returns scalars named `part/what`."""
-        learning_rate = self.config.learning_rate_at(self.progress)
+        learning_rate, first = self.config.learning_rate_at(self.progress), self.env_steps == 0
         metrics = self.learning.iterate()  # lines 3 to 6
+        if first:
+            self.transition.scale(self.learning.demonstrations, self.learning.replay)
         parts = {"transition": self.update_transition(learning_rate), "plan": self.plan()}  # line 7; lines 8, 9
         return metrics | {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
 
@@ -82,7 +84,8 @@ class DynaTrustRegionAgent:
         shape, horizon = (1, config.batch), self.config.plan.length
         unseen = self.learning.replay.windows(self.rng, shape, horizon, config.warmup, newest)
         errors = self.transition.errors(unseen)
-        windows = self._mixed(config.steps, config.batch, config.length, config.expert_share)
+        share = config.expert_share if self.connected else 0.0
+        windows = self._mixed(config.steps, config.batch, config.length, share)
         return errors | self.transition(windows, learning_rate)
 
     def plan(self) -> dict[str, float]:

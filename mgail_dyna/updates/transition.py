@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.config.imitation import TransitionConfig
 from mgail_dyna.losses import transition_loss
 from mgail_dyna.networks.transition import TransitionModel
-from mgail_dyna.replay import Windows
+from mgail_dyna.normalization import LEAST_STD
+from mgail_dyna.replay import Replay, Windows
 from mgail_dyna.types import FloatArray
 from mgail_dyna.updates.variables import restore_variables, variable_state
 
@@ -25,6 +27,11 @@ class TransitionUpdate:
         self.model, self.config = model, config
         self.optimizer = keras.optimizers.Adam(config.learning_rate)
         self.optimizer.build(model.trainable_variables)
+
+    def scale(self, *sources: Replay) -> None:
+        """Tells the model how much states change in a step, as in the first of `sources` that holds a transition."""
+        changes = next(changes for changes in (source.changes() for source in sources) if len(changes))
+        self.model.change_scale.assign(np.maximum(changes.std(axis=0), LEAST_STD))
 
     def __call__(self, windows: Windows, learning_rate: float) -> dict[str, float]:
         """Takes `K` steps on windows `[K, L, B, ...]`.
