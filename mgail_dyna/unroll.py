@@ -3,23 +3,24 @@
 A trajectory is rebuilt step by step under the gradient tape. At each step the policy acts, the discriminator judges,
 and the transition model says where the step leads:
 
-    a_t     = the policy's action at s_t, reparameterised by noise      ->  gradient a_theta, a_s  (pi_theta, pi_s)
+    a_t     = the policy's action at s_t, reparameterised by noise      ->  gradient pi_theta, pi_s
     c_t     = cost of D(s_t, a_t)                                       ->  gradient D_s, D_a
     s_pred  = s_t + f(s_t, a_t)                                         ->  gradient f_s, f_a
-    s_{t+1} = next_state(s_pred, s_obs)
+    s_{t+1} = follow.state(s_pred)
 
 Differentiating sum_t gamma^t c_t through this chain is the recursion of the paper,
 
     J_s     = D_s + D_a pi_s + gamma J'_{s'} (f_s + f_a pi_s)           (Eq. 2)
     J_theta = D_a pi_theta + gamma (J'_{s'} f_a pi_theta + J'_theta)    (Eq. 3)
 
-and model-free learning (Eq. 7) differs from model-based planning (Eq. 8) by the one argument `next_state`.
+and model-free learning (Eq. 7) differs from model-based planning (Eq. 8) by the one argument `follow`: noise and states
+are those that were recorded, or fresh noise and what the model predicts. The gradient is the graph's either way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -29,8 +30,10 @@ ActionFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 CostFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 # (states [B, d], actions [B, a], recurrent state [B, h]) -> predicted states [B, d], recurrent state [B, h]
 PredictFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-# (predicted [B, d], observed [B, d]) -> the state the trajectory goes on from [B, d]
-NextStateFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+# In units of half the action space's width: less is a difference in rounding, not in what the policy does.
+ROUNDING = 1e-5
 
 
 class Trace(NamedTuple):
@@ -41,28 +44,60 @@ class Trace(NamedTuple):
     costs: tf.Tensor
 
 
-def observed_next_state(predicted: tf.Tensor, observed: tf.Tensor) -> tf.Tensor:
-    """MF: s_pred + nu with nu = s_obs - s_pred held constant (paper sec. 2.3).
+def anchored(computed: tf.Tensor, recorded: tf.Tensor) -> tf.Tensor:
+    """computed + nu, with nu = recorded - computed held constant (paper sec. 2.3).
 
-    The value is what was observed, bit for bit (the difference is exactly zero); the gradient is the prediction's.
+    The value is what was recorded, bit for bit (the difference is exactly zero); the gradient is that of `computed`.
     """
-    return observed + (predicted - tf.stop_gradient(predicted))
+    return recorded + (computed - tf.stop_gradient(computed))
 
 
-def predicted_next_state(predicted: tf.Tensor, observed: tf.Tensor) -> tf.Tensor:
-    """MB: s_pred alone; nothing was observed."""
-    del observed
-    return predicted
+class Follow(Protocol):
+    """What the trajectory goes on with at step `t`."""
+
+    def action(self, t: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+        """The action `[B, a]` taken, where the policy chooses `chosen`."""
+
+    def state(self, t: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        """The state `[B, d]` it led to, where the model predicts `predicted`."""
+
+
+class Recorded(NamedTuple):
+    """MF: what happened, `actions [T, B, a]` and the `states [T, B, d]` they led to.
+
+    Recorded noise lets the policy choose as it did when it acted, so that a policy that has changed since is judged by
+    what it would do now. While it has not, the actions are those recorded, bit for bit.
+    """
+
+    actions: tf.Tensor
+    states: tf.Tensor
+
+    def action(self, t: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+        # Agents act in NumPy, which rounds the network's sums in another order than the graph does.
+        same = tf.abs(chosen - self.actions[t]) < ROUNDING
+        return tf.where(same, anchored(chosen, self.actions[t]), chosen)
+
+    def state(self, t: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        return anchored(predicted, self.states[t])
+
+
+class Imagined:
+    """MB: nothing happened; the policy chooses and the model predicts."""
+
+    def action(self, t: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+        return chosen
+
+    def state(self, t: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        return predicted
 
 
 def unroll(
     act: ActionFn,
     cost: CostFn,
     predict: PredictFn,
-    next_state: NextStateFn,
+    follow: Follow,
     start: tf.Tensor,
     recurrent_state: tf.Tensor,
-    observed: tf.Tensor,
     noise: tf.Tensor,
 ) -> Trace:
     """Rebuilds `T` steps of `B` trajectories, differentiably.
@@ -71,10 +106,9 @@ def unroll(
         act: the policy.
         cost: of a state and an action, from the discriminator.
         predict: the transition model.
-        next_state: `observed_next_state` (MF) or `predicted_next_state` (MB).
+        follow: `Recorded(actions, states)` (MF) or `Imagined()` (MB).
         start: `[B, d]` first states.
         recurrent_state: `[B, h]` of the transition model, warmed on what came before `start`.
-        observed: `[T, B, d]` states observed after each action; ignored by MB.
         noise: `[T, B, n]` of the actions, recorded (MF) or fresh (MB).
     """
     steps, batch = noise.shape[:2]
@@ -84,12 +118,12 @@ def unroll(
     ]
 
     def step(t: tf.Tensor, state: tf.Tensor, memory: tf.Tensor, *traces: tf.TensorArray) -> tuple[tf.Tensor, ...]:
-        action = act(state, noise[t])
+        action = follow.action(t, act(state, noise[t]))
         predicted, memory = predict(state, action, memory)
         written = [
             trace.write(t, item) for trace, item in zip(traces, (state, action, cost(state, action)), strict=True)
         ]
-        return t + 1, next_state(predicted, observed[t]), memory, *written
+        return t + 1, follow.state(t, predicted), memory, *written
 
     loop = (tf.constant(0), start, recurrent_state, *traces)
     results = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps)

@@ -12,7 +12,7 @@ from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Windows
 from mgail_dyna.types import ActionSpec, FloatArray, Rollout
-from mgail_dyna.unroll import predicted_next_state, unroll
+from mgail_dyna.unroll import Imagined, unroll
 
 
 class Imagination:
@@ -64,10 +64,9 @@ class Imagination:
             act=lambda state, noise: self.rebuild(self.policy(state), noise),
             cost=lambda state, action: self.cost(self.discriminator(state, action)),
             predict=self.transition.predict_state,
-            next_state=predicted_next_state,
+            follow=Imagined(),
             start=states[self.warmup],
             recurrent_state=self.transition.warmed(states[: self.warmup], mask[: self.warmup]),
-            observed=tf.zeros((*noise.shape[:2], states.shape[-1])),
             noise=noise,
         )
         return trace.states, self.sample(self.policy(trace.states[:-1]), noise[:-1]), -trace.costs[:-1]

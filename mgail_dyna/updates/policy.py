@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.config.imitation import PolicyConfig
@@ -17,14 +16,7 @@ from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Windows
 from mgail_dyna.types import ActionSpec, FloatArray
-from mgail_dyna.unroll import (
-    NextStateFn,
-    Trace,
-    discounted_cost,
-    observed_next_state,
-    predicted_next_state,
-    unroll,
-)
+from mgail_dyna.unroll import Follow, Imagined, Recorded, Trace, discounted_cost, unroll
 from mgail_dyna.updates.variables import restore_variables, variable_state
 
 
@@ -74,7 +66,7 @@ class PolicyUpdate:
         Returns:
             Means over the steps: `cost`, `gradient_norm`.
         """
-        return self._steps(self._learn, windows, windows.noise[:, self.warmup :], learning_rate)
+        return self._steps(learning_rate, self._learn, windows.states, windows.mask, windows.actions, windows.noise)
 
     def plan(self, windows: Windows, noise: FloatArray, learning_rate: float) -> dict[str, float]:
         """`K` steps of Eq. 8 from the last states of `windows [K, W, B, ...]`.
@@ -87,33 +79,34 @@ class PolicyUpdate:
         Returns:
             As `learn`.
         """
-        return self._steps(self._plan, windows, noise, learning_rate)
+        return self._steps(learning_rate, self._plan, windows.states, windows.mask, noise)
 
-    def _steps(
-        self, update: Callable[..., Any], windows: Windows, noise: FloatArray, learning_rate: float
-    ) -> dict[str, float]:
+    def _steps(self, learning_rate: float, update: Callable[..., Any], *minibatches: FloatArray) -> dict[str, float]:
         self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
-        cost, gradient_norm = update(windows.states, np.ascontiguousarray(noise), windows.mask)
+        cost, gradient_norm = update(*minibatches)
         return {"cost": float(cost), "gradient_norm": float(gradient_norm)}
 
     @tf.function(jit_compile=True)
-    def _learn(self, states: tf.Tensor, noise: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        observed, kept = states[:, self.warmup + 1 :], mask[:, self.warmup :]
-        return self._descend(observed_next_state, states, mask, noise, observed, kept)
+    def _learn(self, states: tf.Tensor, mask: tf.Tensor, actions: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        taken, noise, kept = (array[:, self.warmup :] for array in (actions, noise, mask))
+        led_to = states[:, self.warmup + 1 :]
+
+        def loss(k: tf.Tensor) -> tf.Tensor:
+            return self.loss(Recorded(taken[k], led_to[k]), states[k], mask[k], noise[k], kept[k])
+
+        return self._descend(loss, states.shape[0])
 
     @tf.function(jit_compile=True)
-    def _plan(self, states: tf.Tensor, noise: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        steps, length, batch, _ = noise.shape
-        nothing, kept = tf.zeros((steps, length, batch, states.shape[-1])), tf.ones((steps, length, batch))
-        return self._descend(predicted_next_state, states, mask, noise, nothing, kept)
+    def _plan(self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        everything = tf.ones(noise.shape[1:3])
+        return self._descend(lambda k: self.loss(Imagined(), states[k], mask[k], noise[k], everything), states.shape[0])
 
-    def _descend(self, next_state: NextStateFn, *minibatches: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _descend(self, loss_of: Callable[[tf.Tensor], tf.Tensor], steps: int) -> tuple[tf.Tensor, ...]:
         variables = self.policy.trainable_variables
-        steps = minibatches[0].shape[0]
         total_cost, total_norm = tf.constant(0.0), tf.constant(0.0)
         for k in tf.range(steps):
             with tf.GradientTape() as tape:
-                loss = self.loss(next_state, *(minibatch[k] for minibatch in minibatches))
+                loss = loss_of(k)
             gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), self.config.clip_norm)
             self.optimizer.apply(gradients, variables)
             for mean, now in zip(self.average.variables, self.policy.variables, strict=True):
@@ -121,40 +114,28 @@ class PolicyUpdate:
             total_cost, total_norm = total_cost + loss, total_norm + norm
         return total_cost / float(steps), total_norm / float(steps)
 
-    def loss(
-        self,
-        next_state: NextStateFn,
-        states: tf.Tensor,
-        mask: tf.Tensor,
-        noise: tf.Tensor,
-        observed: tf.Tensor,
-        kept: tf.Tensor,
-    ) -> tf.Tensor:
-        """sum_t gamma^t c_t through the graph (Eq. 7 or 8, by `next_state`).
+    def loss(self, follow: Follow, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        """sum_t gamma^t c_t through the graph (Eq. 7 or 8, by `follow`).
 
         Args:
-            next_state: the one difference between learning and planning.
+            follow: the one difference between learning and planning.
             states: `[>= W + 1, B, d]`; W that warm the GRU, then the one to start from.
             mask: `[>= W, B]`, of the first W states.
             noise: `[T, B, n]`.
-            observed: `[T, B, d]`, what the recorded actions led to; not looked at when planning.
             kept: `[T, B]`, 0 from where the trajectory had ended.
         """
-        return discounted_cost(self.trace(next_state, states, mask, noise, observed).costs, kept, self.discount)
+        return discounted_cost(self.trace(follow, states, mask, noise).costs, kept, self.discount)
 
-    def trace(
-        self, next_state: NextStateFn, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, observed: tf.Tensor
-    ) -> Trace:
+    def trace(self, follow: Follow, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> Trace:
         """The unroll that `loss` takes the costs of; arguments as there."""
         warmup = self.warmup
         return unroll(
             act=lambda state, noise: self.rebuild(self.policy(state), noise),
             cost=lambda state, action: self.imitation_cost(self.discriminator(state, action)),
             predict=self.transition.predict_state,
-            next_state=next_state,
+            follow=follow,
             start=states[warmup],
             recurrent_state=self.transition.warmed(states[:warmup], mask[:warmup]),
-            observed=observed,
             noise=noise,
         )
 
@@ -170,8 +151,7 @@ class PolicyUpdate:
 
     @tf.function(jit_compile=True)
     def _imagine(self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        nothing = tf.zeros((*noise.shape[:2], states.shape[-1]))
-        trace = self.trace(predicted_next_state, states, mask, noise, nothing)
+        trace = self.trace(Imagined(), states, mask, noise)
         return trace.states, trace.actions
 
     def state(self) -> dict[str, Any]:
