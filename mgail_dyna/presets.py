@@ -21,9 +21,19 @@ ENVIRONMENTS = {
 
 EXPERTS: dict[str, dict[str, Any]] = {
     "CartPole-v1": {"steps": 100_000, "evaluate_every": 20_000},
-    "Hopper-v5": {"steps": 1_500_000, "trust_region": {"kl_limit": 0.02}},
+    "Hopper-v5": {
+        "steps": 1_000_000,
+        "evaluate_every": 25_000,
+        "finalists": 8,
+        "trust_region": {"kl_limit": 0.02},
+    },
     "HalfCheetah-v5": {"environments": 8, "rollout": 256, "trust_region": {"kl_limit": 0.04}},
-    "Walker2d-v5": {"trust_region": {"kl_limit": 0.02}},
+    "Walker2d-v5": {
+        "steps": 1_500_000,
+        "evaluate_every": 50_000,
+        "finalists": 5,
+        "trust_region": {"kl_limit": 0.02},
+    },
 }
 
 # The paper's own constants (sec. 4, 5); what it leaves open stays at the dataclass's default.
