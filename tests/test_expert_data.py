@@ -22,6 +22,7 @@ LEVELS = {
     "cartpole": lambda returns, lengths: (returns == 1000).all(),
     "hopper": lambda returns, lengths: returns.mean() >= 3500 and (lengths == 1000).all(),
     "halfcheetah": lambda returns, lengths: returns.mean() >= 6000,
+    "walker2d": lambda returns, lengths: returns.mean() >= 5000 and (lengths == 1000).all(),
 }
 # A warning would be a second line on stderr. Files that NumPy leaves open are not shown to users.
 QUIET = ("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
