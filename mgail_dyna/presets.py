@@ -60,7 +60,7 @@ TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
         "env_steps": 5_000,
         "rounds": 10,
-        "plan": {"expert_share": 0.5},
+        "plan": {"expert_share": 0.25},
         "rollout": {"steps": 250, "starts": "reset", "reset_length": 500},
     },
     "Hopper-v5": {
@@ -69,6 +69,21 @@ TUNED: dict[str, dict[str, Any]] = {
         "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
     },
     "HalfCheetah-v5": {"env_steps": 20_000},
+}
+
+# MGAIL, over those: as many policy gradient steps per env step as Dyna-AIL's learning and planning together, in small
+# portions between which it acts, so that D sees what the policy has become. Dyna-AIL imagines that instead.
+MGAIL: dict[str, Any] = {
+    "rounds": 8,
+    "evaluate_every": 4,
+    "discriminator": {"newest_share": 0.4, "imagined_share": 0.0},
+    "learn": {"steps": 60, "newest": 8_000},
+    "rollout": {"steps": 250},
+}
+MGAIL_TUNED: dict[str, dict[str, Any]] = {
+    "CartPole-v1": {**MGAIL, "rounds": 10, "env_steps": 10_000, "evaluate_every": 1},
+    "Hopper-v5": {**MGAIL, "rounds": 12, "env_steps": 30_000, "rollout": {"steps": 250, "reset_length": 200}},
+    "HalfCheetah-v5": {**MGAIL, "env_steps": 30_000},
 }
 
 IMITATION_PRESETS = ("tuned", "paper")
@@ -110,13 +125,17 @@ MODES: dict[str, Callable[[ImitationConfig], ImitationConfig]] = {
     "bc": _without_planning,
 }
 
-# Per mode: what holds whatever the environment, and what was tuned for some.
-_BY_MODE: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
-    "dyna": ({}, TUNED),
-    "mgail": ({}, TUNED),
-    "dyna-trpo": (TRUST_REGION, TRUST_REGION_TUNED),
-    "gail": (TRUST_REGION, TRUST_REGION_TUNED),
-    "bc": (CLONING, {}),
+# Per mode: what it needs whatever the environment and the preset.
+NEEDED: dict[str, dict[str, Any]] = {"gail": TRUST_REGION, "dyna-trpo": TRUST_REGION, "bc": CLONING}
+
+# Per mode: what was tuned, a later layer over an earlier one; each by environment, and what holds for those not named.
+_Layer = tuple[dict[str, dict[str, Any]], dict[str, Any]]
+_TUNED_BY_MODE: dict[str, tuple[_Layer, ...]] = {
+    "dyna": ((TUNED, {}),),
+    "mgail": ((TUNED, {}), (MGAIL_TUNED, MGAIL)),
+    "dyna-trpo": ((TRUST_REGION_TUNED, {}),),
+    "gail": ((TRUST_REGION_TUNED, {}),),
+    "bc": (),
 }
 
 
@@ -128,8 +147,9 @@ def imitation_preset(name: str, env_id: str, mode: str = "dyna") -> ImitationCon
         env_id: a Gymnasium id.
         mode: a name in `MODES`.
     """
-    always, tuned = _BY_MODE[mode]
-    layers = {"tuned": (always, tuned.get(env_id, {})), "paper": (PAPER, always)}[name]
+    needed = NEEDED.get(mode, {})
+    tuned = [by_environment.get(env_id, otherwise) for by_environment, otherwise in _TUNED_BY_MODE[mode]]
+    layers = {"tuned": (needed, *tuned), "paper": (PAPER, needed)}[name]
     return functools.reduce(_filled, layers, ImitationConfig(env=env_id))
 
 
