@@ -306,7 +306,7 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
         (["--plan.stesp", "3"], "unknown option '--plan.stesp'; did you mean --plan.steps"),
         (["--plan.steps", "many"], "--plan.steps"),
         (["--rollout-starts", "foo"], "invalid choice 'foo' for argument '--rollout.starts'"),
-        (["--env", "walker2d"], "--expert: no demonstrations of walker2d ship"),
+        (["--env", "ant"], "--expert: no demonstrations of ant ship"),
         (["--env", "cartpole", "--rollout-starts", "mix"], "expected demonstrations with qpos and qvel, found none"),
         (["--iterations", "0"], "--iterations: expected at least 1, found 0"),
         (["--discount", "2"], "--discount: expected above 0 and at most 1, found 2.0"),
