@@ -81,7 +81,13 @@ MGAIL: dict[str, Any] = {
     "rollout": {"steps": 250},
 }
 MGAIL_TUNED: dict[str, dict[str, Any]] = {
-    "CartPole-v1": {**MGAIL, "rounds": 10, "env_steps": 10_000, "evaluate_every": 1},
+    "CartPole-v1": {
+        "env_steps": 6_000,
+        "rounds": 3,
+        "discriminator": {"steps": 60, "learning_rate": 1e-3, "newest_share": 0.1, "imagined_share": 0.0},
+        "learn": {"steps": 100, "length": 10, "newest": None},
+        "rollout": {"steps": 100},
+    },
     "Hopper-v5": {**MGAIL, "rounds": 12, "env_steps": 30_000, "rollout": {"steps": 250, "reset_length": 200}},
     "HalfCheetah-v5": {**MGAIL, "env_steps": 30_000},
 }

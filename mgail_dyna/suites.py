@@ -88,9 +88,9 @@ def _lengths(task: str) -> tuple[Kind, ...]:
 
 # Demonstrations, what to call them, flags, and env steps to learn in.
 SCARCE = (
-    ("11x20", "11 trajectories, every 20th step", "--demonstrations 11 --subsample 20", 150_000),
-    ("4x20", "4 trajectories, every 20th step", "--demonstrations 4 --subsample 20", 200_000),
-    ("1", "1 whole trajectory", "--demonstrations 1", 100_000),
+    ("11x20", "11 trajectories, every 20th step", "--demonstrations 11 --subsample 20", 40_000),
+    ("4x20", "4 trajectories, every 20th step", "--demonstrations 4 --subsample 20", 60_000),
+    ("1", "1 whole trajectory", "--demonstrations 1", 40_000),
 )
 
 

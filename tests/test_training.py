@@ -106,7 +106,7 @@ def test_an_agent_learns_nothing_of_where_subsampled_demonstrations_led(expert):
 
 def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     config = small_config(env_steps=10_000, warm_start="bc", rounds=2)
-    config = replace(config, cloning=replace(config.cloning, steps=200, interval=100))
+    config = replace(config, cloning=replace(config.cloning, steps=200, interval=100, wait=1))
     run = ImitationRun(config, expert)
     agent = run.agent
     agent._clone()
@@ -123,7 +123,7 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
         np.testing.assert_allclose(weight, clone[name], atol=1e-6, err_msg="the first iteration leaves it alone")
     next(rows)
     assert any(
-        np.abs(weight - clone[name]).max() > 1e-4 for name, weight in run.agent.policy.policy.acting_weights().items()
+        np.abs(weight - clone[name]).max() > 1e-5 for name, weight in run.agent.policy.policy.acting_weights().items()
     )
 
 

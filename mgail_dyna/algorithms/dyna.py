@@ -92,9 +92,8 @@ class DynaAgent:
         if first:
             self.transition.scale(self.demonstrations, self.replay)
         metrics |= {"transition/" + name: value for name, value in self.model_errors().items()}
-        # A cloned policy waits for a discriminator and a model that know something.
-        waiting = first and self.config.warm_start == "bc"
-        rounds = [self._round(share, 0.0 if waiting else share) for _ in range(self.config.rounds)]
+        pace = self._pace()
+        rounds = [self._round(share, pace * share) for _ in range(self.config.rounds)]
         self.iterations += 1
         self.exploring.load(self.policy.average.acting_weights())
         self.acting.load(self._averaged(self.acting.weights, self.exploring.weights))
@@ -109,6 +108,12 @@ class DynaAgent:
             "plan": self.plan(policy_learning_rate) if config.plan.steps else {},  # lines 8, 9
         }
         return {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
+
+    def _pace(self) -> float:
+        """Share of its learning rate the policy learns with: a clone waits at first, and then goes with care."""
+        if self.config.warm_start == "none":
+            return 1.0
+        return 0.0 if self.iterations < self.config.cloning.wait else self.config.cloning.pace
 
     def _clone(self) -> None:
         """Begins with behavioural cloning: the policy that learns, the ones that explore and act."""

@@ -166,7 +166,7 @@ class PlanConfig:
 
 @dataclass(frozen=True)
 class CloningConfig:
-    """Behavioural cloning: regression of the expert's actions on its states. Used by bc."""
+    """Behavioural cloning: regression of the expert's actions on its states. Used by bc and by --warm-start bc."""
 
     learning_rate: float = 1e-3
     """Adam's, at the start."""
@@ -180,6 +180,10 @@ class CloningConfig:
     """Gradient steps between two looks at the held-out pairs."""
     patience: int = 10
     """Looks without a lower held-out loss after which training stops."""
+    wait: int = 3
+    """With --warm-start bc: iterations the clone waits for a discriminator and a model that know something."""
+    pace: float = 0.1
+    """With --warm-start bc: share of its learning rate the policy goes on with."""
 
     def __post_init__(self) -> None:
         require(
@@ -191,6 +195,8 @@ class CloningConfig:
             held_out=(0 < self.held_out < 1, "above 0 and below 1"),
             interval=(self.interval >= 1, "at least 1"),
             patience=(self.patience >= 1, "at least 1"),
+            wait=(self.wait >= 0, "at least 0"),
+            pace=(0 < self.pace <= 1, "above 0 and at most 1"),
         )
 
 
