@@ -182,7 +182,7 @@ class CloningConfig:
     """Looks without a lower held-out loss after which training stops."""
     wait: int = 3
     """With --warm-start bc: iterations the clone waits for a discriminator and a model that know something."""
-    pace: float = 0.1
+    pace: float = 0.2
     """With --warm-start bc: share of its learning rate the policy goes on with."""
 
     def __post_init__(self) -> None:
