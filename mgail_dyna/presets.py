@@ -92,7 +92,11 @@ MGAIL_TUNED: dict[str, dict[str, Any]] = {
     "HalfCheetah-v5": {**MGAIL, "env_steps": 30_000},
 }
 
-IMITATION_PRESETS = ("tuned", "paper")
+# Over what was tuned, where the simulator cannot be put into the demonstrations' states, as no real environment can.
+RESET: dict[str, Any] = {"rollout": {"starts": "reset"}}
+RESET_TUNED: dict[str, dict[str, Any]] = {"HalfCheetah-v5": {"rollout": {"starts": "reset", "reset_length": 100}}}
+
+IMITATION_PRESETS = ("tuned", "reset", "paper")
 
 # The trust-region modes, whatever the environment: networks and step as the expert trainer has them, the reward of Ho &
 # Ermon 2016 (-log D, which pays for staying alive), the discriminator on the newest rollout.
@@ -149,13 +153,15 @@ def imitation_preset(name: str, env_id: str, mode: str = "dyna") -> ImitationCon
     """How `env_id` is imitated unless told otherwise.
 
     Args:
-        name: "tuned", or "paper": the paper's constants below those the mode needs.
+        name: "tuned"; "reset": the same without simulator states of the demonstrations; or "paper": the paper's
+            constants below those the mode needs.
         env_id: a Gymnasium id.
         mode: a name in `MODES`.
     """
     needed = NEEDED.get(mode, {})
     tuned = [by_environment.get(env_id, otherwise) for by_environment, otherwise in _TUNED_BY_MODE[mode]]
-    layers = {"tuned": (needed, *tuned), "paper": (PAPER, needed)}[name]
+    reset = RESET_TUNED.get(env_id, RESET)
+    layers = {"tuned": (needed, *tuned), "reset": (needed, *tuned, reset), "paper": (PAPER, needed)}[name]
     return functools.reduce(_filled, layers, ImitationConfig(env=env_id))
 
 

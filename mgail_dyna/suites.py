@@ -114,6 +114,10 @@ def _paper(task: str) -> tuple[Kind, ...]:
     return _kind("paper", task, "dyna", "Dyna-AIL", flags), _kind("paper", task, "mgail", "MGAIL", flags)
 
 
+def _reset(task: str) -> Kind:
+    return _kind("reset", task, "dyna", "Dyna-AIL without simulator resets", "--preset reset")
+
+
 def _warm(task: str) -> Kind:
     return _kind("warm", task, "dyna", "Dyna-AIL from cloning", "--warm-start bc")
 
@@ -127,6 +131,7 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         *(kind for task in TASKS for kind in (_warm(task), _dyna(task), _cloning(task))),
         *(kind for task in CONTINUOUS for kind in _scarce("warm", task, "--warm-start bc")),
     ),
+    "reset": tuple(kind for task in CONTINUOUS for kind in (_reset(task), _dyna(task))),
     "paper": tuple(kind for task in TASKS for kind in _paper(task)),
 }
 

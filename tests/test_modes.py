@@ -249,7 +249,7 @@ def test_what_is_imagined_is_what_the_model_the_policy_and_the_discriminator_say
 
 
 def test_every_mode_has_a_builder():
-    assert set(BUILDERS) == set(presets.MODES) == set(presets._BY_MODE)
+    assert set(BUILDERS) == set(presets.MODES) == set(presets._TUNED_BY_MODE)
 
 
 @pytest.mark.parametrize("mode", ["bc", "gail", "dyna-trpo"])
@@ -337,7 +337,13 @@ def test_mode_presets_are_defaults_that_flags_replace():
     assert (tuned.env_steps, tuned.cost, tuned.trust_region.kl_limit) == (2_000_000, "saturating", 0.04)
     paper = presets.imitation_preset("paper", "HalfCheetah-v5", "dyna-trpo")
     assert (paper.plan.length, paper.plan.steps, paper.discriminator.gradient_penalty) == (10, 1, 0.0)
-    assert presets.imitation_preset("tuned", "Hopper-v5") == presets.imitation_preset("tuned", "Hopper-v5", "mgail")
+    mgail = presets.imitation_preset("tuned", "Hopper-v5", "mgail")
+    assert mgail.rollout.expert_length == presets.imitation_preset("tuned", "Hopper-v5").rollout.expert_length == 100
+    assert mgail.rounds == 12, "its own over Dyna-AIL's"
+    assert presets.imitation_preset("paper", "Hopper-v5", "mgail") == presets.imitation_preset("paper", "Hopper-v5")
+    for env_id, length in (("HalfCheetah-v5", 100), ("Hopper-v5", 1_000), ("Walker2d-v5", 200)):
+        rollout = presets.imitation_preset("reset", env_id).rollout
+        assert (rollout.starts, rollout.reset_length) == ("reset", length)
 
 
 def run_py(*words):
