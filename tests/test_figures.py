@@ -31,6 +31,7 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
     assert len({(line.get_linestyle(), line.get_marker()) for line in found.values()}) == 3, "the same in grey"
     assert set(found["behavioural cloning, no interaction (seeds 0-2)"].get_ydata()) == {90.0}
     assert axes.get_xlabel() == "real trajectories of training"
+    assert all(tick == round(tick) for tick in axes.get_xticks()), "there are no halves of trajectories"
     (above,) = axes.child_axes
     assert above.get_xlabel() == "environment steps of training (49 a trajectory)"
     (band, *_) = axes.collections

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mgail_dyna.figures.style import PERCENT, STEPS, TRAJECTORIES, draw_expert, look, thousands, tidy
+from mgail_dyna.figures.style import PERCENT, STEPS, TRAJECTORIES, count_on, draw_expert, look, tidy
 from mgail_dyna.records import Record
 from mgail_dyna.report import seeds_of
 from mgail_dyna.statistics import common_grid, estimate, resampled
@@ -52,12 +52,12 @@ def comparison(
         draw_expert(axes)
         axes.set_xlim(left=0)
         axes.set_xlabel(LABELS[column])
-        axes.xaxis.set_major_formatter(thousands)
+        count_on(axes.xaxis)
         tidy(axes)
     if length is not None:
         above = panels[0].secondary_xaxis("top", functions=(lambda n: n * length, lambda steps: steps / length))
         above.set_xlabel(f"{STEPS} ({length:,.0f} a trajectory)")
-        above.xaxis.set_major_formatter(thousands)
+        count_on(above.xaxis)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     _explain(figure, panels[0], f"{NOTE} {note}".strip())

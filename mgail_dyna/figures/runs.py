@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mgail_dyna.figures.style import PERCENT, STEPS, draw_expert, look, thousands, tidy
+from mgail_dyna.figures.style import PERCENT, STEPS, count_on, draw_expert, look, tidy
 from mgail_dyna.records import read_progress
 
 
@@ -82,7 +82,7 @@ def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figur
     draw_expert(axes)
     axes.set_xlabel(STEPS)
     axes.set_ylabel(PERCENT)
-    axes.xaxis.set_major_formatter(thousands)
+    count_on(axes.xaxis)
     axes.set_xlim(left=0)
     axes.set_title(title, loc="left", fontsize=11)
     tidy(axes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import MaxNLocator
 
 STEPS = "environment steps of training"
 TRAJECTORIES = "real trajectories of training"
@@ -37,9 +39,10 @@ def look(number: int) -> Look:
     return LOOKS[number % len(LOOKS)]
 
 
-def thousands(number: float, _: object = None) -> str:
-    """A tick's label."""
-    return f"{number:,.0f}"
+def count_on(axis: Axis) -> None:
+    """Ticks at whole numbers, with commas."""
+    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(lambda number, _: f"{number:,.0f}")
 
 
 def draw_expert(axes: Axes) -> None:
