@@ -71,8 +71,8 @@ TUNED: dict[str, dict[str, Any]] = {
     "HalfCheetah-v5": {"env_steps": 20_000},
 }
 
-# MGAIL, over those: as many policy gradient steps per env step as Dyna-AIL's learning and planning together, in small
-# portions between which it acts, so that D sees what the policy has become. Dyna-AIL imagines that instead.
+# MGAIL, over those: small portions, between which it acts, so that D sees what the policy has become. Dyna-AIL imagines
+# that instead.
 MGAIL: dict[str, Any] = {
     "rounds": 8,
     "evaluate_every": 4,

@@ -31,7 +31,6 @@ CostFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 # (states [B, d], actions [B, a], recurrent state [B, h]) -> predicted states [B, d], recurrent state [B, h]
 PredictFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
-
 # In units of half the action space's width: less is a difference in rounding, not in what the policy does.
 ROUNDING = 1e-5
 

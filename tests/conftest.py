@@ -168,10 +168,10 @@ def finished_run(tmp_path):
 
 @pytest.fixture
 def results(tmp_path, finished_run):
-    """Records of CartPole's figure."""
+    """Records of CartPole's figure, without its control."""
     best = {"dyna": 100.0, "mgail": 60.0, CLONING: 90.0}
     for kind in FIGURES["4a"]:
-        for seed in range(3):
+        for seed in range(3 if kind.name in best else 0):
             run = kind.run(seed)
             write_record(tmp_path / "results", run, from_run(finished_run(seed, best[kind.name]), run))
     return tmp_path / "results"

@@ -22,10 +22,10 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
     found = lines(axes)
     assert list(found) == [
         "Dyna-AIL (seeds 0-2)",
-        "MGAIL, as many gradient steps (seeds 0-2)",
+        "MGAIL (seeds 0-2)",
         "behavioural cloning, no interaction (seeds 0-2)",
     ]
-    x, y = found["MGAIL, as many gradient steps (seeds 0-2)"].get_data()
+    x, y = found["MGAIL (seeds 0-2)"].get_data()
     assert x[0] == 6 and x[-1] == 60, "from where all have been evaluated to where the first ends"
     assert y[-1] == pytest.approx(60)
     assert len({(line.get_linestyle(), line.get_marker()) for line in found.values()}) == 3, "the same in grey"
@@ -43,7 +43,7 @@ def test_a_figure_says_what_is_not_recorded_yet(results):
     for record in results.glob("*/*-mgail-*"):
         record.unlink()
     note = draw("figure4a", results).legends[0].get_title().get_text()
-    assert "Not recorded yet: MGAIL, as many gradient steps." in " ".join(note.split())
+    assert "Not recorded yet: MGAIL; MGAIL, twice the gradient steps." in " ".join(note.split())
 
 
 def test_trajectories_of_unlike_length_have_two_panels(finished_run):
