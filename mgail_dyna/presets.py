@@ -41,7 +41,7 @@ PAPER: dict[str, Any] = {
     "cost": "saturating",
     "rounds": 1,
     "final_learning_rate": 1.0,
-    "policy": {"averaging": 0.0, "acting_averaging": 0.0, "learning_rate": 1e-4},
+    "policy": {"averaging": 0.0, "acting_averaging": 0.0, "learning_rate": 1e-4, "state_clip_norm": None},
     "discriminator": {
         "steps": 50,
         "learning_rate": 1e-4,
@@ -68,7 +68,7 @@ TUNED: dict[str, dict[str, Any]] = {
         "plan": {"length": 20},
         "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
     },
-    "HalfCheetah-v5": {"env_steps": 20_000},
+    "HalfCheetah-v5": {"env_steps": 30_000},
 }
 
 # MGAIL, over those: small portions, between which it acts, so that D sees what the policy has become. Dyna-AIL imagines

@@ -90,6 +90,22 @@ class Imagined:
         return predicted
 
 
+def limited(states: tf.Tensor, limit: float | None) -> tf.Tensor:
+    """`states [B, d]`, through each of which a gradient of norm `limit` at most flows back; any if None.
+
+    Where the world is unstable every step back multiplies J_s, and the few trajectories that diverge would decide for
+    all of them.
+    """
+    if limit is None:
+        return states
+
+    @tf.custom_gradient
+    def passed(states: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        return tf.identity(states), lambda gradient: tf.clip_by_norm(gradient, limit, axes=[-1])
+
+    return passed(states)
+
+
 def unroll(
     act: ActionFn,
     cost: CostFn,
@@ -98,6 +114,7 @@ def unroll(
     start: tf.Tensor,
     recurrent_state: tf.Tensor,
     noise: tf.Tensor,
+    limit: float | None = None,
 ) -> Trace:
     """Rebuilds `T` steps of `B` trajectories, differentiably.
 
@@ -109,6 +126,7 @@ def unroll(
         start: `[B, d]` first states.
         recurrent_state: `[B, h]` of the transition model, warmed on what came before `start`.
         noise: `[T, B, n]` of the actions, recorded (MF) or fresh (MB).
+        limit: greatest norm, for each trajectory, of the J_s that a step passes back to the one before it.
     """
     steps, batch = noise.shape[:2]
     traces = [
@@ -122,7 +140,7 @@ def unroll(
         written = [
             trace.write(t, item) for trace, item in zip(traces, (state, action, cost(state, action)), strict=True)
         ]
-        return t + 1, follow.state(t, predicted), memory, *written
+        return t + 1, limited(follow.state(t, predicted), limit), memory, *written
 
     loop = (tf.constant(0), start, recurrent_state, *traces)
     results = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps)

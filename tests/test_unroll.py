@@ -21,14 +21,18 @@ from mgail_dyna.updates.policy import PolicyUpdate
 A, B, Q, R, THETA, SIGMA, GAMMA = -0.3, 0.5, 1.3, 0.4, 0.7, 0.6, 0.9
 
 
-def recursion(start, noise, observed=None):
-    """Cost, J_s and J_theta of one trajectory by Eq. 2 and 3; `observed` is None where the predictions are followed."""
+def recursion(start, noise, observed=None, limit=np.inf):
+    """Cost, J_s and J_theta of one trajectory by Eq. 2 and 3; `observed` is None where the predictions are followed.
+
+    What a step passes back is cut off at `limit`, in units of the whole trajectory's cost.
+    """
     states, actions = [start], []
     for t, e in enumerate(noise):
         actions.append(THETA * states[t] + SIGMA * e)
         states.append(states[t] + A * states[t] + B * actions[t] if observed is None else observed[t])
     cost = j_s = j_theta = 0.0
-    for s, a in reversed(list(zip(states, actions, strict=False))):
+    for t, s, a in reversed(list(zip(range(len(noise)), states, actions, strict=False))):
+        j_s = np.clip(j_s, -limit / GAMMA ** (t + 1), limit / GAMMA ** (t + 1))
         d, d_s, d_a = Q * s * s + R * a * a, 2 * Q * s, 2 * R * a
         pi_s, pi_theta = THETA, s
         f_s, f_a = 1 + A, B
@@ -39,8 +43,8 @@ def recursion(start, noise, observed=None):
 
 
 @pytest.mark.parametrize("real", [True, False])
-@pytest.mark.parametrize("steps", [1, 3, 10])
-def test_the_gradient_is_the_recursion_of_equations_2_and_3(steps, real):
+@pytest.mark.parametrize(("steps", "limit"), [(1, None), (3, None), (10, None), (10, 1.0)])
+def test_the_gradient_is_the_recursion_of_equations_2_and_3(steps, real, limit):
     rng, batch = np.random.default_rng(steps), 4
     start, noise, actions, observed = (rng.standard_normal(shape) for shape in (batch, *3 * [(steps, batch)]))
     first, theta = tf.constant(start[:, None], tf.float32), tf.constant(THETA)
@@ -55,10 +59,11 @@ def test_the_gradient_is_the_recursion_of_equations_2_and_3(steps, real):
             start=first,
             recurrent_state=tf.zeros((batch, 1)),
             noise=tf.constant(noise[..., None], tf.float32),
+            limit=limit and limit / batch,
         )
         loss = discounted_cost(trace.costs, tf.ones((steps, batch)), GAMMA)
     cost, j_s, j_theta = np.array(
-        [recursion(start[n], noise[:, n], observed[:, n] if real else None) for n in range(batch)]
+        [recursion(start[n], noise[:, n], observed[:, n] if real else None, limit or np.inf) for n in range(batch)]
     ).T
     np.testing.assert_allclose(loss, cost.mean(), rtol=1e-5)
     on_start, on_theta = tape.gradient(loss, (first, theta))

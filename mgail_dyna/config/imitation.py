@@ -29,6 +29,8 @@ class PolicyConfig:
     """Share of itself the policy that is evaluated, an average of those that explored, keeps at each iteration."""
     clip_norm: float = 1.0
     """Gradients with a greater norm are scaled down to it."""
+    state_clip_norm: float | None = 5.0
+    """The same for what each trajectory of an unroll passes back through a state (J_s of Eq. 2); None: no limit."""
 
     def __post_init__(self) -> None:
         require(
@@ -40,6 +42,7 @@ class PolicyConfig:
             averaging=(0 <= self.averaging < 1, "at least 0 and below 1"),
             acting_averaging=(0 <= self.acting_averaging < 1, "at least 0 and below 1"),
             clip_norm=(self.clip_norm > 0, "above 0"),
+            state_clip_norm=(self.state_clip_norm is None or self.state_clip_norm > 0, "above 0"),
         )
 
 

@@ -128,7 +128,7 @@ class PolicyUpdate:
 
     def trace(self, follow: Follow, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> Trace:
         """The unroll that `loss` takes the costs of; arguments as there."""
-        warmup = self.warmup
+        warmup, clip_norm = self.warmup, self.config.state_clip_norm
         return unroll(
             act=lambda state, noise: self.rebuild(self.policy(state), noise),
             cost=lambda state, action: self.imitation_cost(self.discriminator(state, action)),
@@ -137,6 +137,7 @@ class PolicyUpdate:
             start=states[warmup],
             recurrent_state=self.transition.warmed(states[:warmup], mask[:warmup]),
             noise=noise,
+            limit=clip_norm and clip_norm / noise.shape[1],  # the loss is the mean over trajectories
         )
 
     def imagine(self, windows: Windows, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
