@@ -60,6 +60,7 @@ TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
         "env_steps": 5_000,
         "rounds": 10,
+        "policy": {"state_clip_norm": 10.0},
         "plan": {"expert_share": 0.25},
         "rollout": {"steps": 250, "starts": "reset", "reset_length": 500},
     },
