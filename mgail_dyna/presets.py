@@ -77,6 +77,7 @@ TUNED: dict[str, dict[str, Any]] = {
 MGAIL: dict[str, Any] = {
     "rounds": 8,
     "evaluate_every": 4,
+    "policy": {"state_clip_norm": None},
     "discriminator": {"newest_share": 0.4, "imagined_share": 0.0},
     "learn": {"steps": 60, "newest": 8_000},
     "rollout": {"steps": 250},
