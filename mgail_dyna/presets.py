@@ -96,7 +96,9 @@ MGAIL_TUNED: dict[str, dict[str, Any]] = {
 
 # Over what was tuned, where the simulator cannot be put into the demonstrations' states, as no real environment can.
 RESET: dict[str, Any] = {"rollout": {"starts": "reset"}}
-RESET_TUNED: dict[str, dict[str, Any]] = {"HalfCheetah-v5": {"rollout": {"starts": "reset", "reset_length": 100}}}
+RESET_TUNED: dict[str, dict[str, Any]] = {
+    "HalfCheetah-v5": {"env_steps": 40_000, "rollout": {"starts": "reset", "reset_length": 100}}
+}
 
 IMITATION_PRESETS = ("tuned", "reset", "paper")
 
