@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -174,13 +174,19 @@ def read_kind(results: Path, kind: Kind) -> list[Record]:
 
 def _check_alike(records: Sequence[Record]) -> None:
     for record in records[1:]:
-        first, here = dict(_leaves(records[0].config)), dict(_leaves(record.config))
-        for key in sorted(first.keys() | here.keys()):
-            if key != "seed" and first.get(key) != here.get(key):
-                raise UserError(
-                    f"{record.suite}: records of different configurations: {key} is {first.get(key)} in "
-                    f"{records[0].name} and {here.get(key)} in {record.name}; remove the older and sweep again"
-                )
+        for key, first, here in differences(records[0].config, record.config):
+            raise UserError(
+                f"{record.suite}: records of different configurations: {key} is {first} in "
+                f"{records[0].name} and {here} in {record.name}; remove the older and sweep again"
+            )
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Where two configurations differ in more than the seed: `group.name` and both values."""
+    first, second = (dict(_leaves(json.loads(json.dumps(config)))) for config in (one, other))
+    for key in sorted((first.keys() | second.keys()) - {"seed"}):
+        if first.get(key) != second.get(key):
+            yield key, first.get(key), second.get(key)
 
 
 def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

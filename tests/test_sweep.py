@@ -14,7 +14,7 @@ import pytest
 
 from mgail_dyna.cli import main
 from mgail_dyna.presets import ENVIRONMENTS, MODES, imitation_preset
-from mgail_dyna.records import read_record, record_path
+from mgail_dyna.records import from_run, read_record, record_path, write_record
 from mgail_dyna.suites import FIGURES, SUITES, Run, runs_of
 from mgail_dyna.sweeps import jobs as jobs_module
 from mgail_dyna.sweeps.jobs import Job, Outcome, attempt
@@ -283,3 +283,21 @@ def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path
         "task-good-seed1.json",
     ]
     assert json.loads((tmp_path / "a" / "tiny" / "task-good-seed1.json").read_text())["final"]["expert_percent"] == 100
+
+
+def test_records_that_their_command_would_not_make_today_are_named(tmp_path, monkeypatch, capsys, finished_run):
+    from mgail_dyna.commands import sweep as command
+    from mgail_dyna.suites import Kind
+
+    kinds = (
+        Kind("tiny", "cartpole", "dyna", "as today", ("--env", "cartpole")),
+        Kind("tiny", "cartpole", "fewer", "not so", ("--env", "cartpole", "--rounds", "3", "--env-steps", "5000")),
+    )
+    for kind in kinds:
+        write_record(tmp_path / "results", kind.run(0), from_run(finished_run(0), kind.run(0)))
+    monkeypatch.setitem(command.SUITES, "paper", kinds)
+    main(
+        ["sweep", "--suite", "paper", "--seeds", "1", "--results", str(tmp_path / "results"), "--logdir", str(tmp_path)]
+    )
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "made with other settings" in line]
+    assert "tiny/cartpole-fewer-seed*: rounds 10 (now 3); remove them" in line

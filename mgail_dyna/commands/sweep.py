@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mgail_dyna.arguments import parse, peek
+from mgail_dyna.commands.train import resolved
 from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.records import differences, read_kind
 from mgail_dyna.suites import FIGURES, SEEDS, SUITES, Kind, runs_of
 
 
@@ -53,9 +55,22 @@ def main(argv: Sequence[str]) -> None:
     pool: Pool = RayPool(command.ray, command.jobs, logdir) if command.ray else LocalPool(command.jobs)
     failed = sweep(jobs, pool, title)
     print_summary(kinds, results, title)
+    for line in _outdated(kinds, results):
+        print(line)
     if failed:
         print(f"failed twice: {', '.join(job.run.name for job in failed)}")
         raise SystemExit(1)
+
+
+def _outdated(kinds: Sequence[Kind], results: Path) -> Iterator[str]:
+    """Which records are not what their command would make today, a line a kind."""
+    for kind in kinds:
+        records = read_kind(results, kind)
+        changes = differences(records[0].config, asdict(resolved(kind.arguments).settings)) if records else ()
+        told = ", ".join(f"{key} {then} (now {now})" for key, then, now in changes)
+        if told:
+            names = f"{kind.suite}/{kind.task}-{kind.name}-seed*"
+            yield f"made with other settings than today's: {names}: {told}; remove them to have them made anew"
 
 
 def _asked(figure: str | None, suite: str | None, helping: bool) -> tuple[str, tuple[Kind, ...]]:

@@ -64,13 +64,8 @@ class TrainCommand:
 
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
-    argv = [_GROUPED.sub(r"--\1.", word) for word in argv]
-    command = parse(TrainCommand, argv, prog=PROG, default=_defaults(argv))
-    config = replace(command.settings, env=environment_id(command.settings.env))
-    expert_name = command.expert
-    if expert_name is not None and Path(expert_name).exists():
-        expert_name = str(Path(expert_name).resolve())  # so that the run can be resumed from anywhere
-    command = replace(command, settings=config, expert=expert_name)
+    command = resolved(argv)
+    config = command.settings
     _check(command)
     if command.resume is not None:
         _refuse_changes(runs.read_settings(command.resume), command)
@@ -99,6 +94,17 @@ def main(argv: Sequence[str]) -> None:
         run.restore(saved)
     _Session(run, directory, settings).train()
     Console().print(_summary(run, directory))
+
+
+def resolved(argv: Sequence[str]) -> TrainCommand:
+    """What `argv` asks for, with the defaults that its environment, mode and preset set."""
+    argv = [_GROUPED.sub(r"--\1.", word) for word in argv]
+    command = parse(TrainCommand, argv, prog=PROG, default=_defaults(argv))
+    expert = command.expert
+    if expert is not None and Path(expert).exists():
+        expert = str(Path(expert).resolve())  # so that the run can be resumed from anywhere
+    settings = replace(command.settings, env=environment_id(command.settings.env))
+    return replace(command, settings=settings, expert=expert)
 
 
 def _defaults(argv: Sequence[str]) -> TrainCommand:
