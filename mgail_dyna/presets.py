@@ -60,7 +60,7 @@ TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
         "env_steps": 5_000,
         "rounds": 10,
-        "policy": {"state_clip_norm": 10.0},
+        "policy": {"state_clip_norm": None},
         "plan": {"expert_share": 0.25},
         "rollout": {"steps": 250, "starts": "reset", "reset_length": 500},
     },
@@ -86,6 +86,7 @@ MGAIL_TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
         "env_steps": 6_000,
         "rounds": 3,
+        "policy": {"state_clip_norm": 10.0},
         "discriminator": {"steps": 60, "learning_rate": 1e-3, "newest_share": 0.1, "imagined_share": 0.0},
         "learn": {"steps": 100, "length": 10, "newest": None},
         "rollout": {"steps": 100},
