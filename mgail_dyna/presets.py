@@ -61,6 +61,7 @@ TUNED: dict[str, dict[str, Any]] = {
         "env_steps": 5_000,
         "rounds": 10,
         "policy": {"state_clip_norm": None},
+        "learn": {"length": 10, "newest": None},
         "plan": {"expert_share": 0.25},
         "rollout": {"steps": 250, "starts": "reset", "reset_length": 500},
     },
