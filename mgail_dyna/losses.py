@@ -23,9 +23,9 @@ def discriminator_loss(agent_logits_on_agent: tf.Tensor, agent_logits_on_expert:
 
 
 def gradient_penalty(
-    agent_logits: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-    agent: tuple[tf.Tensor, tf.Tensor],
-    expert: tuple[tf.Tensor, tf.Tensor],
+    agent_logits: Callable[[tf.Tensor], tf.Tensor],
+    agent: tf.Tensor,
+    expert: tf.Tensor,
     mix: tf.Tensor,
     target: float = 1.0,
 ) -> tf.Tensor:
@@ -35,19 +35,17 @@ def gradient_penalty(
     0 lets them go flat there (Mescheder et al. 2018).
 
     Args:
-        agent_logits: the discriminator.
-        agent: states `[n, d]` and actions `[n, a]`.
-        expert: states `[n, d]` and actions `[n, a]`.
+        agent_logits: the discriminator, of its inputs.
+        agent: inputs `[n, k]`.
+        expert: inputs `[n, k]`.
         mix: `[n, 1]` in [0, 1], how far from agent to expert.
         target: norm the gradient is drawn to.
     """
-    states, actions = (a + mix * (e - a) for a, e in zip(agent, expert, strict=True))
-    states, actions = tf.convert_to_tensor(states), tf.convert_to_tensor(actions)
+    inputs = tf.convert_to_tensor(agent + mix * (expert - agent))
     with tf.GradientTape() as tape:
-        tape.watch((states, actions))
-        logits = tf.reduce_sum(agent_logits(states, actions))
-    gradient = tf.concat(tape.gradient(logits, (states, actions)), axis=-1)
-    norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=-1) + 1e-12)
+        tape.watch(inputs)
+        logits = tf.reduce_sum(agent_logits(inputs))
+    norm = tf.sqrt(tf.reduce_sum(tf.square(tape.gradient(logits, inputs)), axis=-1) + 1e-12)
     return tf.reduce_mean(tf.square(norm - target))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from mgail_dyna.types import FloatArray
 
 # Coordinates that vary less than this are constant for all purposes, and left in their own units.
 LEAST_STD = 1e-3
@@ -15,6 +17,28 @@ def statistics(observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Mean `[d]` and standard deviation `[d]` of `observations [n, d]`; 1 in place of that of a constant coordinate."""
     std = observations.std(axis=0)
     return observations.mean(axis=0), np.where(std < LEAST_STD, 1.0, std)
+
+
+class Whitening(NamedTuple):
+    """Other coordinates, `(points - centre [k]) @ matrix [k, k]`."""
+
+    centre: FloatArray
+    matrix: FloatArray
+
+
+def whitening(points: NDArray[Any], least: float) -> Whitening:
+    """Coordinates in which `points` are uncorrelated and all vary alike: distances are Mahalanobis' to `points`.
+
+    Of all such coordinates these (ZCA) are nearest to those of the points themselves.
+
+    Args:
+        points: `[n, k]`.
+        least: standard deviation that directions which vary less are taken to have.
+    """
+    variances, directions = np.linalg.eigh(np.cov(points, rowvar=False, bias=True))
+    deviations = np.maximum(np.sqrt(np.maximum(variances, 0.0)), least)
+    matrix = (directions / deviations) @ directions.T
+    return Whitening(points.mean(axis=0).astype(np.float32), matrix.astype(np.float32))
 
 
 class RunningMoments:

@@ -43,6 +43,7 @@ PAPER: dict[str, Any] = {
     "final_learning_rate": 1.0,
     "policy": {"averaging": 0.0, "acting_averaging": 0.0, "learning_rate": 1e-4, "state_clip_norm": None},
     "discriminator": {
+        "whiten": False,
         "steps": 50,
         "learning_rate": 1e-4,
         "gradient_penalty": 0.0,

@@ -132,6 +132,10 @@ class Replay:
             mask.astype(np.float32),
         )
 
+    def all_pairs(self) -> tuple[Any, Any]:
+        """States `[n, d]` and actions `[n, a]` of all steps."""
+        return self._columns["states"][self._acted], self._columns["actions"][self._acted]
+
     def changes(self) -> FloatArray:
         """`[n, d]`, the change of state of every transition held."""
         states: FloatArray = self._columns["states"]

@@ -76,24 +76,21 @@ def test_every_cost_is_greater_where_the_discriminator_is_surer_of_the_agent():
 )
 def test_gradient_penalty_of_a_linear_discriminator_is_its_weights_norm_less_one_squared(on_state, on_action, expected):
     w = tf.constant([on_state, on_action])
-    points = (tf.random.stateless_normal((5, 1), (0, 1)), tf.random.stateless_normal((5, 1), (0, 2)))
-    others = (points[1], points[0])
+    points, others = (tf.random.stateless_normal((5, 2), (0, seed)) for seed in (1, 2))
     with tf.GradientTape() as tape:
         tape.watch(w)
-        penalty = gradient_penalty(
-            lambda states, actions: w[0] * states[:, 0] + w[1] * actions[:, 0], points, others, tf.fill((5, 1), 0.3)
-        )
+        penalty = gradient_penalty(lambda inputs: inputs @ w[:, None], points, others, tf.fill((5, 1), 0.3))
     np.testing.assert_allclose(penalty, expected, rtol=1e-5, atol=1e-5)
     assert np.isfinite(tape.gradient(penalty, w)).all()
 
 
 def test_gradient_penalty_is_taken_at_the_mixed_points():
     """The gradient of s^2 / 2 is s; from agent 0 to expert 4 the mixed states are 0, 1, 2 and 4."""
-    agent, expert = (tf.zeros((4, 1)), tf.zeros((4, 2))), (tf.fill((4, 1), 4.0), tf.ones((4, 2)))
+    agent, expert = tf.zeros((4, 3)), tf.constant([[4.0, 1.0, 1.0]] * 4)
     mix = tf.constant([[0.0], [0.25], [0.5], [1.0]])
 
-    def logits(states, actions):
-        return 0.5 * states[:, 0] ** 2 + 0.0 * actions[:, 0]
+    def logits(inputs):
+        return 0.5 * inputs[:, 0] ** 2
 
     penalty = gradient_penalty(logits, agent, expert, mix)
     np.testing.assert_allclose(penalty, (1.0 + 0.0 + 1.0 + 9.0) / 4, rtol=1e-5)

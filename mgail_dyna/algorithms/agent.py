@@ -9,13 +9,18 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.acting import NumpyPolicy
-from mgail_dyna.config.imitation import ImitationConfig, PolicyConfig
+from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig, PolicyConfig
 from mgail_dyna.expert_data import Expert
+from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.networks.transition import STATE_LIMIT
-from mgail_dyna.normalization import statistics
+from mgail_dyna.normalization import statistics, whitening
 from mgail_dyna.replay import Replay
 from mgail_dyna.types import ActionSpec, Trajectory
+
+# In units of a state coordinate's standard deviation, or of half the action space's width. Where the expert's pairs
+# vary less in some direction, there may be too few of them to tell.
+LEAST_DEVIATION = 0.05
 
 
 class Budget(NamedTuple):
@@ -87,6 +92,13 @@ def add_trajectory(replay: Replay, acting: NumpyPolicy, trajectory: Trajectory) 
         replay.add(states, actions, trajectory.noise)
     else:
         replay.add_pairs(states[:-1], actions)
+
+
+def imitation_discriminator(demonstrations: Replay, config: DiscriminatorConfig, seed: int) -> Discriminator:
+    """The discriminator of the paper (sec. 4), in the coordinates the configuration says."""
+    states, actions = demonstrations.all_pairs()
+    white = whitening(np.concatenate([states, actions], axis=1), LEAST_DEVIATION) if config.whiten else None
+    return Discriminator(states.shape[1], actions.shape[1], config.hidden, seed=seed, whitening=white)
 
 
 def demonstrated(expert: Expert, acting: NumpyPolicy) -> Replay:

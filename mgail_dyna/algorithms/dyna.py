@@ -9,13 +9,19 @@ import numpy as np
 
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
-from mgail_dyna.algorithms.agent import Budget, acting_copy, add_trajectory, demonstrated, imitation_policy
+from mgail_dyna.algorithms.agent import (
+    Budget,
+    acting_copy,
+    add_trajectory,
+    demonstrated,
+    imitation_discriminator,
+    imitation_policy,
+)
 from mgail_dyna.algorithms.bc import Cloner
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert
-from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Replay, Windows, mixed_windows
 from mgail_dyna.types import Array, FloatArray
@@ -52,7 +58,7 @@ class DynaAgent:
         # Subsampled demonstrations do not tell where actions led.
         self.connected = all(trajectory.stride == 1 for trajectory in expert.trajectories)
 
-        discriminator = Discriminator(size, action.size, config.discriminator.hidden, seed=seeds[1])
+        discriminator = imitation_discriminator(self.demonstrations, config.discriminator, seeds[1])
         transition = TransitionModel(size, action.size, config.transition.units, seed=seeds[2])
         self.discriminator = DiscriminatorUpdate(discriminator, config.discriminator)
         self.transition = TransitionUpdate(transition, config.transition)

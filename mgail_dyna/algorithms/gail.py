@@ -9,12 +9,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from mgail_dyna.algorithms.agent import Budget, acting_copy, demonstrated, imitation_policy
+from mgail_dyna.algorithms.agent import Budget, acting_copy, demonstrated, imitation_discriminator, imitation_policy
 from mgail_dyna.collect import RolloutCollector, stretches
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert
-from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.value import value_network
 from mgail_dyna.normalization import ReturnScale
 from mgail_dyna.replay import Replay
@@ -59,10 +58,10 @@ class GailAgent:
 
         policy = imitation_policy(action, size, config.policy, seeds[0])
         value = value_network(size, config.policy.hidden, config.policy.activation, seeds[1])
-        discriminator = Discriminator(size, action.size, config.discriminator.hidden, seed=seeds[2])
         self.acting = acting_copy(policy, config.policy, expert)
         self.collector = RolloutCollector(copies, self.acting, seeds[3], normalising=False)
         self.demonstrations = demonstrated(expert, self.acting)
+        discriminator = imitation_discriminator(self.demonstrations, config.discriminator, seeds[2])
         self.replay = Replay(size, action.size, action.size, memory=config.rollout.memory)
         self.discriminator = DiscriminatorUpdate(discriminator, config.discriminator)
         self.policy = TrustRegionUpdate(policy, value, action, config.trust_region, seeds[4])

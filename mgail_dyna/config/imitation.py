@@ -52,6 +52,8 @@ class DiscriminatorConfig:
 
     hidden: tuple[int, ...] = (200, 100)
     """Units of each hidden layer (paper sec. 4)."""
+    whiten: bool = True
+    """Whether it sees pairs in coordinates in which the expert's are uncorrelated and all vary alike."""
     learning_rate: float = 3e-4
     """Adam's, at the start."""
     steps: int = 30
@@ -65,8 +67,7 @@ class DiscriminatorConfig:
     newest_share: float = 0.0
     """Share of the agent's pairs drawn from its newest iteration; the others are drawn from the whole replay."""
     imagined_share: float = 0.9
-    """dyna, mgail: share of the agent's pairs taken from plans under the policy as it is; the paper's are all from
-    replay."""
+    """dyna, mgail: share of the agent's pairs imagined under the policy as it is; the paper's are all real."""
 
     def __post_init__(self) -> None:
         require(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from mgail_dyna.normalization import Whitening
 
 
 class Discriminator(keras.Model):
     """Multilayer perceptron from normalised states and actions to `agent_logits` (high = agent).
 
-    D = sigmoid(agent_logits). The paper's is 200-100 with ReLU (sec. 4).
+    D = sigmoid(agent_logits). The paper's is 200-100 with ReLU (sec. 4). Ours may see pairs in whitened coordinates, in
+    which a little of what the expert never does is as far off as much of what it often does.
 
     Args:
         observation_size: `d`.
@@ -19,6 +23,7 @@ class Discriminator(keras.Model):
         hidden: units of each hidden layer.
         activation: of the hidden layers.
         seed: of the initial weights.
+        whitening: the coordinates pairs are seen in; their own if None.
     """
 
     def __init__(
@@ -28,6 +33,7 @@ class Discriminator(keras.Model):
         hidden: Sequence[int] = (200, 100),
         activation: str = "relu",
         seed: int = 0,
+        whitening: Whitening | None = None,
     ) -> None:
         super().__init__(name="discriminator")
         seeds = keras.random.SeedGenerator(seed)
@@ -37,9 +43,20 @@ class Discriminator(keras.Model):
             return keras.layers.Dense(units, activation, kernel_initializer=initializer)
 
         self.perceptron = keras.Sequential([*(dense(units, activation) for units in hidden), dense(1, None)])
-        self.perceptron.build((None, observation_size + action_size))
+        size = observation_size + action_size
+        self.perceptron.build((None, size))
+        own = Whitening(np.zeros(size, np.float32), np.eye(size, dtype=np.float32))
+        self.whitening = Whitening(*map(tf.constant, whitening or own))
         self.built = True
 
     def call(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
         """`agent_logits [n]` for `states [n, d]` and `actions [n, a]`."""
-        return self.perceptron(tf.concat([states, actions], axis=-1))[..., 0]
+        return self.logits(self.inputs(states, actions))
+
+    def inputs(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+        """The perceptron's inputs, `[n, d + a]`."""
+        return (tf.concat([states, actions], axis=-1) - self.whitening.centre) @ self.whitening.matrix
+
+    def logits(self, inputs: tf.Tensor) -> tf.Tensor:
+        """`agent_logits [n]` for inputs `[n, d + a]`."""
+        return self.perceptron(inputs)[..., 0]

@@ -50,17 +50,18 @@ class DiscriminatorUpdate:
         expert_actions: tf.Tensor,
         mix: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        variables = self.discriminator.trainable_variables
+        discriminator, variables = self.discriminator, self.discriminator.trainable_variables
         steps = agent_states.shape[0]
         totals = tf.zeros(4)
         for k in tf.range(steps):
-            agent, expert = (agent_states[k], agent_actions[k]), (expert_states[k], expert_actions[k])
+            agent = discriminator.inputs(agent_states[k], agent_actions[k])
+            expert = discriminator.inputs(expert_states[k], expert_actions[k])
             with tf.GradientTape() as tape:
-                on_agent, on_expert = self.discriminator(*agent), self.discriminator(*expert)
+                on_agent, on_expert = discriminator.logits(agent), discriminator.logits(expert)
                 loss = discriminator_loss(on_agent, on_expert)
                 penalty = tf.constant(0.0)
                 if self.config.gradient_penalty:
-                    penalty = gradient_penalty(self.discriminator, agent, expert, mix[k], self.config.gradient_target)
+                    penalty = gradient_penalty(discriminator.logits, agent, expert, mix[k], self.config.gradient_target)
                 total = loss + self.config.gradient_penalty * penalty
             self.optimizer.apply(tape.gradient(total, variables), variables)
             told = [tf.reduce_mean(tf.cast(right, tf.float32)) for right in (on_agent > 0, on_expert < 0)]
