@@ -26,18 +26,20 @@ class Whitening(NamedTuple):
     matrix: FloatArray
 
 
-def whitening(points: NDArray[Any], least: float) -> Whitening:
-    """Coordinates in which `points` are uncorrelated and all vary alike: distances are Mahalanobis' to `points`.
+def whitening(points: NDArray[Any], power: float, least: float) -> Whitening:
+    """Coordinates in which a direction that `points` vary in by s is divided by s to the `power`.
 
-    Of all such coordinates these (ZCA) are nearest to those of the points themselves.
+    With 1 they are uncorrelated and all vary alike, and distances are Mahalanobis'; with 0 they are as they were. The
+    directions keep their names (ZCA): of all such coordinates these are nearest to the points' own.
 
     Args:
         points: `[n, k]`.
+        power: 0 to 1.
         least: standard deviation that directions which vary less are taken to have.
     """
     variances, directions = np.linalg.eigh(np.cov(points, rowvar=False, bias=True))
     deviations = np.maximum(np.sqrt(np.maximum(variances, 0.0)), least)
-    matrix = (directions / deviations) @ directions.T
+    matrix = (directions * deviations**-power) @ directions.T
     return Whitening(points.mean(axis=0).astype(np.float32), matrix.astype(np.float32))
 
 

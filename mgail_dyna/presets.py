@@ -43,7 +43,7 @@ PAPER: dict[str, Any] = {
     "final_learning_rate": 1.0,
     "policy": {"averaging": 0.0, "acting_averaging": 0.0, "learning_rate": 1e-4, "state_clip_norm": None},
     "discriminator": {
-        "whiten": False,
+        "whitening": 0.0,
         "steps": 50,
         "learning_rate": 1e-4,
         "gradient_penalty": 0.0,
@@ -68,6 +68,7 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "Hopper-v5": {
         "env_steps": 20_000,
+        "discriminator": {"whitening": 0.5},
         "plan": {"length": 20},
         "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
     },

@@ -216,23 +216,25 @@ def test_whitened_pairs_are_uncorrelated_and_all_vary_alike():
     rng = np.random.default_rng(0)
     mixed = rng.standard_normal((4, 4))
     points = np.concatenate([rng.standard_normal((500, 4)) @ mixed + 3.0, np.full((500, 1), 7.0)], axis=1)
-    centre, matrix = whitening(points, least=0.1)
+    centre, matrix = whitening(points, power=1.0, least=0.1)
     white = (points - centre) @ matrix
     np.testing.assert_allclose(np.cov(white.T, bias=True), np.diag([1.0, 1.0, 1.0, 1.0, 0.0]), atol=1e-3)
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-5)
+    half = whitening(points, power=0.5, least=0.1).matrix
+    np.testing.assert_allclose(half @ half, matrix, rtol=1e-3, atol=1e-4)
     off = (points[0] + [0, 0, 0, 0, 0.3] - centre) @ matrix - white[0]
     np.testing.assert_allclose(off, [0, 0, 0, 0, 3.0], atol=1e-3, err_msg="0.3 where the points never vary, by 0.1")
 
 
-@pytest.mark.parametrize("whiten", [True, False])
-def test_the_discriminator_sees_the_demonstrations_whitened_or_as_they_are(expert, whiten):
+@pytest.mark.parametrize("power", [1.0, 0.0])
+def test_the_discriminator_sees_the_demonstrations_whitened_or_as_they_are(expert, power):
     config = small_config()
-    config = replace(config, discriminator=replace(config.discriminator, whiten=whiten))
+    config = replace(config, discriminator=replace(config.discriminator, whitening=power))
     agent = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert)
     states, actions = agent.demonstrations.all_pairs()
     inputs = agent.discriminator.discriminator.inputs(states, actions).numpy()
     deviations = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(inputs.T)), 0.0))
-    if whiten:
+    if power:
         assert deviations[0] < 1e-3, "the two actions of a one-hot vector always sum to 1"
         np.testing.assert_allclose(deviations[1:], 1.0, atol=0.01)
     else:

@@ -97,8 +97,10 @@ def add_trajectory(replay: Replay, acting: NumpyPolicy, trajectory: Trajectory) 
 def imitation_discriminator(demonstrations: Replay, config: DiscriminatorConfig, seed: int) -> Discriminator:
     """The discriminator of the paper (sec. 4), in the coordinates the configuration says."""
     states, actions = demonstrations.all_pairs()
-    white = whitening(np.concatenate([states, actions], axis=1), LEAST_DEVIATION) if config.whiten else None
-    return Discriminator(states.shape[1], actions.shape[1], config.hidden, seed=seed, whitening=white)
+    coordinates = whitening(np.concatenate([states, actions], axis=1), config.whitening, LEAST_DEVIATION)
+    return Discriminator(
+        states.shape[1], actions.shape[1], config.hidden, seed=seed, whitening=coordinates if config.whitening else None
+    )
 
 
 def demonstrated(expert: Expert, acting: NumpyPolicy) -> Replay:

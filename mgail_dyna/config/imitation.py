@@ -52,8 +52,8 @@ class DiscriminatorConfig:
 
     hidden: tuple[int, ...] = (200, 100)
     """Units of each hidden layer (paper sec. 4)."""
-    whiten: bool = True
-    """Whether it sees pairs in coordinates in which the expert's are uncorrelated and all vary alike."""
+    whitening: float = 1.0
+    """How far it sees pairs in coordinates in which the expert's are uncorrelated and vary alike: 0 (as is) to 1."""
     learning_rate: float = 3e-4
     """Adam's, at the start."""
     steps: int = 30
@@ -76,6 +76,7 @@ class DiscriminatorConfig:
             hidden=(bool(self.hidden) and min(self.hidden) >= 1, "one or more layer sizes, each at least 1"),
             learning_rate=(self.learning_rate > 0, "above 0"),
             steps=(self.steps >= 1, "at least 1"),
+            whitening=(0 <= self.whitening <= 1, "between 0 and 1"),
             batch=(self.batch >= 1, "at least 1"),
             newest_share=(
                 0 <= self.newest_share <= 1 - self.imagined_share,
@@ -215,8 +216,7 @@ class RolloutConfig:
     memory: int = 100_000
     """gail, dyna-trpo: env steps replay holds, at least; beyond twice as many the oldest episodes are let go."""
     starts: Literal["reset", "expert", "mix"] = "mix"
-    """Where episodes begin: the environment's own reset, simulator states of the demonstrations, or both by turns. gail
-    and dyna-trpo always begin at reset."""
+    """Where episodes begin: at reset, at simulator states of the demonstrations, or both (gail, dyna-trpo: reset)."""
     expert_share: float = 0.8
     """With --rollout.starts mix: share of env steps in episodes that begin at the expert's states."""
     reset_length: int = 200
