@@ -59,12 +59,12 @@ PAPER: dict[str, Any] = {
 # What learned soonest, per environment: dyna and mgail.
 TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
-        "env_steps": 5_000,
+        "env_steps": 2_000,
         "rounds": 10,
         "policy": {"state_clip_norm": None},
         "learn": {"length": 10, "newest": None},
         "plan": {"expert_share": 0.25},
-        "rollout": {"steps": 250, "starts": "reset", "reset_length": 500},
+        "rollout": {"steps": 50, "starts": "reset", "reset_length": 150},
     },
     "Hopper-v5": {
         "env_steps": 20_000,
@@ -92,7 +92,7 @@ MGAIL_TUNED: dict[str, dict[str, Any]] = {
         "policy": {"state_clip_norm": 10.0},
         "discriminator": {"steps": 60, "learning_rate": 1e-3, "newest_share": 0.1, "imagined_share": 0.0},
         "learn": {"steps": 100, "length": 10, "newest": None},
-        "rollout": {"steps": 100},
+        "rollout": {"steps": 100, "reset_length": 500},
     },
     "Hopper-v5": {**MGAIL, "rounds": 12, "env_steps": 30_000, "rollout": {"steps": 250, "reset_length": 200}},
     "HalfCheetah-v5": {**MGAIL, "env_steps": 30_000},
