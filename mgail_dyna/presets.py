@@ -115,7 +115,7 @@ TRUST_REGION: dict[str, Any] = {
     "evaluate_every": 20,
     "final_learning_rate": 1.0,
     "policy": {"hidden": (64, 64), "activation": "tanh", "noise_std": 1.0, "train_noise": True},
-    "discriminator": {"steps": 16, "newest_share": 1.0, "imagined_share": 0.0},
+    "discriminator": {"whitening": 0.0, "steps": 16, "newest_share": 1.0, "imagined_share": 0.0},
     "transition": {"steps": 100},
     "plan": {"steps": 1, "batch": 256, "expert_share": 0.0},
     "rollout": {"steps": 2_048, "starts": "reset"},

@@ -6,6 +6,7 @@ figure can share runs with a table.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -77,10 +78,13 @@ def _mgail(task: str) -> Kind:
 def _more_steps(task: str) -> Kind:
     """MGAIL with no fewer policy gradient steps per env step taken than Dyna-AIL: what is left is planning's.
 
-    Twice its preset's: an iteration ends with the episode under way, so it takes up to twice the env steps it is told.
+    Twice as many for the env steps it is told, as an iteration ends with the episode under way and so takes about
+    twice those; and at least twice its preset's.
     """
-    rounds = 2 * imitation_preset("tuned", ENVIRONMENTS[task], "mgail").rounds
-    return _kind("control", task, "mgail_more_steps", "MGAIL, twice the gradient steps", f"--rounds {rounds}")
+    dyna, mgail = (imitation_preset("tuned", ENVIRONMENTS[task], mode) for mode in ("dyna", "mgail"))
+    rate = dyna.rounds * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
+    rounds = max(2 * mgail.rounds, math.ceil(2 * rate * mgail.rollout.steps / mgail.learn.steps))
+    return _kind("control", task, "mgail_more_steps", "MGAIL, no fewer gradient steps", f"--rounds {rounds}")
 
 
 def _lengths(task: str) -> tuple[Kind, ...]:

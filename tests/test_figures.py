@@ -43,7 +43,7 @@ def test_a_figure_says_what_is_not_recorded_yet(results):
     for record in results.glob("*/*-mgail-*"):
         record.unlink()
     note = draw("figure4a", results).legends[0].get_title().get_text()
-    assert "Not recorded yet: MGAIL; MGAIL, twice the gradient steps." in " ".join(note.split())
+    assert "Not recorded yet: MGAIL; MGAIL, no fewer gradient steps." in " ".join(note.split())
 
 
 def test_trajectories_of_unlike_length_have_two_panels(finished_run):

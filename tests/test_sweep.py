@@ -291,7 +291,7 @@ def test_records_that_their_command_would_not_make_today_are_named(tmp_path, mon
 
     kinds = (
         Kind("tiny", "cartpole", "dyna", "as today", ("--env", "cartpole")),
-        Kind("tiny", "cartpole", "fewer", "not so", ("--env", "cartpole", "--rounds", "3", "--env-steps", "5000")),
+        Kind("tiny", "cartpole", "fewer", "not so", ("--env", "cartpole", "--rounds", "3", "--env-steps", "2000")),
     )
     for kind in kinds:
         write_record(tmp_path / "results", kind.run(0), from_run(finished_run(0), kind.run(0)))
