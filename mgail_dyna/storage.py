@@ -20,7 +20,7 @@ from mgail_dyna.errors import UserError
 
 # The number grows whenever a part's state changes what it holds.
 KIND = "mgail_dyna state "
-FORMAT = KIND + "2"
+FORMAT = KIND + "3"
 
 
 @contextlib.contextmanager
