@@ -14,7 +14,13 @@ from mgail_dyna.presets import ENVIRONMENTS, imitation_preset
 
 SEEDS = 5
 TASKS = ("cartpole", "hopper", "halfcheetah")
-TITLES = {"cartpole": "CartPole", "hopper": "Hopper", "halfcheetah": "HalfCheetah"}
+TITLES = {
+    "cartpole": "CartPole",
+    "hopper": "Hopper",
+    "halfcheetah": "HalfCheetah",
+    "walker2d": "Walker2d",
+    "InvertedDoublePendulum-v5": "InvertedDoublePendulum",
+}
 CLONING = "bc"
 
 
@@ -134,7 +140,12 @@ def _warm(task: str) -> Kind:
     return _kind("warm", task, "dyna", "Dyna-AIL from cloning", "--warm-start bc")
 
 
+def _untuned(task: str) -> Kind:
+    return _kind("untuned", task, "dyna", "Dyna-AIL")
+
+
 CONTINUOUS = ("hopper", "halfcheetah")
+UNTUNED = ("walker2d", "InvertedDoublePendulum-v5")
 
 SUITES: dict[str, tuple[Kind, ...]] = {
     "learning": tuple(kind for task in TASKS for kind in (_dyna(task), _mgail(task), _cloning(task))),
@@ -145,6 +156,8 @@ SUITES: dict[str, tuple[Kind, ...]] = {
     ),
     "reset": tuple(kind for task in CONTINUOUS for kind in (_reset(task), _dyna(task))),
     "paper": tuple(kind for task in TASKS for kind in _paper(task)),
+    # Tasks that no preset names: every number is the default.
+    "untuned": tuple(kind for task in UNTUNED for kind in (_untuned(task), _cloning(task))),
 }
 
 # The paper's figures.

@@ -45,6 +45,7 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
         "scarce": "few demonstrations",
         "warm": "begun from cloning",
         "paper": "the paper's constants",
+        "untuned": "defaults",
     }
     for suite, words in about.items():
         for task, title in TITLES.items():
