@@ -53,7 +53,7 @@ PAPER: dict[str, Any] = {
     "transition": {"steps": 100, "expert_share": 0.0},
     "learn": {"steps": 50, "length": 10},
     "plan": {"steps": 50, "length": 10, "expert_share": 0.0},
-    "rollout": {"starts": "reset", "reset_length": 1_000},
+    "rollout": {"steps": 1_000, "starts": "reset", "reset_length": 1_000},
 }
 
 # What learned soonest, per environment: dyna and mgail.
@@ -67,23 +67,22 @@ TUNED: dict[str, dict[str, Any]] = {
         "rollout": {"steps": 50, "starts": "reset", "reset_length": 150},
     },
     "Hopper-v5": {
-        "env_steps": 20_000,
+        "env_steps": 12_000,
         "discriminator": {"whitening": 0.5},
         "plan": {"length": 20},
         "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
     },
-    "HalfCheetah-v5": {"env_steps": 30_000},
+    "HalfCheetah-v5": {"env_steps": 12_000, "discriminator": {"whitening": 0.5}},
 }
 
-# MGAIL, over those: small portions, between which it acts, so that D sees what the policy has become. Dyna-AIL imagines
-# that instead.
+# MGAIL, over those: few rounds between which it acts, so that D sees what the policy has become. Dyna-AIL imagines that
+# instead.
 MGAIL: dict[str, Any] = {
     "rounds": 8,
     "evaluate_every": 4,
     "policy": {"state_clip_norm": None},
     "discriminator": {"newest_share": 0.4, "imagined_share": 0.0},
     "learn": {"steps": 60, "newest": 8_000},
-    "rollout": {"steps": 250},
 }
 MGAIL_TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
@@ -94,14 +93,19 @@ MGAIL_TUNED: dict[str, dict[str, Any]] = {
         "learn": {"steps": 100, "length": 10, "newest": None},
         "rollout": {"steps": 100, "reset_length": 500},
     },
-    "Hopper-v5": {**MGAIL, "rounds": 12, "env_steps": 30_000, "rollout": {"steps": 250, "reset_length": 200}},
-    "HalfCheetah-v5": {**MGAIL, "env_steps": 30_000},
+    "Hopper-v5": {
+        **MGAIL,
+        "rounds": 12,
+        "env_steps": 30_000,
+        "discriminator": {**MGAIL["discriminator"], "whitening": 1.0},
+    },
+    "HalfCheetah-v5": {**MGAIL, "env_steps": 30_000, "discriminator": {**MGAIL["discriminator"], "whitening": 1.0}},
 }
 
 # Over what was tuned, where the simulator cannot be put into the demonstrations' states, as no real environment can.
 RESET: dict[str, Any] = {"rollout": {"starts": "reset"}}
 RESET_TUNED: dict[str, dict[str, Any]] = {
-    "HalfCheetah-v5": {"env_steps": 40_000, "rollout": {"starts": "reset", "reset_length": 100}}
+    "HalfCheetah-v5": {"env_steps": 20_000, "rollout": {"starts": "reset", "reset_length": 100}}
 }
 
 IMITATION_PRESETS = ("tuned", "reset", "paper")

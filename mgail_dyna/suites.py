@@ -104,32 +104,33 @@ def _lengths(task: str) -> tuple[Kind, ...]:
     )
 
 
-# Demonstrations, what to call them, flags, and env steps to learn in.
+# Demonstrations, what to call them, flags.
 SCARCE = (
-    ("11x20", "11 trajectories, every 20th step", "--demonstrations 11 --subsample 20", 40_000),
-    ("4x20", "4 trajectories, every 20th step", "--demonstrations 4 --subsample 20", 60_000),
-    ("1", "1 whole trajectory", "--demonstrations 1", 40_000),
+    ("11x20", "11 trajectories, every 20th step", "--demonstrations 11 --subsample 20"),
+    ("4x20", "4 trajectories, every 20th step", "--demonstrations 4 --subsample 20"),
+    ("1", "1 whole trajectory", "--demonstrations 1"),
 )
 
 
 def _scarce(suite: str, task: str, flags: str = "") -> tuple[Kind, ...]:
-    kinds = []
-    for name, label, demonstrations, steps in SCARCE:
-        learning = f"{demonstrations} --env-steps {steps} {flags}"
-        kinds.append(_kind(suite, task, f"dyna_{name}", f"Dyna-AIL, {label}", learning))
-    return tuple(kinds)
+    return tuple(
+        _kind(suite, task, f"dyna_{name}", f"Dyna-AIL, {label}", f"{demonstrations} {flags}")
+        for name, label, demonstrations in SCARCE
+    )
 
 
 def _scarce_cloning(task: str) -> tuple[Kind, ...]:
     return tuple(
-        _kind("scarce", task, f"{CLONING}_{name}", f"cloning, {label}", flags) for name, label, flags, _ in SCARCE
+        _kind("scarce", task, f"{CLONING}_{name}", f"cloning, {label}", flags) for name, label, flags in SCARCE
     )
 
 
 def _paper(task: str) -> tuple[Kind, ...]:
-    """The paper's own constants, with as many env steps as the tuned preset is given."""
-    flags = f"--preset paper --env-steps {imitation_preset('tuned', ENVIRONMENTS[task]).env_steps}"
-    return _kind("paper", task, "dyna", "Dyna-AIL", flags), _kind("paper", task, "mgail", "MGAIL", flags)
+    """The paper's own constants, with more env steps than the tuned preset is given."""
+    return tuple(
+        _kind("paper", task, mode, label, "--preset paper")
+        for mode, label in (("dyna", "Dyna-AIL"), ("mgail", "MGAIL"))
+    )
 
 
 def _reset(task: str) -> Kind:

@@ -209,7 +209,7 @@ class CloningConfig:
 class RolloutConfig:
     """How the agent acts in the environment between two updates."""
 
-    steps: int = 1_000
+    steps: int = 250
     """Env steps an iteration, at least; the episode under way is finished, but runs on with gail and dyna-trpo."""
     copies: int = 8
     """gail, dyna-trpo: copies of the environment that share the steps; each episode is as long as the environment's."""
@@ -252,7 +252,7 @@ class ImitationConfig:
     """Gymnasium id, or one of cartpole, hopper, halfcheetah, walker2d, ant."""
     seed: int = 0
     """Of everything random: weights, environments, action noise, minibatches."""
-    env_steps: int = 100_000
+    env_steps: int = 50_000
     """Env steps of training to stop after; bc takes none and stops by --cloning.steps."""
     demonstrations: int | None = None
     """How many of the demonstrations to imitate, the first ones; all if None."""
