@@ -173,7 +173,7 @@ def test_cartpole_is_learned_in_1000_env_steps():
 def test_continuous_actions_and_starts_from_the_experts_states(mode):
     whole = load_expert("halfcheetah")
     expert = replace(whole, trajectories=whole.trajectories[:2], length=60)
-    config = replace(small_config(), env="HalfCheetah-v5", rollout=ImitationConfig().rollout, env_steps=1_000)
+    config = replace(small_config(), env="HalfCheetah-v5", rollout=ImitationConfig().rollout, env_steps=250)
     run = ImitationRun(MODES[mode](config), expert)
     (row,) = run.iterate()
     assert np.isfinite(list(row.values())).all()
