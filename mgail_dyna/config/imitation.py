@@ -252,7 +252,7 @@ class ImitationConfig:
     """Gymnasium id, or one of cartpole, hopper, halfcheetah, walker2d, ant."""
     seed: int = 0
     """Of everything random: weights, environments, action noise, minibatches."""
-    env_steps: int = 50_000
+    env_steps: int = 100_000
     """Env steps of training to stop after; bc takes none and stops by --cloning.steps."""
     demonstrations: int | None = None
     """How many of the demonstrations to imitate, the first ones; all if None."""
