@@ -126,11 +126,9 @@ def _scarce_cloning(task: str) -> tuple[Kind, ...]:
 
 
 def _paper(task: str) -> tuple[Kind, ...]:
-    """The paper's own constants, with more env steps than the tuned preset is given."""
-    return tuple(
-        _kind("paper", task, mode, label, "--preset paper")
-        for mode, label in (("dyna", "Dyna-AIL"), ("mgail", "MGAIL"))
-    )
+    """The paper's own constants, with as many env steps as the tuned MGAIL is given."""
+    flags = f"--preset paper --env-steps {imitation_preset('tuned', ENVIRONMENTS[task], 'mgail').env_steps}"
+    return _kind("paper", task, "dyna", "Dyna-AIL", flags), _kind("paper", task, "mgail", "MGAIL", flags)
 
 
 def _reset(task: str) -> Kind:
