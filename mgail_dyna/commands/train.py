@@ -75,8 +75,8 @@ def main(argv: Sequence[str]) -> None:
     saved = runs.load_run(directory) if command.resume else None
     if command.expert is None and name not in shipped_experts():
         raise UserError(
-            f"--expert: no demonstrations of {name} ship ({', '.join(shipped_experts())} do); give some, "
-            f"or train an expert first: python run.py expert --env {name}"
+            f"--expert: no demonstrations of {config.env} ship ({', '.join(shipped_experts())} do); give some, "
+            f"or train an expert first: python run.py expert --env {config.env}"
         )
     expert = load_expert(settings.expert)
     env = envs.make(config.env, expert.length)
