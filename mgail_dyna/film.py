@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +15,7 @@ from numpy.typing import NDArray
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.errors import UserError
+from mgail_dyna.storage import load_state, save_state
 
 Frames = list[NDArray[np.uint8]]
 
@@ -31,10 +36,28 @@ def episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, se
     Raises:
         UserError: this machine cannot render the environment.
     """
+    if _camera(env_id) is None:
+        return _play(env_id, policy, steps, length, seed)
+    # MuJoCo's renderer (Mesa's LLVM) and TensorFlow (its own) crash a process that has both, in whichever order.
+    with tempfile.TemporaryDirectory() as directory:
+        given, taken = Path(directory, "given.h5"), Path(directory, "taken.h5")
+        told = {"env_id": env_id, "policy": policy.state(), "steps": steps, "length": length, "seed": seed}
+        save_state(given, told)
+        path = os.pathsep.join([str(Path(__file__).resolve().parent.parent), *filter(None, sys.path)])
+        call = [sys.executable, "-m", "mgail_dyna.film", str(given), str(taken)]
+        done = subprocess.run(call, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+        if done.returncode:
+            said = done.stderr.strip() or f"its process ended with {done.returncode}"
+            raise UserError(said.splitlines()[-1])
+        film = load_state(taken)
+    return list(film["frames"]), film["rate"]
+
+
+def _play(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed: int) -> tuple[Frames, float]:
     os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # likewise, for CartPole
     try:
-        env = envs.make(env_id, length, render_mode="rgb_array", **_camera(env_id))
+        env = envs.make(env_id, length, render_mode="rgb_array", **(_camera(env_id) or {}))
         observation, _ = env.reset(seed=seed)
         frames: list[Any] = [env.render()]
         over = False
@@ -68,10 +91,24 @@ def mp4(frames: Frames, rate: float) -> bytes:
     return bytes(imageio.imwrite("<bytes>", frames, extension=".mp4", fps=rate, macro_block_size=1))
 
 
-def _camera(env_id: str) -> dict[str, Any]:
-    """The camera that goes along with the robot, where the task has one."""
+def _camera(env_id: str) -> dict[str, Any] | None:
+    """The camera that goes along with the robot, where the task has one; None where the task is not MuJoCo's."""
     env = envs.make(env_id)
     model: Any = getattr(env.unwrapped, "model", None)
-    names = [model.camera(i).name for i in range(model.ncam)] if hasattr(model, "ncam") else []
     env.close()
-    return {"camera_name": "track"} if "track" in names else {}
+    if not hasattr(model, "ncam"):
+        return None
+    return {"camera_name": "track"} if "track" in [model.camera(i).name for i in range(model.ncam)] else {}
+
+
+def _main(given: str, taken: str) -> None:
+    told = load_state(Path(given))
+    try:
+        frames, rate = _play(**{**told, "policy": NumpyPolicy.from_state(told["policy"])})
+    except UserError as error:
+        raise SystemExit(str(error)) from error
+    save_state(Path(taken), {"frames": np.stack(frames), "rate": rate})
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

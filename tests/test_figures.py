@@ -5,9 +5,11 @@ import pytest
 
 from mgail_dyna import film
 from mgail_dyna.cli import main
+from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.figures import PICTURES, comparison, draw, recorded, show, write
 from mgail_dyna.records import from_run
+from mgail_dyna.runtime import import_tensorflow
 from mgail_dyna.statistics import estimate
 from mgail_dyna.suites import FIGURES
 
@@ -83,6 +85,21 @@ def test_names_and_missing_records_are_told_in_one_line(results, refused, capsys
     refused(["figure5b: no records yet", "run.py sweep --figure 5b"], draw, "figure5b", results)
     assert show("figure5b", results) is None
     assert "run.py sweep --figure 5b" in capsys.readouterr().out
+
+
+def test_a_robot_is_filmed_where_tensorflow_runs():
+    """Sharing a process with TensorFlow, MuJoCo's renderer crashes it."""
+    import_tensorflow()
+    expert = load_expert("halfcheetah")
+    try:
+        frames, rate = film.episode(expert.env_id, expert.policy, 3, expert.length, seed=0)
+    except UserError as error:
+        if not str(error).startswith("this machine cannot render HalfCheetah-v5"):
+            raise
+        pytest.skip("no EGL")
+    assert len(frames) == 4 and frames[0].std() > 10 and rate == 20
+    again, _ = film.episode(expert.env_id, expert.policy, 3, expert.length, seed=0)
+    np.testing.assert_array_equal(frames, again)
 
 
 def test_an_expert_is_filmed():
