@@ -83,7 +83,7 @@ MGAIL: dict[str, Any] = {
     "rounds": 8,
     "evaluate_every": 4,
     "policy": {"state_clip_norm": None},
-    "discriminator": {"newest_share": 0.4, "imagined_share": 0.0},
+    "discriminator": {"whitening": 1.0, "newest_share": 0.4, "imagined_share": 0.0},
     "learn": {"steps": 60, "newest": 8_000},
 }
 MGAIL_TUNED: dict[str, dict[str, Any]] = {
@@ -95,13 +95,8 @@ MGAIL_TUNED: dict[str, dict[str, Any]] = {
         "learn": {"steps": 100, "length": 10, "newest": None},
         "rollout": {"steps": 100, "reset_length": 500},
     },
-    "Hopper-v5": {
-        **MGAIL,
-        "rounds": 12,
-        "env_steps": 30_000,
-        "discriminator": {**MGAIL["discriminator"], "whitening": 1.0},
-    },
-    "HalfCheetah-v5": {**MGAIL, "env_steps": 30_000, "discriminator": {**MGAIL["discriminator"], "whitening": 1.0}},
+    "Hopper-v5": {**MGAIL, "rounds": 12, "env_steps": 30_000},
+    "HalfCheetah-v5": {**MGAIL, "env_steps": 30_000},
 }
 
 # Over what was tuned, where the simulator cannot be put into the demonstrations' states, as no real environment can.
