@@ -258,8 +258,7 @@ def test_the_control_takes_as_many_policy_steps_as_learning_and_planning(figure)
     rate = int(control.arguments[5]) * mgail.learn.steps / mgail.rollout.steps
     dynas = dyna.rounds * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
     assert mgail.plan.steps == 0
-    told = 1 if dyna.rollout == mgail.rollout else 2
-    assert rate >= told * dynas, "unlike iterations may take twice the env steps they are told, finishing an episode"
+    assert rate >= 2 * dynas, "its short iterations take up to twice the env steps they are told, finishing an episode"
 
 
 def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path, monkeypatch, capsys):
