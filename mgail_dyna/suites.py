@@ -82,15 +82,16 @@ def _mgail(task: str) -> Kind:
 
 
 def _more_steps(task: str) -> Kind:
-    """MGAIL with no fewer policy gradient steps per env step taken than Dyna-AIL: what is left is planning's.
+    """MGAIL given what Dyna-AIL is given, env steps and policy gradient steps: what is left is planning's.
 
-    Twice as many for the env steps it is told, as an iteration ends with the episode under way and so takes about
-    twice those; and at least twice its preset's.
+    Twice as many gradient steps for the env steps an iteration is told, as it ends with the episode under way and so
+    takes about twice those; and at least twice its preset's.
     """
     dyna, mgail = (imitation_preset("tuned", ENVIRONMENTS[task], mode) for mode in ("dyna", "mgail"))
     rate = dyna.rounds * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
     rounds = max(2 * mgail.rounds, math.ceil(2 * rate * mgail.rollout.steps / mgail.learn.steps))
-    return _kind("control", task, "mgail_more_steps", "MGAIL, no fewer gradient steps", f"--rounds {rounds}")
+    flags = f"--rounds {rounds} --env-steps {dyna.env_steps}"
+    return _kind("control", task, "mgail_more_steps", "MGAIL, no fewer gradient steps", flags)
 
 
 def _lengths(task: str) -> tuple[Kind, ...]:

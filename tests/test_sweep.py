@@ -255,6 +255,7 @@ def test_the_control_takes_as_many_policy_steps_as_learning_and_planning(figure)
     env_id = ENVIRONMENTS[control.task]
     dyna, mgail = (MODES[mode](imitation_preset("tuned", env_id, mode)) for mode in ("dyna", "mgail"))
     assert control.arguments[:4] == ("--env", control.task, "--mode", "mgail") and control.arguments[4] == "--rounds"
+    assert control.arguments[6:] == ("--env-steps", str(dyna.env_steps)), "the same number of env steps"
     rate = int(control.arguments[5]) * mgail.learn.steps / mgail.rollout.steps
     dynas = dyna.rounds * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
     assert mgail.plan.steps == 0
