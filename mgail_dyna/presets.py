@@ -84,7 +84,7 @@ MGAIL: dict[str, Any] = {
     "rounds": 8,
     "evaluate_every": 4,
     "policy": {"state_clip_norm": None},
-    "discriminator": {"whitening": 1.0, "newest_share": 0.4, "imagined_share": 0.0},
+    "discriminator": {"whitening": 1.0, "gradient_penalty": 0.5, "newest_share": 0.4, "imagined_share": 0.0},
     "learn": {"steps": 60, "newest": 8_000},
 }
 MGAIL_TUNED: dict[str, dict[str, Any]] = {
@@ -92,7 +92,13 @@ MGAIL_TUNED: dict[str, dict[str, Any]] = {
         "env_steps": 6_000,
         "rounds": 3,
         "policy": {"state_clip_norm": 10.0},
-        "discriminator": {"steps": 60, "learning_rate": 1e-3, "newest_share": 0.1, "imagined_share": 0.0},
+        "discriminator": {
+            "gradient_penalty": 0.5,
+            "steps": 60,
+            "learning_rate": 1e-3,
+            "newest_share": 0.1,
+            "imagined_share": 0.0,
+        },
         "learn": {"steps": 100, "length": 10, "newest": None},
         "rollout": {"steps": 100, "reset_length": 500},
     },
@@ -117,7 +123,13 @@ TRUST_REGION: dict[str, Any] = {
     "evaluate_every": 20,
     "final_learning_rate": 1.0,
     "policy": {"hidden": (64, 64), "activation": "tanh", "noise_std": 1.0, "train_noise": True},
-    "discriminator": {"whitening": 0.0, "steps": 16, "newest_share": 1.0, "imagined_share": 0.0},
+    "discriminator": {
+        "whitening": 0.0,
+        "gradient_penalty": 0.5,
+        "steps": 16,
+        "newest_share": 1.0,
+        "imagined_share": 0.0,
+    },
     "transition": {"steps": 100},
     "plan": {"steps": 1, "batch": 256, "expert_share": 0.0},
     "rollout": {"steps": 2_048, "starts": "reset"},

@@ -60,7 +60,7 @@ class DiscriminatorConfig:
     """Gradient steps a round."""
     batch: int = 256
     """State-action pairs of the agent, and as many of the expert, in a step."""
-    gradient_penalty: float = 0.5
+    gradient_penalty: float = 2.0
     """Weight of the gradient penalty; 0 leaves it out."""
     gradient_target: float = 0.0
     """Norm the penalty draws the gradient of the logits to: 1 keeps a slope everywhere, 0 lets it vanish in the end."""
