@@ -157,6 +157,15 @@ MODES: dict[str, Callable[[ImitationConfig], ImitationConfig]] = {
     "bc": _without_planning,
 }
 
+# Per mode: groups of a configuration that no result of it depends on.
+UNUSED: dict[str, tuple[str, ...]] = {
+    "dyna": ("trust_region",),
+    "mgail": ("plan", "trust_region"),
+    "dyna-trpo": ("learn", "cloning"),
+    "gail": ("transition", "learn", "plan", "cloning"),
+    "bc": ("discriminator", "transition", "learn", "plan", "rollout", "trust_region"),
+}
+
 # Per mode: what it needs whatever the environment and the preset.
 NEEDED: dict[str, dict[str, Any]] = {"gail": TRUST_REGION, "dyna-trpo": TRUST_REGION, "bc": CLONING}
 

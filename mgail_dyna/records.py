@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgail_dyna.errors import UserError
+from mgail_dyna.presets import UNUSED
 from mgail_dyna.runs import CONFIG, CURVE
 from mgail_dyna.storage import write_text
 from mgail_dyna.suites import Kind, Run
@@ -174,18 +175,22 @@ def read_kind(results: Path, kind: Kind) -> list[Record]:
 
 def _check_alike(records: Sequence[Record]) -> None:
     for record in records[1:]:
-        for key, first, here in differences(records[0].config, record.config):
+        for key, first, here in differences(records[0], record.config):
             raise UserError(
                 f"{record.suite}: records of different configurations: {key} is {first} in "
                 f"{records[0].name} and {here} in {record.name}; remove the older and sweep again"
             )
 
 
-def differences(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Where two configurations differ in more than the seed: `group.name` and both values."""
-    first, second = (dict(_leaves(json.loads(json.dumps(config)))) for config in (one, other))
+def differences(record: Record, config: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Where `config` differs from a record's in more than the seed and groups its mode has no use for.
+
+    Yields:
+        `group.name`, the record's value and that of `config`.
+    """
+    first, second = (dict(_leaves(json.loads(json.dumps(tree)))) for tree in (record.config, config))
     for key in sorted((first.keys() | second.keys()) - {"seed"}):
-        if first.get(key) != second.get(key):
+        if first.get(key) != second.get(key) and key.partition(".")[0] not in UNUSED.get(record.mode, ()):
             yield key, first.get(key), second.get(key)
 
 

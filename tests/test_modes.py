@@ -252,6 +252,30 @@ def test_every_mode_has_a_builder():
     assert set(BUILDERS) == set(presets.MODES) == set(presets._TUNED_BY_MODE)
 
 
+OTHERWISE = {
+    "discriminator": {"hidden": (7,), "steps": 3},
+    "transition": {"units": 9, "steps": 3},
+    "learn": {"steps": 3, "length": 3},
+    "plan": {"batch": 33, "length": 5},
+    "rollout": {"steps": 130, "starts": "reset"},
+    "trust_region": {"kl_limit": 0.5},
+    "cloning": {"learning_rate": 0.5},
+}
+
+
+@pytest.mark.parametrize("mode", presets.MODES)
+def test_nothing_depends_on_the_groups_a_mode_has_no_use_for(mode):
+    expert, config = small_expert("cartpole"), small_config(mode, rounds=1)
+    other = presets._filled(config, {name: OTHERWISE[name] for name in presets.UNUSED[mode]})
+    first, second = (ImitationRun(each, expert, build=BUILDERS[mode]) for each in (config, other))
+    for run in (first, second):
+        for _ in run.iterate(iterations=2):
+            pass
+    assert config != other
+    for name, weight in second.agent.acting.weights.items():
+        np.testing.assert_array_equal(weight, first.agent.acting.weights[name], err_msg=name)
+
+
 @pytest.mark.parametrize("mode", ["bc", "gail", "dyna-trpo"])
 def test_a_resumed_run_equals_an_uninterrupted_one(mode, tmp_path):
     config, expert = small_config(mode), small_expert("cartpole")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mgail_dyna.records import from_run, read_kind, read_progress, read_record, record_path, write_record
+from mgail_dyna.records import differences, from_run, read_kind, read_progress, read_record, record_path, write_record
 from mgail_dyna.report import print_summary, seeds_of, shown, summary
 from mgail_dyna.statistics import estimate
 from mgail_dyna.suites import Kind, Run
@@ -37,6 +37,14 @@ def test_a_record_comes_back_as_it_was_written(recorded, finished_run):
     assert after.final["percent_of_last_10"] == pytest.approx(after.curve["expert_percent"][-10:].mean())
     text = record_path(recorded, run).read_text()
     assert len(text) < 10_000 and text.count("\n") < 40
+
+
+def test_a_record_differs_only_in_what_its_mode_uses(finished_run):
+    record = from_run(finished_run(0), KIND.run(0))
+    other = json.loads(json.dumps(record.config))
+    other["seed"], other["trust_region"]["kl_limit"], other["plan"]["length"] = 7, 0.5, 3
+    assert [key for key, *_ in differences(record, other)] == ["plan.length"]
+    assert not list(differences(replace(record, mode="bc"), other))
 
 
 def test_iterations_without_an_evaluation_are_left_out(tmp_path, finished_run):

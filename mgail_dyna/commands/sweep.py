@@ -66,7 +66,7 @@ def _outdated(kinds: Sequence[Kind], results: Path) -> Iterator[str]:
     """Which records are not what their command would make today, a line a kind."""
     for kind in kinds:
         records = read_kind(results, kind)
-        changes = differences(records[0].config, asdict(resolved(kind.arguments).settings)) if records else ()
+        changes = differences(records[0], asdict(resolved(kind.arguments).settings)) if records else ()
         told = ", ".join(f"{key} {then} (now {now})" for key, then, now in changes)
         if told:
             names = f"{kind.suite}/{kind.task}-{kind.name}-seed*"
