@@ -33,8 +33,11 @@ class Picture:
     sweep: str
 
 
+_TRUST_REGION = "Dyna-AIL with TRPO against GAIL"
+
+
 def _of_paper() -> Iterator[tuple[str, Picture]]:
-    about = {"4": "Dyna-AIL against MGAIL", "5": "how far to plan", "6": "Dyna-AIL with TRPO against GAIL"}
+    about = {"4": "Dyna-AIL against MGAIL", "5": "how far to plan", "6": _TRUST_REGION}
     for name, kinds in FIGURES.items():
         title = f"{TITLES[kinds[0].task]}: {about[name[0]]}"
         yield f"figure{name}", Picture(title, kinds, f"--figure {name}")
@@ -44,7 +47,9 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
     about = {
         "scarce": "few demonstrations",
         "warm": "begun from cloning",
+        "reset": "without simulator resets",
         "paper": "the paper's constants",
+        "trpo": _TRUST_REGION,
         "untuned": "defaults",
     }
     for suite, words in about.items():
