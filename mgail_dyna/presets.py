@@ -123,18 +123,14 @@ TRUST_REGION: dict[str, Any] = {
     "evaluate_every": 20,
     "final_learning_rate": 1.0,
     "policy": {"hidden": (64, 64), "activation": "tanh", "noise_std": 1.0, "train_noise": True},
-    "discriminator": {
-        "whitening": 0.0,
-        "gradient_penalty": 0.5,
-        "steps": 16,
-        "newest_share": 1.0,
-        "imagined_share": 0.0,
-    },
+    "discriminator": {"whitening": 0.0, "steps": 16, "newest_share": 1.0, "imagined_share": 0.0},
     "transition": {"steps": 100},
     "plan": {"steps": 1, "batch": 256, "expert_share": 0.0},
     "rollout": {"steps": 2_048, "starts": "reset"},
     "trust_region": {"kl_limit": 0.02},
 }
+# In every environment, unless the paper's constants are asked for.
+TRUST_REGION_EVERYWHERE: dict[str, Any] = {"discriminator": {"gradient_penalty": 0.5}}
 TRUST_REGION_TUNED: dict[str, dict[str, Any]] = {
     "CartPole-v1": {"env_steps": 100_000, "evaluate_every": 5},
     "Hopper-v5": {"trust_region": {"kl_limit": 0.01}},
@@ -174,8 +170,8 @@ _Layer = tuple[dict[str, dict[str, Any]], dict[str, Any]]
 _TUNED_BY_MODE: dict[str, tuple[_Layer, ...]] = {
     "dyna": ((TUNED, OTHERS),),
     "mgail": ((TUNED, OTHERS), (MGAIL_TUNED, MGAIL)),
-    "dyna-trpo": ((TRUST_REGION_TUNED, {}),),
-    "gail": ((TRUST_REGION_TUNED, {}),),
+    "dyna-trpo": (({}, TRUST_REGION_EVERYWHERE), (TRUST_REGION_TUNED, {})),
+    "gail": (({}, TRUST_REGION_EVERYWHERE), (TRUST_REGION_TUNED, {})),
     "bc": (),
 }
 

@@ -219,7 +219,11 @@ def test_a_real_run_interrupted_and_gone_on_with(tmp_path):
     [
         (["--suite", "lerning"], "unknown suite 'lerning'; did you mean learning?"),
         (["--figure", "4d"], "unknown figure '4d'; did you mean 4c"),
-        ([], "expected --figure (4a, 4b, 4c, 5a, 5b, 6) or --suite (learning, scarce, warm, reset, paper, trpo, untuned)"),
+        (
+            [],
+            "expected --figure (4a, 4b, 4c, 5a, 5b, 6) or "
+            "--suite (learning, scarce, warm, reset, paper, trpo, untuned), found neither",
+        ),
         (["--figure", "6", "--suite", "paper"], "found both"),
         (["--figure", "6", "--seeds", "0"], "--seeds: expected at least 1, found 0"),
         (["--figure", "6", "--jobs", "0"], "--jobs: expected at least 1, found 0"),
