@@ -7,7 +7,7 @@ figure can share runs with a table.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from mgail_dyna.presets import ENVIRONMENTS, imitation_preset
@@ -105,25 +105,53 @@ def _lengths(task: str) -> tuple[Kind, ...]:
     )
 
 
-# Demonstrations, what to call them, flags.
-SCARCE = (
-    ("11x20", "11 trajectories, every 20th step", "--demonstrations 11 --subsample 20"),
-    ("4x20", "4 trajectories, every 20th step", "--demonstrations 4 --subsample 20"),
-    ("1", "1 whole trajectory", "--demonstrations 1"),
-)
+@dataclass(frozen=True)
+class Demonstrations:
+    """Some of the expert's: so many trajectories, of each of which one step in so many is kept."""
+
+    trajectories: int
+    subsample: int = 1
+
+    @property
+    def name(self) -> str:
+        """For file names."""
+        return f"{self.trajectories}x{self.subsample}" if self.subsample > 1 else str(self.trajectories)
+
+    @property
+    def label(self) -> str:
+        """For legends and tables."""
+        whole = "" if self.subsample > 1 else "whole "
+        kept = f", every {self.subsample}th step" if self.subsample > 1 else ""
+        return f"{self.trajectories} {whole}trajector{'y' if self.trajectories == 1 else 'ies'}{kept}"
+
+    @property
+    def flags(self) -> str:
+        """Of `run.py`."""
+        subsample = f" --subsample {self.subsample}" if self.subsample > 1 else ""
+        return f"--demonstrations {self.trajectories}{subsample}"
 
 
-def _scarce(suite: str, task: str, flags: str = "") -> tuple[Kind, ...]:
-    return tuple(
-        _kind(suite, task, f"dyna_{name}", f"Dyna-AIL, {label}", f"{demonstrations} {flags}")
-        for name, label, demonstrations in SCARCE
-    )
+SCARCE = (Demonstrations(11, 20), Demonstrations(4, 20), Demonstrations(1))
+NUMBERS = tuple(Demonstrations(number, kept) for kept in (1, 20) for number in (1, 4, 11, 25, 50))
 
 
-def _scarce_cloning(task: str) -> tuple[Kind, ...]:
-    return tuple(
-        _kind("scarce", task, f"{CLONING}_{name}", f"cloning, {label}", flags) for name, label, flags in SCARCE
-    )
+def _scarce(suite: str, task: str, mode: str, label: str, demonstrations: Demonstrations, flags: str = "") -> Kind:
+    name, words = f"{mode}_{demonstrations.name}", f"{label}, {demonstrations.label}"
+    return _kind(suite, task, name, words, f"{demonstrations.flags} {flags}")
+
+
+def _from_scarce(suite: str, task: str, mode: str, label: str, flags: str = "") -> tuple[Kind, ...]:
+    return tuple(_scarce(suite, task, mode, label, demonstrations, flags) for demonstrations in SCARCE)
+
+
+def _by_number(task: str) -> Iterator[Kind]:
+    """Every mode from every number of demonstrations; all of them are what the shipped files hold."""
+    for demonstrations in NUMBERS:
+        if demonstrations == Demonstrations(50):
+            yield from (_dyna(task), _mgail(task), _cloning(task))
+        else:
+            for mode, label in (("dyna", "Dyna-AIL"), ("mgail", "MGAIL"), (CLONING, "cloning")):
+                yield _scarce("scarce", task, mode, label, demonstrations)
 
 
 def _paper(task: str) -> tuple[Kind, ...]:
@@ -157,10 +185,16 @@ UNTUNED = ("walker2d", "InvertedDoublePendulum-v5")
 
 SUITES: dict[str, tuple[Kind, ...]] = {
     "learning": tuple(kind for task in TASKS for kind in (_dyna(task), _mgail(task), _cloning(task))),
-    "scarce": tuple(kind for task in CONTINUOUS for kind in (*_scarce("scarce", task), *_scarce_cloning(task))),
+    "scarce": tuple(
+        kind
+        for task in CONTINUOUS
+        for mode, label in (("dyna", "Dyna-AIL"), (CLONING, "cloning"))
+        for kind in _from_scarce("scarce", task, mode, label)
+    ),
+    "demonstrations": tuple(kind for task in CONTINUOUS for kind in _by_number(task)),
     "warm": (
         *(kind for task in TASKS for kind in (_warm(task), _dyna(task), _cloning(task))),
-        *(kind for task in CONTINUOUS for kind in _scarce("warm", task, "--warm-start bc")),
+        *(kind for task in CONTINUOUS for kind in _from_scarce("warm", task, "dyna", "Dyna-AIL", "--warm-start bc")),
     ),
     "reset": tuple(kind for task in CONTINUOUS for kind in (_reset(task), _dyna(task))),
     "paper": tuple(kind for task in TASKS for kind in _paper(task)),
