@@ -6,6 +6,7 @@ figure can share runs with a table.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +23,34 @@ TITLES = {
     "InvertedDoublePendulum-v5": "InvertedDoublePendulum",
 }
 CLONING = "bc"
+# Demonstrations in each shipped file.
+SHIPPED = 50
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """Some of the expert's: so many trajectories, of each of which one step in so many is kept."""
+
+    trajectories: int
+    subsample: int = 1
+
+    @property
+    def name(self) -> str:
+        """For file names."""
+        return f"{self.trajectories}x{self.subsample}" if self.subsample > 1 else str(self.trajectories)
+
+    @property
+    def label(self) -> str:
+        """For legends and tables."""
+        whole = "" if self.subsample > 1 else "whole "
+        kept = f", every {self.subsample}th step" if self.subsample > 1 else ""
+        return f"{self.trajectories} {whole}trajector{'y' if self.trajectories == 1 else 'ies'}{kept}"
+
+    @property
+    def flags(self) -> str:
+        """Of `run.py`."""
+        subsample = f" --subsample {self.subsample}" if self.subsample > 1 else ""
+        return f"--demonstrations {self.trajectories}{subsample}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +87,17 @@ class Kind:
     label: str
     arguments: tuple[str, ...]
     baseline: bool = False
+
+    @property
+    def mode(self) -> str:
+        """Of `run.py`."""
+        return self.arguments[self.arguments.index("--mode") + 1]
+
+    @property
+    def demonstrations(self) -> Demonstrations:
+        """What is imitated."""
+        told = dict(itertools.pairwise(self.arguments))
+        return Demonstrations(int(told.get("--demonstrations", SHIPPED)), int(told.get("--subsample", 1)))
 
     def run(self, seed: int) -> Run:
         name = f"{self.task}-{self.name}-seed{seed}"
@@ -105,34 +145,8 @@ def _lengths(task: str) -> tuple[Kind, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Demonstrations:
-    """Some of the expert's: so many trajectories, of each of which one step in so many is kept."""
-
-    trajectories: int
-    subsample: int = 1
-
-    @property
-    def name(self) -> str:
-        """For file names."""
-        return f"{self.trajectories}x{self.subsample}" if self.subsample > 1 else str(self.trajectories)
-
-    @property
-    def label(self) -> str:
-        """For legends and tables."""
-        whole = "" if self.subsample > 1 else "whole "
-        kept = f", every {self.subsample}th step" if self.subsample > 1 else ""
-        return f"{self.trajectories} {whole}trajector{'y' if self.trajectories == 1 else 'ies'}{kept}"
-
-    @property
-    def flags(self) -> str:
-        """Of `run.py`."""
-        subsample = f" --subsample {self.subsample}" if self.subsample > 1 else ""
-        return f"--demonstrations {self.trajectories}{subsample}"
-
-
 SCARCE = (Demonstrations(11, 20), Demonstrations(4, 20), Demonstrations(1))
-NUMBERS = tuple(Demonstrations(number, kept) for kept in (1, 20) for number in (1, 4, 11, 25, 50))
+NUMBERS = tuple(Demonstrations(number, kept) for kept in (1, 20) for number in (1, 4, 11, 25, SHIPPED))
 
 
 def _scarce(suite: str, task: str, mode: str, label: str, demonstrations: Demonstrations, flags: str = "") -> Kind:
@@ -145,9 +159,9 @@ def _from_scarce(suite: str, task: str, mode: str, label: str, flags: str = "") 
 
 
 def _by_number(task: str) -> Iterator[Kind]:
-    """Every mode from every number of demonstrations; all of them are what the shipped files hold."""
+    """Every mode from every number of demonstrations."""
     for demonstrations in NUMBERS:
-        if demonstrations == Demonstrations(50):
+        if demonstrations == Demonstrations(SHIPPED):
             yield from (_dyna(task), _mgail(task), _cloning(task))
         else:
             for mode, label in (("dyna", "Dyna-AIL"), ("mgail", "MGAIL"), (CLONING, "cloning")):

@@ -8,10 +8,10 @@ from mgail_dyna.cli import main
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.figures import PICTURES, comparison, draw, recorded, show, write
-from mgail_dyna.records import from_run
+from mgail_dyna.records import from_run, write_record
 from mgail_dyna.runtime import import_tensorflow
 from mgail_dyna.statistics import estimate
-from mgail_dyna.suites import FIGURES
+from mgail_dyna.suites import FIGURES, SUITES
 
 
 def lines(axes):
@@ -56,6 +56,28 @@ def test_trajectories_of_unlike_length_have_two_panels(finished_run):
         "real trajectories of training",
         "environment steps of training",
     ]
+
+
+def test_numbers_of_demonstrations_have_a_panel_each_and_gaps_where_nothing_is_recorded(finished_run, tmp_path):
+    kinds = {kind.name: kind for kind in SUITES["demonstrations"] if kind.task == "hopper"}
+    for name, best in (("dyna", 100.0), ("dyna_4", 80.0), ("mgail_4x20", 60.0)):
+        for seed in range(2):
+            run = kinds[name].run(seed)
+            write_record(tmp_path, run, from_run(finished_run(seed, best + seed), run))
+    figure = draw("demonstrations-hopper", tmp_path)
+    whole, thinned = figure.axes
+    assert [label.get_text() for label in whole.get_xticklabels()] == ["1", "4", "11", "25", "50"]
+    assert whole.get_xlabel() == "whole trajectories"
+    assert thinned.get_xlabel() == "trajectories, every 20th step of each"
+    dyna, mgail, cloning = (bars.lines[0].get_data() for bars in whole.containers)
+    np.testing.assert_array_equal(np.round(dyna[0]), [1, 4])
+    np.testing.assert_allclose(dyna[1], [80.5, 100.5])
+    assert len(mgail[0]) == len(cloning[0]) == 0
+    np.testing.assert_allclose(thinned.containers[1].lines[0].get_ydata(), [60.5])
+    low, high = thinned.get_ylim()
+    assert low < 60.5 < 100 < high, "everything is inside"
+    note = figure.legends[0].get_title().get_text()
+    assert "27 of 30 kinds of runs" in " ".join(note.split())
 
 
 def test_one_seed_is_drawn_without_a_band(finished_run, tmp_path):

@@ -60,12 +60,12 @@ def comparison(
         count_on(above.xaxis)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    _explain(figure, panels[0], f"{NOTE} {note}".strip())
+    explain(figure, panels[0], f"{NOTE} {note}".strip())
     return figure
 
 
-def _explain(figure: Figure, axes: Axes, note: str) -> None:
-    """The legend, and the note above it, below all panels."""
+def explain(figure: Figure, axes: Axes, note: str) -> None:
+    """The legend of `axes`, and the note above it, below all panels."""
     handles, labels = axes.get_legend_handles_labels()
     width = int(14 * figure.get_figwidth())
     figure.legend(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,23 @@ from matplotlib.figure import Figure
 
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.figures.comparison import comparison
-from mgail_dyna.records import read_kind
+from mgail_dyna.figures.demonstrations import by_demonstrations
+from mgail_dyna.records import Record, read_kind
 from mgail_dyna.storage import replacing
-from mgail_dyna.suites import FIGURES, SUITES, TITLES, Kind
+from mgail_dyna.suites import CONTINUOUS, FIGURES, SUITES, TITLES, Kind
 
 FORMATS = ("png", "svg")
+# Below a figure, of the kinds that are not recorded yet; more are counted.
+NAMED = 6
+
+
+Plot = Callable[[Mapping[Kind, Sequence[Record]], str, str], Figure]
+
+
+def _compared(found: Mapping[Kind, Sequence[Record]], title: str, note: str) -> Figure:
+    kinds = {kind.label: records for kind, records in found.items() if records and not kind.baseline}
+    levels = {kind.label: records for kind, records in found.items() if records and kind.baseline}
+    return comparison(kinds, levels, title, note)
 
 
 @dataclass(frozen=True)
@@ -26,11 +38,13 @@ class Picture:
         title: above it.
         kinds: of runs in it.
         sweep: arguments of `run.py sweep` that make its records.
+        plot: draws the records of each kind, with a title and a note.
     """
 
     title: str
     kinds: tuple[Kind, ...]
     sweep: str
+    plot: Plot = _compared
 
 
 _TRUST_REGION = "Dyna-AIL with TRPO against GAIL"
@@ -65,7 +79,14 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
                 yield f"{suite}{part}-{task}", Picture(f"{title}: {words_here}", tuple(kinds), f"--suite {suite}")
 
 
-PICTURES: dict[str, Picture] = {**dict(_of_paper()), **dict(_of_suites())}
+def _of_numbers() -> Iterator[tuple[str, Picture]]:
+    for task in CONTINUOUS:
+        kinds = tuple(kind for kind in SUITES["demonstrations"] if kind.task == task)
+        title = f"{TITLES[task]}: how many demonstrations"
+        yield f"demonstrations-{task}", Picture(title, kinds, "--suite demonstrations", by_demonstrations)
+
+
+PICTURES: dict[str, Picture] = {**dict(_of_paper()), **dict(_of_suites()), **dict(_of_numbers())}
 
 
 def recorded(name: str, results: Path) -> bool:
@@ -87,12 +108,11 @@ def draw(name: str, results: Path) -> Figure:
         raise unknown_name("figure", name, PICTURES)
     picture = PICTURES[name]
     found = {kind: read_kind(results, kind) for kind in picture.kinds}
-    kinds = {kind.label: records for kind, records in found.items() if records and not kind.baseline}
-    levels = {kind.label: records for kind, records in found.items() if records and kind.baseline}
-    if not kinds:
+    if not any(records for kind, records in found.items() if not kind.baseline):
         raise UserError(f"{name}: no records yet; they are made by: python run.py sweep {picture.sweep}")
     missing = [kind.label for kind, records in found.items() if not records]
-    return comparison(kinds, levels, picture.title, f"Not recorded yet: {'; '.join(missing)}." if missing else "")
+    named = "; ".join(missing) if len(missing) <= NAMED else f"{len(missing)} of {len(found)} kinds of runs"
+    return picture.plot(found, picture.title, f"Not recorded yet: {named}." if missing else "")
 
 
 def show(name: str, results: Path) -> Figure | None:
