@@ -72,6 +72,11 @@ class Record:
         last = {name: float(values[-1]) for name, values in self.curve.items()}
         return {**last, f"percent_of_last_{LAST}": float(self.curve["expert_percent"][-LAST:].mean())}
 
+    @property
+    def swing(self) -> float:
+        """Standard deviation of the last ten evaluations, in percent of the expert's return: how steady it is."""
+        return float(self.curve["expert_percent"][-LAST:].std())
+
 
 def record_path(results: Path, run: Run) -> Path:
     """Where the record of `run` is."""

@@ -17,7 +17,7 @@ from mgail_dyna.suites import TITLES, Kind
 
 LEVEL = 90.0
 # Of the printed table where there is no terminal to say.
-WIDTH = 130
+WIDTH = 150
 
 
 def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:
@@ -32,11 +32,11 @@ def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:
         UserError: a record is damaged, or a kind's records are of different configurations.
     """
     found = {kind: read_kind(results, kind) for kind in kinds}
-    note = "interquartile mean over seeds [95% bootstrap interval]"
+    note = f"interquartile mean over seeds [95% bootstrap interval]; swing: standard deviation of a run's last {LAST}"
     table = Table(title=title, title_justify="left", caption=note, caption_justify="left")
     for name in ("task", "runs of", "seeds"):
         table.add_column(name)
-    for name in ("% of expert at the end", f"mean of last {LAST}", f"env steps to {LEVEL:.0f}%"):
+    for name in ("% of expert at the end", f"mean of last {LAST}", "their swing", f"env steps to {LEVEL:.0f}%"):
         table.add_column(name, justify="right")
     across: dict[str, list[list[Record]]] = defaultdict(list)
     for kind, records in found.items():
@@ -46,7 +46,7 @@ def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:
     table.add_section()
     for label, tasks in across.items():
         if len(tasks) > 1:
-            table.add_row(f"{len(tasks)} tasks", label, "", *_measures(tasks)[:2])
+            table.add_row(f"{len(tasks)} tasks", label, "", *_measures(tasks)[:3])
     return table
 
 
@@ -69,9 +69,9 @@ def seeds_of(records: Sequence[Record]) -> str:
 
 
 def _measures(tasks: Sequence[Sequence[Record]]) -> list[str]:
-    """Final percent, mean of the last evaluations, and env steps to the level, over `[task][seed]`."""
+    """Final percent, mean and swing of the last evaluations, and env steps to the level, over `[task][seed]`."""
     if not all(tasks):
-        return ["", "", ""]
+        return ["", "", "", ""]
 
     def cell(measure: Callable[[Record], float], digits: str) -> str:
         return escape(shown(estimate([[measure(record) for record in records] for records in tasks]), digits))
@@ -79,6 +79,7 @@ def _measures(tasks: Sequence[Sequence[Record]]) -> list[str]:
     return [
         cell(lambda record: record.final["expert_percent"], ".1f"),
         cell(lambda record: record.final[f"percent_of_last_{LAST}"], ".1f"),
+        cell(lambda record: record.swing, ".1f"),
         cell(lambda record: first_reached(record.curve["env_steps"], record.curve["expert_percent"], LEVEL), ",.0f"),
     ]
 

@@ -121,7 +121,8 @@ def test_the_summary_tells_seeds_statistics_and_what_is_missing(recorded):
     assert cells[0] == ["CartPole", "CartPole"]
     assert cells[2] == ["0-4 without 3", "none"]
     assert cells[3] == [shown(estimate([finals]), ".1f"), ""]
-    assert cells[5][0].endswith("]") and "never" not in cells[5][0]
+    assert cells[5][0] == shown(estimate([[record.curve["expert_percent"][-10:].std() for record in records]]), ".1f")
+    assert cells[6][0].endswith("]") and "never" not in cells[6][0]
 
 
 def test_tasks_are_summed_up_stratified(recorded, finished_run):
