@@ -17,7 +17,7 @@ from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Windows
 from mgail_dyna.types import ActionSpec, FloatArray
 from mgail_dyna.unroll import Follow, Imagined, Recorded, Trace, discounted_cost, unroll
-from mgail_dyna.updates.variables import restore_variables, variable_state
+from mgail_dyna.updates.variables import read_once, restore_variables, variable_state
 
 
 class PolicyUpdate:
@@ -129,16 +129,17 @@ class PolicyUpdate:
     def trace(self, follow: Follow, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> Trace:
         """The unroll that `loss` takes the costs of; arguments as there."""
         warmup, clip_norm = self.warmup, self.config.state_clip_norm
-        return unroll(
-            act=lambda state, noise: self.rebuild(self.policy(state), noise),
-            cost=lambda state, action: self.imitation_cost(self.discriminator(state, action)),
-            predict=self.transition.predict_state,
-            follow=follow,
-            start=states[warmup],
-            recurrent_state=self.transition.warmed(states[:warmup], mask[:warmup]),
-            noise=noise,
-            limit=clip_norm and clip_norm / noise.shape[1],  # the loss is the mean over trajectories
-        )
+        with read_once(self.policy, self.discriminator, self.transition):
+            return unroll(
+                act=lambda state, noise: self.rebuild(self.policy(state), noise),
+                cost=lambda state, action: self.imitation_cost(self.discriminator(state, action)),
+                predict=self.transition.predict_state,
+                follow=follow,
+                start=states[warmup],
+                recurrent_state=self.transition.warmed(states[:warmup], mask[:warmup]),
+                noise=noise,
+                limit=clip_norm and clip_norm / noise.shape[1],  # the loss is the mean over trajectories
+            )
 
     def imagine(self, windows: Windows, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
         """States `[Tp, B, d]` and actions `[Tp, B, a]` of imagined trajectories under the policy as it is now.

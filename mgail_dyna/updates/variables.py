@@ -1,11 +1,21 @@
-"""What every update does with variables: flatten, save, restore."""
+"""What every update does with variables: read, flatten, save, restore."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
+
+
+def read_once(*models: keras.Model) -> keras.StatelessScope:
+    """A context in which the variables of `models` are tensors read when it was begun; gradients reach the variables.
+
+    For loops that are differentiated: of what one reads anew at every step, it keeps each step's copy for the gradient.
+    """
+    variables = [variable for model in models for variable in model.variables]
+    return keras.StatelessScope([(variable, tf.convert_to_tensor(variable)) for variable in variables])
 
 
 def flatten(tensors: list[Any]) -> tf.Tensor:
