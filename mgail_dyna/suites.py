@@ -124,12 +124,13 @@ def _mgail(task: str) -> Kind:
 def _more_steps(task: str) -> Kind:
     """MGAIL given what Dyna-AIL is given, env steps and policy gradient steps: what is left is planning's.
 
-    Twice as many gradient steps for the env steps an iteration is told, as it ends with the episode under way and so
-    takes about twice those; and at least twice its preset's.
+    Twice as many gradient steps where its own rollouts are longer: an iteration ends with the episode under way, and so
+    may take twice the env steps it is told. And at least twice its preset's.
     """
     dyna, mgail = (imitation_preset("tuned", ENVIRONMENTS[task], mode) for mode in ("dyna", "mgail"))
     rate = dyna.rounds * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
-    rounds = max(2 * mgail.rounds, math.ceil(2 * rate * mgail.rollout.steps / mgail.learn.steps))
+    overrun = 1 if mgail.rollout == dyna.rollout else 2
+    rounds = max(2 * mgail.rounds, math.ceil(overrun * rate * mgail.rollout.steps / mgail.learn.steps))
     flags = f"--rounds {rounds} --env-steps {dyna.env_steps}"
     return _kind("control", task, "mgail_more_steps", "MGAIL, no fewer gradient steps", flags)
 
