@@ -44,11 +44,9 @@ class TrainCommand:
     """
 
     mode: str = "dyna"
-    """dyna (learning and planning), mgail (learning alone), gail (TRPO on the discriminator's reward), dyna-trpo (that,
-    and planning) or bc (cloning)."""
+    """dyna (learning and planning), mgail (learning), gail (TRPO), dyna-trpo (TRPO and planning) or bc (cloning)."""
     preset: str = "tuned"
-    """tuned (what learns soonest), reset (the same without putting the simulator into the demonstrations' states) or
-    paper (the paper's own constants)."""
+    """tuned (what learns soonest), reset (the same, rollouts from reset alone) or paper (the paper's own constants)."""
     expert: str | None = None
     """Demonstrations: a directory, an HDF5 file or a shipped expert's name; the environment's own if not given."""
     logdir: Path = Path("runs")

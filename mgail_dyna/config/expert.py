@@ -89,8 +89,7 @@ class ExpertConfig:
     evaluation_episodes: int = 5
     """Episodes of an evaluation."""
     evaluation_noise: float = 0.1
-    """Standard deviation of noise on continuous actions in these, in units of half the action space's width: an
-    expert that falls when nudged cannot be imitated. Demonstrations are recorded without it."""
+    """Noise on continuous actions in these, in units of half their range: who falls when nudged cannot be imitated."""
     finalists: int = 3
     """Policies with the best evaluations; at the end each plays 10 times as many episodes, with and without noise."""
     checkpoint_seconds: float = 30.0
