@@ -17,7 +17,7 @@ from mgail_dyna.suites import TITLES, Kind
 
 LEVEL = 90.0
 # Of the printed table where there is no terminal to say.
-WIDTH = 150
+WIDTH = 170
 
 
 def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:
