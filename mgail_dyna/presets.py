@@ -47,7 +47,6 @@ PAPER: dict[str, Any] = {
         "steps": 50,
         "learning_rate": 1e-4,
         "gradient_penalty": 0.0,
-        "noise": 0.0,
         "newest_share": 1.0,
         "imagined_share": 0.0,
     },
@@ -85,13 +84,7 @@ MGAIL: dict[str, Any] = {
     "rounds": 8,
     "evaluate_every": 4,
     "policy": {"state_clip_norm": None},
-    "discriminator": {
-        "whitening": 1.0,
-        "gradient_penalty": 0.5,
-        "noise": 0.0,
-        "newest_share": 0.4,
-        "imagined_share": 0.0,
-    },
+    "discriminator": {"whitening": 1.0, "gradient_penalty": 0.5, "newest_share": 0.4, "imagined_share": 0.0},
     "learn": {"steps": 60, "newest": 8_000},
 }
 MGAIL_TUNED: dict[str, dict[str, Any]] = {
@@ -101,7 +94,6 @@ MGAIL_TUNED: dict[str, dict[str, Any]] = {
         "policy": {"state_clip_norm": 10.0},
         "discriminator": {
             "gradient_penalty": 0.5,
-            "noise": 0.0,
             "steps": 60,
             "learning_rate": 1e-3,
             "newest_share": 0.1,
@@ -131,7 +123,7 @@ TRUST_REGION: dict[str, Any] = {
     "evaluate_every": 20,
     "final_learning_rate": 1.0,
     "policy": {"hidden": (64, 64), "activation": "tanh", "noise_std": 1.0, "train_noise": True},
-    "discriminator": {"whitening": 0.0, "noise": 0.0, "steps": 16, "newest_share": 1.0, "imagined_share": 0.0},
+    "discriminator": {"whitening": 0.0, "steps": 16, "newest_share": 1.0, "imagined_share": 0.0},
     "transition": {"steps": 100},
     "plan": {"steps": 1, "batch": 256, "expert_share": 0.0},
     "rollout": {"steps": 2_048, "starts": "reset"},

@@ -190,17 +190,13 @@ def _check_alike(records: Sequence[Record]) -> None:
 def differences(record: Record, config: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """Where `config` differs from a record's in more than the seed and groups its mode has no use for.
 
-    A setting that one of them does not name was off there: it is younger or gone.
-
     Yields:
         `group.name`, the record's value and that of `config`.
     """
     first, second = (dict(_leaves(json.loads(json.dumps(tree)))) for tree in (record.config, config))
     for key in sorted((first.keys() | second.keys()) - {"seed"}):
-        then, now = first.get(key), second.get(key)
-        same = then == now if key in first and key in second else not (then or now)
-        if not same and key.partition(".")[0] not in UNUSED.get(record.mode, ()):
-            yield key, then, now
+        if first.get(key) != second.get(key) and key.partition(".")[0] not in UNUSED.get(record.mode, ()):
+            yield key, first.get(key), second.get(key)
 
 
 def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -20,10 +20,8 @@ from mgail_dyna.config.imitation import (
 )
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.losses import transition_loss
-from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Replay
-from mgail_dyna.updates.discriminator import DiscriminatorUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
 
 PARTS = ("discriminator", "learn", "transition", "plan")
@@ -197,18 +195,3 @@ def test_the_transition_model_learns_real_dynamics_it_was_not_shown(cheetah_mode
     found = float(update.loss(states, actions, mask))
     assert told[-1] < told[0]
     assert found < 0.5 * no_change
-
-
-@pytest.mark.parametrize(("noise", "least", "most"), [(0.0, 2.0, np.inf), (1.0, 0.15, 0.35)])
-def test_noise_keeps_the_discriminator_from_learning_two_points_by_heart(noise, least, most):
-    """Told from each other through noise of 1, points half apart have logits of plus and minus 1/8 in the end."""
-    config = DiscriminatorConfig(
-        hidden=(32,), steps=300, batch=256, learning_rate=1e-2, gradient_penalty=0.0, noise=noise
-    )
-    update = DiscriminatorUpdate(Discriminator(1, 1, config.hidden), config)
-    rng, shape = np.random.default_rng(0), (config.steps, config.batch, 1)
-    agent, expert = (np.full(shape, place, np.float32) for place in (0.25, -0.25))
-    nothing = np.zeros(shape, np.float32)
-    update((agent, nothing), (expert, nothing), rng, 1.0)
-    on_agent, on_expert = (update.discriminator(at[0, :1], nothing[0, :1]).numpy()[0] for at in (agent, expert))
-    assert least < on_agent - on_expert < most

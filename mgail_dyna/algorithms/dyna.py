@@ -25,7 +25,7 @@ from mgail_dyna.expert_data import Expert
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Replay, Windows, mixed_windows
 from mgail_dyna.types import Array, FloatArray
-from mgail_dyna.updates.discriminator import DiscriminatorUpdate
+from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
 from mgail_dyna.updates.policy import PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
 
@@ -176,7 +176,7 @@ class DynaAgent:
         parts = [draw for draw in draws if draw is not None]
         agent = (np.concatenate([s for s, _ in parts], axis=1), np.concatenate([a for _, a in parts], axis=1))
         expert = self.demonstrations.pairs(self.rng, shape)
-        return self.discriminator(agent, expert, self.rng, learning_rate)
+        return self.discriminator(agent, expert, mixing(self.rng, *shape), learning_rate)
 
     def learn(self, learning_rate: float) -> dict[str, float]:
         """Line 6: the policy learns on real trajectories."""

@@ -18,7 +18,7 @@ from mgail_dyna.networks.value import value_network
 from mgail_dyna.normalization import ReturnScale
 from mgail_dyna.replay import Replay
 from mgail_dyna.types import Rollout
-from mgail_dyna.updates.discriminator import DiscriminatorUpdate, ImitationReward
+from mgail_dyna.updates.discriminator import DiscriminatorUpdate, ImitationReward, mixing
 from mgail_dyna.updates.trust_region import TrustRegionUpdate
 
 
@@ -113,7 +113,7 @@ class GailAgent:
         states, actions = (np.concatenate(arrays, axis=1) for arrays in zip(*draws, strict=True))
         shape = (config.steps, config.batch)
         expert = self.demonstrations.pairs(self.rng, shape)
-        return self.discriminator((states, actions), expert, self.rng, learning_rate)
+        return self.discriminator((states, actions), expert, mixing(self.rng, *shape), learning_rate)
 
     def learn(self, rollout: Rollout) -> dict[str, float]:
         """One trust-region step on real trajectories; the environment's own rewards are not looked at."""

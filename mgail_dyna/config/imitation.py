@@ -64,8 +64,6 @@ class DiscriminatorConfig:
     """Weight of the gradient penalty; 0 leaves it out."""
     gradient_target: float = 0.0
     """Norm the penalty draws the gradient of the logits to: 1 keeps a slope everywhere, 0 lets it vanish in the end."""
-    noise: float = 0.2
-    """Standard deviation of normal noise on the pairs it learns from, as it sees them: few are not learned by heart."""
     newest_share: float = 0.0
     """Share of the agent's pairs drawn from its newest iteration; the others are drawn from the whole replay."""
     imagined_share: float = 0.9
@@ -87,7 +85,6 @@ class DiscriminatorConfig:
             imagined_share=(0 <= self.imagined_share <= 1, "between 0 and 1"),
             gradient_target=(self.gradient_target >= 0, "at least 0"),
             gradient_penalty=(self.gradient_penalty >= 0, "at least 0"),
-            noise=(self.noise >= 0, "at least 0"),
         )
 
 

@@ -25,25 +25,20 @@ class DiscriminatorUpdate:
         self.optimizer = keras.optimizers.Adam(config.learning_rate)
         self.optimizer.build(discriminator.trainable_variables)
 
-    def __call__(self, agent: Pairs, expert: Pairs, rng: np.random.Generator, learning_rate: float) -> dict[str, float]:
+    def __call__(self, agent: Pairs, expert: Pairs, mix: FloatArray, learning_rate: float) -> dict[str, float]:
         """Takes `K` steps.
 
         Args:
             agent: states `[K, B, d]` and actions `[K, B, a]`.
             expert: likewise.
-            rng: draws where between agent and expert the gradient penalty is taken, and the noise on both.
+            mix: `[K, B, 1]` uniform in [0, 1], for the gradient penalty.
             learning_rate: share of the configured one.
 
         Returns:
             Means over the steps: `loss`, `penalty`, `accuracy_agent`, `accuracy_expert`.
         """
         self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
-        steps, batch, size = *agent[0].shape[:2], agent[0].shape[-1] + agent[1].shape[-1]
-        mix = rng.random((steps, batch, 1), np.float32)
-        blur = np.zeros((2, steps, 1, 1), np.float32)
-        if self.config.noise:
-            blur = self.config.noise * rng.standard_normal((2, steps, batch, size), np.float32)
-        means = self._update(*agent, *expert, mix, blur)
+        means = self._update(*agent, *expert, mix)
         return {name: float(number) for name, number in means.items()}
 
     @tf.function(jit_compile=True)
@@ -54,14 +49,13 @@ class DiscriminatorUpdate:
         expert_states: tf.Tensor,
         expert_actions: tf.Tensor,
         mix: tf.Tensor,
-        blur: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         discriminator, variables = self.discriminator, self.discriminator.trainable_variables
         steps = agent_states.shape[0]
         totals = tf.zeros(4)
         for k in tf.range(steps):
-            agent = discriminator.inputs(agent_states[k], agent_actions[k]) + blur[0, k]
-            expert = discriminator.inputs(expert_states[k], expert_actions[k]) + blur[1, k]
+            agent = discriminator.inputs(agent_states[k], agent_actions[k])
+            expert = discriminator.inputs(expert_states[k], expert_actions[k])
             with tf.GradientTape() as tape:
                 on_agent, on_expert = discriminator.logits(agent), discriminator.logits(expert)
                 loss = discriminator_loss(on_agent, on_expert)
@@ -108,3 +102,8 @@ class ImitationReward:
     def _rewards(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
         flat = (tf.reshape(array, [-1, array.shape[-1]]) for array in (states, actions))
         return -tf.reshape(self.cost(self.discriminator(*flat)), states.shape[:-1])
+
+
+def mixing(rng: np.random.Generator, steps: int, batch: int) -> FloatArray:
+    """Where between agent and expert the gradient penalty is taken, `[steps, batch, 1]`."""
+    return rng.random((steps, batch, 1), np.float32)
