@@ -121,7 +121,9 @@ sys.exit(len(sweep([job], RayPool("local", 1, Path(logdir)) if place == "ray" el
 
 def parent(job, place="here"):
     words = [sys.executable, "-c", PARENT, place, job.program, job.logdir, job.results, *job.run.arguments]
-    return subprocess.Popen(list(map(str, words)), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    # A shell's background jobs ignore interrupts, and so would everything begun by tests that are one.
+    hearing = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(list(map(str, words)), cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=hearing)
 
 
 def test_a_killed_parent_leaves_a_run_that_the_next_sweep_waits_for(job, capfd):
