@@ -88,8 +88,9 @@ class ExpertConfig:
     """Environment steps between two evaluations of the mean action."""
     evaluation_episodes: int = 5
     """Episodes of an evaluation."""
+    # Who falls when nudged cannot be imitated.
     evaluation_noise: float = 0.1
-    """Noise on continuous actions in these, in units of half their range: who falls when nudged cannot be imitated."""
+    """Standard deviation of noise on continuous actions in these, in half ranges; demonstrations have none."""
     finalists: int = 3
     """Policies with the best evaluations; at the end each plays 10 times as many episodes, with and without noise."""
     checkpoint_seconds: float = 30.0
