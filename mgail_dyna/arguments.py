@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -42,7 +43,10 @@ def parse(kind: type[Config], argv: Sequence[str], *, prog: str, default: Config
             raise
         raise UserError(_first_section(errors.getvalue())) from None
     if unknown:
-        raise unknown_name("option", unknown[0].split("=")[0], _flags(kind), f"; all of them: {prog} --help")
+        word = unknown[0].split("=")[0]
+        if not word.startswith("-"):
+            raise UserError(f"unexpected argument '{word}'; options and their values: {prog} --help")
+        raise unknown_name("option", word, _flags(kind), f"all of them: {prog} --help")
     return config
 
 
@@ -66,7 +70,7 @@ def _flags(kind: type[Any]) -> list[str]:
     text = io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
         tyro.cli(kind, args=["--help"])
-    return [word.rstrip(",") for word in text.getvalue().split() if word.startswith("--") and len(word) > 2]
+    return re.findall(r"(?<!\S)--[a-z][a-z0-9.-]*[a-z0-9]", text.getvalue())
 
 
 def peek(argv: Sequence[str], flag: str) -> str | None:

@@ -72,9 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.filename is not None:
+            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        elif error.errno == errno.ENOSPC:
+            print(f"error: output cannot be written: {error.strerror}", file=sys.stderr)
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the interpreter closes it
+        else:
             raise
-        print(f"error: output cannot be written: {error.strerror}", file=sys.stderr)
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the interpreter closes it
         return 2
     return 0

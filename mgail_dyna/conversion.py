@@ -15,7 +15,8 @@ import numpy as np
 
 from mgail_dyna import envs
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import DATA_FILE, SHORTEST_EPISODE, Expert, check_fits, load_expert
+from mgail_dyna.expert_data import DATA_FILE, SHORTEST_EPISODE, Expert, load_expert
+from mgail_dyna.fit import check_fits
 from mgail_dyna.storage import open_hdf5
 from mgail_dyna.types import Array, Trajectory
 
@@ -247,15 +248,18 @@ def _read_npz(path: Path) -> Source:
             raise UserError(
                 f"{path}: {name}: expected shape [{len(lengths)}, at least {least}, ...], found {list(array.shape)}"
             )
-    return Source(".npz", [_npz_episode(arrays, n, int(steps)) for n, steps in enumerate(lengths)], notes)
+    return Source(".npz", [_npz_episode(arrays, n, int(steps), longest) for n, steps in enumerate(lengths)], notes)
 
 
-def _npz_episode(arrays: Mapping[str, Array], n: int, steps: int) -> dict[str, Any]:
+def _npz_episode(arrays: Mapping[str, Array], n: int, steps: int, longest: int) -> dict[str, Any]:
     def last(name: str) -> bool:
         return bool(steps and name in arrays and arrays[name][n, :steps].any())
 
     def simulator(name: str) -> Array | None:
-        return arrays[name][n, : steps + 1] if name in arrays else None
+        if name not in arrays:
+            return None
+        # With one row a step, what follows a shorter episode's last is padding, not where it led.
+        return arrays[name][n, : steps + (arrays[name].shape[1] > longest)]
 
     return {
         "observations": arrays["observations"][n, : steps + 1],

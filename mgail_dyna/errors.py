@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# Names an error may list where none is near what was written.
+LISTED = 20
+
 
 class UserError(Exception):
     """A mistake the user can mend: shown as one line, exit code 2, no traceback.
@@ -28,5 +31,6 @@ def unknown_name(kind: str, name: str, valid: Iterable[str], also: str = "") -> 
     """
     valid = sorted(set(valid))
     near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"valid: {', '.join(valid)}"
-    return UserError(f"unknown {kind} '{name}'; {hint}{also}")
+    listed = f"valid: {', '.join(valid)}" if len(valid) <= LISTED else ""
+    hint = f"did you mean {' or '.join(near)}?" if near else listed
+    return UserError("; ".join(filter(None, [f"unknown {kind} '{name}'", hint, also])))

@@ -9,6 +9,7 @@ The last two groups are ours; Minari reads `episode_*` only and passes them by.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -66,6 +67,21 @@ class Expert:
     def returns(self) -> np.ndarray:
         """`[n]` undiscounted returns of the demonstrations."""
         return np.array([trajectory.episode_return for trajectory in self.trajectories])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether every demonstration tells the simulator's states."""
+        return all(t.qpos is not None and t.qvel is not None for t in self.trajectories)
+
+    def percent(self, mean_return: float) -> float:
+        """`mean_return` in percent of the demonstrations' own: 100 for as much.
+
+        Where theirs is below 0, a return as much again below it is 0; where it is 0, there is no percentage (NaN).
+        """
+        own = float(self.returns.mean())
+        if own == 0.0:
+            return math.nan
+        return 100.0 * mean_return / own if own > 0 else 100.0 * (2.0 - mean_return / own)
 
 
 def subset(expert: Expert, demonstrations: int | None, subsample: int) -> Expert:
@@ -266,27 +282,3 @@ def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: in
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: policy: expected the weights and normalisation of a network, found {error}") from None
     return policy
-
-
-def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
-    """Makes sure that demonstrations can be imitated in `env`.
-
-    Args:
-        expert: the demonstrations.
-        env: where a learner would act.
-        name: of the demonstrations, for the message.
-
-    Raises:
-        UserError: the spaces differ.
-    """
-    found = (observation_size(expert.observation_space), expert.action)
-    expected = (observation_size(env.observation_space), action_spec(env.action_space))
-    if found[0] != expected[0]:
-        raise UserError(
-            f"{name}: observations: expected {expected[0]} numbers to fit the environment, found {found[0]}"
-        )
-    if (found[1].kind, found[1].size, found[1].start) != (expected[1].kind, expected[1].size, expected[1].start):
-        raise UserError(
-            f"{name}: actions: expected {expected[1].kind} of size {expected[1].size} to fit the environment, "
-            f"found {found[1].kind} of size {found[1].size}"
-        )

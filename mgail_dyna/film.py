@@ -18,6 +18,7 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.storage import load_state, save_state
 
 Frames = list[NDArray[np.uint8]]
+KIND = "a film"
 
 
 def episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed: int) -> tuple[Frames, float]:
@@ -42,14 +43,14 @@ def episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, se
     with tempfile.TemporaryDirectory() as directory:
         given, taken = Path(directory, "given.h5"), Path(directory, "taken.h5")
         told = {"env_id": env_id, "policy": policy.state(), "steps": steps, "length": length, "seed": seed}
-        save_state(given, told)
+        save_state(given, told, KIND)
         path = os.pathsep.join([str(Path(__file__).resolve().parent.parent), *filter(None, sys.path)])
         call = [sys.executable, "-m", "mgail_dyna.film", str(given), str(taken)]
         done = subprocess.run(call, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
         if done.returncode:
             said = done.stderr.strip() or f"its process ended with {done.returncode}"
             raise UserError(said.splitlines()[-1])
-        film = load_state(taken)
+        film = load_state(taken, KIND)
     return list(film["frames"]), film["rate"]
 
 
@@ -102,12 +103,12 @@ def _camera(env_id: str) -> dict[str, Any] | None:
 
 
 def _main(given: str, taken: str) -> None:
-    told = load_state(Path(given))
+    told = load_state(Path(given), KIND)
     try:
         frames, rate = _play(**{**told, "policy": NumpyPolicy.from_state(told["policy"])})
     except UserError as error:
         raise SystemExit(str(error)) from error
-    save_state(Path(taken), {"frames": np.stack(frames), "rate": rate})
+    save_state(Path(taken), {"frames": np.stack(frames), "rate": rate}, KIND)
 
 
 if __name__ == "__main__":

@@ -156,13 +156,13 @@ MODES: dict[str, Callable[[ImitationConfig], ImitationConfig]] = {
     "bc": _without_planning,
 }
 
-# Per mode: groups of a configuration that no result of it depends on.
+# Per mode: what no result of it depends on, of a configuration.
 UNUSED: dict[str, tuple[str, ...]] = {
     "dyna": ("trust_region",),
     "mgail": ("plan", "trust_region"),
-    "dyna-trpo": ("learn", "cloning"),
-    "gail": ("transition", "learn", "plan", "cloning"),
-    "bc": ("discriminator", "transition", "learn", "plan", "rollout", "trust_region"),
+    "dyna-trpo": ("learn", "cloning", "warm_start"),
+    "gail": ("transition", "learn", "plan", "cloning", "warm_start"),
+    "bc": ("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start"),
 }
 
 # Per mode: what it needs whatever the environment and the preset.

@@ -1,10 +1,13 @@
-"""Progress on the terminal: a live display, or plain lines where nobody watches."""
+"""Progress on the terminal: a live display, or plain lines where nobody watches; and Ctrl-C."""
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -72,3 +75,29 @@ class ProgressDisplay:
             rate = (steps - self.started_at) / (now - self.began)
             facts += [f"{rate:,.0f} steps/s", f"{(self.total - steps) / rate:,.0f} s left"]
         self.console.print(f"{self.title}  " + "  ".join(facts), highlight=False, soft_wrap=True)
+
+
+class Interrupts:
+    """Ctrl-C, taken between two iterations: the first asks for a stop, the second is one.
+
+    Attributes:
+        asked: whether there was one.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> Interrupts:
+        self.before = signal.signal(signal.SIGINT, self._heard)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGINT, self.before)
+
+    def _heard(self, *_: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        print("stopping after this iteration; Ctrl-C again to stop at once and lose it", file=sys.stderr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -30,6 +29,8 @@ COLUMNS = (
     "wall_seconds",
 )
 LAST = 10
+# Of a run's `config.json`.
+_ABOUT = ("mode", "preset", "expert", "expert_return", "commit", "versions", "config")
 _SEED = re.compile(r"-seed(\d+)$")
 
 
@@ -117,17 +118,13 @@ def from_run(directory: Path, run: Run) -> Record:
     if not seen.any():
         raise UserError(f"{directory / CURVE}: expected at least one evaluation, found none")
     curve = {name: values[seen] for name, values in progress.items()}
-    # The return that the run itself divided by; read from the largest percentage, where rounding matters least.
-    best = int(np.abs(curve["expert_percent"]).argmax())
-    expert_return = 100.0 * curve["return_mean"][best] / (curve["expert_percent"][best] or math.nan)
     return _validated(
         {
             "suite": run.suite,
             "name": run.name,
             "arguments": list(run.arguments),
             "seed": about.get("config", {}).get("seed"),
-            "expert_return": float(f"{expert_return:.5g}"),
-            **{name: about.get(name) for name in ("mode", "preset", "expert", "commit", "versions", "config")},
+            **{name: about.get(name) for name in _ABOUT},
             "curve": {name: values.tolist() for name, values in curve.items()},
         },
         directory / CONFIG,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mgail_dyna import runtime
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.storage import load_state, save_state, write_text
+from mgail_dyna.storage import load_state, locked, save_state, unwritable, write_text
 
-CONFIG, CHECKPOINT, CURVE, SCALARS = "config.json", "checkpoint.h5", "progress.csv", "tensorboard"
+CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
+KIND = "a run"
 
 
 @dataclass(frozen=True)
@@ -37,18 +41,50 @@ class RunSettings:
 
 
 def new_directory(parent: Path, name: str) -> Path:
-    """`parent/name`, or `parent/name-2`, -3, ...: the first that is not taken."""
-    candidate, number = parent / name, 1
-    while candidate.exists():
-        number += 1
-        candidate = parent / f"{name}-{number}"
-    return candidate
+    """Makes `parent/name`, or `parent/name-2`, -3, ...: the first that is not taken.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    for number in itertools.count(1):
+        candidate = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            candidate.mkdir()
+        except FileExistsError:
+            if parent.is_dir():
+                continue
+            raise UserError(f"{parent}: expected a directory, found a file") from None
+        except OSError as error:
+            raise unwritable(candidate, error) from None
+        return candidate
+    raise AssertionError
 
 
-def write_settings(directory: Path, settings: RunSettings) -> None:
-    """Writes `config.json`, with versions and commit beside the settings."""
-    record = {**asdict(settings), "versions": runtime.versions(), "commit": runtime.git_commit()}
-    write_text(directory / CONFIG, json.dumps(record, indent=2) + "\n")
+@contextlib.contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Keeps a run's directory from other processes.
+
+    Raises:
+        UserError: another one has it, or it cannot be written to.
+    """
+    with locked(directory / LOCK) as lock:
+        if lock is None:
+            raise UserError(f"{directory}: another process is at this run; wait until it has ended")
+        yield
+
+
+def write_settings(directory: Path, settings: RunSettings, expert_return: float) -> None:
+    """Writes `config.json`, with versions, commit and what 100% stands for beside the settings.
+
+    A directory that has one is a run gone on with: the commits it was made by are named in order, the last one last.
+    """
+    file = directory / CONFIG
+    before = json.loads(file.read_text(encoding="utf-8")).get("commit") if file.exists() else None
+    commits = [*(before or "").split(", "), runtime.git_commit()]
+    told = ", ".join(commit for commit, _ in itertools.groupby(filter(None, commits))) or None
+    about = {"expert_return": expert_return, "versions": runtime.versions(), "commit": told}
+    write_text(file, json.dumps({**asdict(settings), **about}, indent=2) + "\n")
 
 
 def read_settings(path: Path) -> RunSettings:
@@ -69,6 +105,9 @@ def read_settings(path: Path) -> RunSettings:
     try:
         config = _restored(ImitationConfig(), record["config"], "config")
         about = {name: record[name] for name in ("mode", "preset", "expert", "iterations")}
+        for name, kind in _TYPES.items():
+            if not isinstance(about[name], kind):
+                raise UserError(f"{name}: a value does not fit, found {about[name]!r}")
     except KeyError as error:
         raise UserError(f"{file}: {error.args[0]}: missing") from None
     except UserError as error:
@@ -76,16 +115,22 @@ def read_settings(path: Path) -> RunSettings:
     return RunSettings(**about, config=config)
 
 
-def _restored(default: Any, values: dict[str, Any], where: str) -> Any:
+_TYPES: dict[str, Any] = {"mode": str, "preset": str, "expert": str, "iterations": int | None}
+
+
+def _restored(default: Any, values: Any, where: str) -> Any:
     """The dataclass `default` with `values` from JSON, which knows neither dataclasses nor tuples."""
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: expected an object, found {values!r}")
     known = {entry.name: getattr(default, entry.name) for entry in fields(default)}
-    for key in values:
+    hints, restored = get_type_hints(type(default)), {}
+    for key, value in values.items():
         if key not in known:
             raise unknown_name("key", f"{where}.{key}", [f"{where}.{name}" for name in known])
-    restored = {}
-    for key, value in values.items():
         if is_dataclass(known[key]):
             restored[key] = _restored(known[key], value, f"{where}.{key}")
+        elif get_origin(hints[key]) is Literal and value not in get_args(hints[key]):
+            raise unknown_name(f"{where}.{key}", str(value), get_args(hints[key]))
         else:
             restored[key] = tuple(value) if isinstance(value, list) else value
     try:
@@ -96,7 +141,7 @@ def _restored(default: Any, values: dict[str, Any], where: str) -> Any:
 
 def save_run(directory: Path, state: dict[str, Any]) -> None:
     """Writes the checkpoint and the curve."""
-    save_state(directory / CHECKPOINT, state)
+    save_state(directory / CHECKPOINT, state, KIND)
     write_curve(directory, state["history"])
 
 
@@ -108,7 +153,7 @@ def load_run(directory: Path) -> dict[str, Any]:
     """
     if not directory.exists():
         raise UserError(f"{directory}: no such run")
-    return load_state(directory / CHECKPOINT)
+    return load_state(directory / CHECKPOINT, KIND)
 
 
 def write_curve(directory: Path, history: list[dict[str, float]]) -> None:

@@ -85,9 +85,12 @@ def resampled(positions: ArrayLike, values: ArrayLike, grid: ArrayLike) -> Array
 
 
 def common_grid(positions: Sequence[ArrayLike], points: int = 200) -> Array:
-    """`[points]` positions from where every run has been evaluated to where the first of them ends."""
+    """`[points]` positions from where every run has been evaluated to where the last of them ends.
+
+    A run that ended before stays where it was, so that a curve ends where the runs did.
+    """
     ends = [np.asarray(one, np.float64)[[0, -1]] for one in positions]
-    return np.linspace(max(first for first, _ in ends), min(last for _, last in ends), points)
+    return np.linspace(max(first for first, _ in ends), max(last for _, last in ends), points)
 
 
 def first_reached(positions: ArrayLike, values: ArrayLike, level: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import io
 import json
 import os
@@ -19,8 +20,8 @@ import numpy as np
 from mgail_dyna.errors import UserError
 
 # The number grows whenever a part's state changes what it holds.
-KIND = "mgail_dyna state "
-FORMAT = KIND + "3"
+OURS = "mgail_dyna state "
+FORMAT = OURS + "4"
 
 
 @contextlib.contextmanager
@@ -51,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
                 old.rename(path)
             raise
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {_reason(error)}") from error
+        raise unwritable(path, error) from error
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -64,11 +65,31 @@ def _flush(path: Path) -> None:
             os.fsync(handle.fileno())
 
 
-def _reason(error: OSError) -> str:
+def unwritable(path: Path, error: OSError) -> UserError:
+    """What to tell a user whose `path` could not be written."""
     # h5py wraps the system's reason into a long message of its own and may leave errno unset.
-    if error.errno:
-        return os.strerror(error.errno)
-    return " ".join(str(error).split())
+    reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
+    return UserError(f"{path}: cannot be written: {reason}")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[int | None]:
+    """The descriptor of a lock held until the end, also by processes that inherit it; None if others hold it.
+
+    Raises:
+        UserError: the file at `path` cannot be written.
+    """
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield file.fileno()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -113,11 +134,19 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         try:
             yield file
         except (OSError, RuntimeError, KeyError) as error:
+            if getattr(error, "filename", None) is not None:
+                raise  # it is about another file
             raise UserError(f"{path}: damaged HDF5 file: {' '.join(str(error).split())}") from error
 
 
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Writes a tree of dicts, lists, numbers, text, None and arrays as one HDF5 file, atomically."""
+def save_state(path: Path, state: dict[str, Any], kind: str) -> None:
+    """Writes a tree of dicts, lists, numbers, text, None and arrays as one HDF5 file, atomically.
+
+    Args:
+        path: of the file.
+        state: the tree.
+        kind: what it is the state of, which `load_state` must ask for.
+    """
     with replacing(path) as fresh, writing_hdf5(fresh) as file:
 
         def skeleton(node: Any, name: str) -> Any:
@@ -130,12 +159,12 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
                 return {"array": name}
             return node.item() if isinstance(node, np.generic) else node
 
-        file.attrs["format"] = FORMAT
+        file.attrs["format"], file.attrs["kind"] = FORMAT, kind
         file.create_dataset("tree", data=json.dumps(skeleton(state, "arrays")))
 
 
-def load_state(path: Path) -> dict[str, Any]:
-    """Reads what `save_state` wrote; tuples come back as lists.
+def load_state(path: Path, kind: str) -> dict[str, Any]:
+    """Reads what `save_state` wrote as `kind`; tuples come back as lists.
 
     Raises:
         UserError: the file is missing, damaged or holds something else.
@@ -143,8 +172,10 @@ def load_state(path: Path) -> dict[str, Any]:
     with open_hdf5(path) as file:
         found = file.attrs.get("format")
         if found != FORMAT:
-            what = "one of another version; begin anew" if str(found).startswith(KIND) else "another HDF5 file"
+            what = "one of another version; begin anew" if str(found).startswith(OURS) else "another HDF5 file"
             raise UserError(f"{path}: expected a checkpoint of this package, found {what}")
+        if file.attrs.get("kind") != kind:
+            raise UserError(f"{path}: expected a checkpoint of {kind}, found one of {file.attrs.get('kind')}")
 
         def filled(node: Any) -> Any:
             if isinstance(node, dict):
@@ -153,5 +184,21 @@ def load_state(path: Path) -> dict[str, Any]:
                 return {key: filled(child) for key, child in node.items()}
             return [filled(child) for child in node] if isinstance(node, list) else node
 
-        state: dict[str, Any] = filled(json.loads(file["tree"].asstr()[()]))
+        try:
+            state: dict[str, Any] = filled(json.loads(file["tree"].asstr()[()]))
+        except ValueError as error:  # JSON's errors and those of text are among them
+            raise UserError(f"{path}: damaged: its tree cannot be read ({error})") from None
         return state
+
+
+@contextlib.contextmanager
+def fitting(path: Path) -> Iterator[None]:
+    """For taking back what `load_state` read from `path`.
+
+    Raises:
+        UserError: it does not fit what takes it.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path}: does not fit ({error!r}); it is damaged or was made by other code") from error

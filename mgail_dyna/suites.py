@@ -208,10 +208,10 @@ SUITES: dict[str, tuple[Kind, ...]] = {
     ),
     "demonstrations": tuple(kind for task in CONTINUOUS for kind in _by_number(task)),
     "warm": (
-        *(kind for task in TASKS for kind in (_warm(task), _dyna(task), _cloning(task))),
+        *(kind for task in TASKS for kind in (_dyna(task), _warm(task), _cloning(task))),
         *(kind for task in CONTINUOUS for kind in _from_scarce("warm", task, "dyna", "Dyna-AIL", "--warm-start bc")),
     ),
-    "reset": tuple(kind for task in CONTINUOUS for kind in (_reset(task), _dyna(task))),
+    "reset": tuple(kind for task in CONTINUOUS for kind in (_dyna(task), _reset(task))),
     "paper": tuple(kind for task in TASKS for kind in _paper(task)),
     # What figure 6 shows, on the other task.
     "trpo": _trust_region("halfcheetah"),

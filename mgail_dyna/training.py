@@ -16,7 +16,8 @@ from mgail_dyna.algorithms.modes import BUILDERS
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import Expert, check_fits, subset
+from mgail_dyna.expert_data import Expert, subset
+from mgail_dyna.fit import check_fits
 
 # Evaluation episodes begin from these seeds on, the same ones after every iteration.
 EVALUATION_SEED = 20_000
@@ -64,28 +65,29 @@ class ImitationRun:
         """Env steps of training so far."""
         return self.ledger.steps["training"]
 
+    def ended(self, iterations: int | None = None) -> bool:
+        """Whether there is nothing left to do: the agent's budget is spent, or `iterations` in all are done."""
+        return self.agent.progress >= 1.0 or (iterations is not None and len(self.history) >= iterations)
+
     def iterate(self, iterations: int | None = None) -> Iterator[dict[str, float]]:
         """Trains until the agent's budget is spent, or until `iterations` in all; yields a row of `history` each.
 
         Raises:
             DivergenceError: a metric is NaN or infinite; it says which, and when.
         """
-        plan = self.config.plan
-        while self.agent.progress < 1.0 and (iterations is None or len(self.history) < iterations):
+        while not self.ended(iterations):
             metrics = self.agent.iterate()
             number = len(self.history) + 1
             for name, value in metrics.items():
                 if not math.isfinite(value):
                     raise DivergenceError(f"{name} became {value} at iteration {number}, env step {self.env_steps:,}")
-            last = self.agent.progress >= 1.0 or number == iterations
-            due = last or number % self.config.evaluate_every == 0
+            due = self.agent.progress >= 1.0 or number == iterations or number % self.config.evaluate_every == 0
             row = {
                 "iteration": number,
                 "env_steps": self.env_steps,
                 "real_trajectories": self.ledger.episodes["training"],
                 **self._evaluated(due),
                 **metrics,
-                "model_steps": number * self.config.rounds * plan.steps * plan.batch * plan.length,
                 "evaluation_steps": self.ledger.steps["evaluation"],
                 "cpu_seconds": self.cpu_before + time.process_time() - self._cpu_start,
                 "wall_seconds": self.wall_before + time.monotonic() - self._wall_start,
@@ -97,8 +99,8 @@ class ImitationRun:
         if not due:
             return {"return_mean": math.nan, "return_std": math.nan, "expert_percent": math.nan}
         returns = self.evaluate(self.config.evaluation_episodes)
-        percent = 100.0 * returns.mean() / self.expert.returns.mean()
-        return {"return_mean": returns.mean(), "return_std": returns.std(), "expert_percent": percent}
+        mean = float(returns.mean())
+        return {"return_mean": mean, "return_std": float(returns.std()), "expert_percent": self.expert.percent(mean)}
 
     def evaluate(self, episodes: int, first_seed: int = EVALUATION_SEED) -> np.ndarray:
         """`[episodes]` returns of the acting policy's mean action; counted as evaluation."""
@@ -111,7 +113,14 @@ class ImitationRun:
         return {"agent": self.agent.state(), "ledger": self.ledger.state(), "history": self.history, **clocks}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave; the configuration and the demonstrations must be the same."""
+        """Takes back what `state` gave; the configuration and the demonstrations must be the same.
+
+        Raises:
+            UserError: the demonstrations are others.
+        """
+        fresh, saved = self.agent.acting.state(), state["agent"]["acting"]
+        if not all(np.array_equal(fresh[name], saved[name]) for name in ("mean", "std")):
+            raise UserError("the demonstrations have changed since the run was begun; begin anew")
         self.agent.restore(state["agent"])
         self.ledger.restore(state["ledger"])
         self.history = [dict(row) for row in state["history"]]

@@ -258,6 +258,13 @@ def test_npz_gives_each_episode_up_to_its_length(npz):
     assert notes == ()
 
 
+def test_npz_with_a_simulator_state_a_step_takes_none_of_the_padding(npz):
+    given = np.arange(3)[:, None] < LENGTHS[:, None, None]
+    shorter = {name: np.where(given, NPZ[name][:, :3], np.nan) for name in ("qpos", "qvel")}
+    first, second = convert(npz(**shorter), CHEETAH)[0].trajectories
+    assert (len(first.qpos), len(second.qpos)) == (3, 2)
+
+
 def test_npz_without_flags_counts_as_truncated(npz):
     expert, notes = convert(npz(terminations=None, truncations=None, qpos=None, qvel=None), CHEETAH)
     assert flags(expert) == [(3, False, True), (2, False, True)]

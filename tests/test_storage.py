@@ -16,7 +16,7 @@ import pytest
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.expert_writer import save_expert
-from mgail_dyna.storage import load_state, open_hdf5, replacing, save_state, write_text
+from mgail_dyna.storage import fitting, load_state, open_hdf5, replacing, save_state, write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -86,7 +86,7 @@ def test_a_directory_is_not_lost_to_a_file_of_its_name(tmp_path, refused):
 
 
 @pytest.mark.parametrize("below", ["x", "x/y"])
-@pytest.mark.parametrize("write", [lambda p: write_text(p, "x"), lambda p: save_state(p, {"x": np.zeros(3)})])
+@pytest.mark.parametrize("write", [lambda p: write_text(p, "x"), lambda p: save_state(p, {"x": np.zeros(3)}, "a test")])
 def test_a_path_below_a_file_cannot_be_written(write, below, tmp_path, refused):
     (tmp_path / "file").write_text("here before")
     refused([tmp_path / "file" / below, "cannot be written"], write, tmp_path / "file" / below)
@@ -112,7 +112,7 @@ for limit in (0, 100, 3_000, size // 2, size - 1):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     for write in (
         lambda: save_expert(dataset, expert, overwrite=True),
-        lambda: save_state(checkpoint, state),
+        lambda: save_state(checkpoint, state, "a test"),
         lambda: write_text(note, "x" * 100_000),
     ):
         try:
@@ -131,7 +131,7 @@ def run(command, **kwargs):
 
 def test_a_full_disk_is_told_and_leaves_everything_as_it_was(dataset, data_file, tmp_path):
     checkpoint, note = tmp_path / "run" / "checkpoint.h5", tmp_path / "run" / "progress.csv"
-    save_state(checkpoint, {"weights": np.zeros(20_000), "step": 1})
+    save_state(checkpoint, {"weights": np.zeros(20_000), "step": 1}, "a test")
     write_text(note, "step\n1\n")
     before = snapshot(tmp_path)
     size = data_file.stat().st_size
@@ -174,8 +174,8 @@ def test_a_state_comes_back_as_it_went(tmp_path):
         "numbers": (1, 2.5, True, float("inf")),
         "array": {"array": 1},
     }
-    save_state(tmp_path / "state.h5", state)
-    loaded = load_state(tmp_path / "state.h5")
+    save_state(tmp_path / "state.h5", state, "a test")
+    loaded = load_state(tmp_path / "state.h5", "a test")
     assert loaded.keys() == state.keys()
     assert loaded["rng"] == state["rng"]
     for found, expected in (
@@ -192,33 +192,54 @@ def test_a_state_comes_back_as_it_went(tmp_path):
 
 
 def test_a_state_is_replaced_whole(tmp_path):
-    save_state(tmp_path / "state.h5", {"old": np.zeros(3)})
-    save_state(tmp_path / "state.h5", {"new": np.ones(2)})
-    assert load_state(tmp_path / "state.h5").keys() == {"new"}
+    save_state(tmp_path / "state.h5", {"old": np.zeros(3)}, "a test")
+    save_state(tmp_path / "state.h5", {"new": np.ones(2)}, "a test")
+    assert load_state(tmp_path / "state.h5", "a test").keys() == {"new"}
 
 
 def test_another_hdf5_file_is_no_checkpoint(data_file, refused):
-    refused([data_file, "expected a checkpoint", "another HDF5 file"], load_state, data_file)
+    refused([data_file, "expected a checkpoint", "another HDF5 file"], load_state, data_file, "a test")
 
 
 def test_a_checkpoint_without_its_tree(tmp_path, refused):
-    save_state(tmp_path / "state.h5", {"x": np.zeros(3)})
+    save_state(tmp_path / "state.h5", {"x": np.zeros(3)}, "a test")
     with h5py.File(tmp_path / "state.h5", "r+") as file:
         del file["tree"]
-    refused([tmp_path / "state.h5", "tree"], load_state, tmp_path / "state.h5")
+    refused([tmp_path / "state.h5", "tree"], load_state, tmp_path / "state.h5", "a test")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", None])
 def test_a_damaged_checkpoint(content, tmp_path, refused):
     path = tmp_path / "state.h5"
-    save_state(path, {"x": np.arange(1000)})
+    save_state(path, {"x": np.arange(1000)}, "a test")
     path.write_bytes(path.read_bytes()[:4000] if content is None else content)
-    refused([path, "expected an HDF5 file"], load_state, path)
+    refused([path, "expected an HDF5 file"], load_state, path, "a test")
 
 
 def test_a_missing_checkpoint_and_a_directory(tmp_path, refused):
-    refused([tmp_path / "none.h5", "no such file"], load_state, tmp_path / "none.h5")
-    refused([tmp_path, "found a directory"], load_state, tmp_path)
+    refused([tmp_path / "none.h5", "no such file"], load_state, tmp_path / "none.h5", "a test")
+    refused([tmp_path, "found a directory"], load_state, tmp_path, "a test")
+
+
+def test_a_checkpoint_of_something_else(tmp_path, refused):
+    save_state(tmp_path / "state.h5", {"x": 1}, "a run")
+    told = [tmp_path / "state.h5", "expected a checkpoint of an expert's training, found one of a run"]
+    refused(told, load_state, tmp_path / "state.h5", "an expert's training")
+
+
+@pytest.mark.parametrize("tree", ["{", "\udcff"])
+def test_a_checkpoint_whose_tree_is_damaged(tree, tmp_path, refused):
+    save_state(tmp_path / "state.h5", {"x": 1}, "a test")
+    with h5py.File(tmp_path / "state.h5", "r+") as file:
+        del file["tree"]
+        file["tree"] = tree.encode(errors="surrogateescape")
+    refused([tmp_path / "state.h5", "damaged"], load_state, tmp_path / "state.h5", "a test")
+
+
+def test_a_checkpoint_that_does_not_fit(tmp_path):
+    told = r"state.h5: does not fit \(KeyError\('steps'\)\)"
+    with pytest.raises(UserError, match=told), fitting(tmp_path / "state.h5"):
+        raise KeyError("steps")
 
 
 def test_hdf5_is_not_held_open(dataset, data_file):
@@ -232,9 +253,9 @@ def test_hdf5_is_not_held_open(dataset, data_file):
 
 def test_a_checkpoint_of_another_version_is_told_from_a_foreign_file(tmp_path):
     path = tmp_path / "checkpoint.h5"
-    save_state(path, {"steps": 1})
+    save_state(path, {"steps": 1}, "a test")
     for found, told in (("mgail_dyna state 1", "another version; begin anew"), ("else", "another HDF5 file")):
         with h5py.File(path, "a") as file:
             file.attrs["format"] = found
         with pytest.raises(UserError, match=told):
-            load_state(path)
+            load_state(path, "a test")

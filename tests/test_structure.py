@@ -12,7 +12,8 @@ FLOORS = [
     ["errors", "types"],
     ["config"],
     ["presets", "suites", "statistics"],
-    ["normalization", "storage", "replay", "acting", "envs", "metadata", "expert_data", "expert_writer", "conversion"],
+    ["normalization", "storage", "replay", "acting", "envs"],
+    ["metadata", "expert_data", "expert_writer", "fit", "conversion"],
     ["distributions", "networks"],
     ["advantages", "trust_region", "losses", "unroll"],
     ["updates", "collect", "film"],
@@ -24,7 +25,7 @@ FLOORS = [
 ]
 HEIGHT = {room: (floor, place) for floor, rooms in enumerate(FLOORS) for place, room in enumerate(rooms)}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-WITHOUT_TENSORFLOW = [room for floor in FLOORS[:4] for room in floor] + [
+WITHOUT_TENSORFLOW = [room for floor in FLOORS[:5] for room in floor] + [
     *("runtime", "progress", "runs", "records", "report", "sweeps", "figures", "arguments", "cli")
 ]
 
@@ -33,7 +34,8 @@ def imports(path, top_level_only=False):
     tree = ast.parse(path.read_text())
     for node in tree.body if top_level_only else ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module if node.module != "mgail_dyna" else f"mgail_dyna.{node.names[0].name}"
+            names = [name.name for name in node.names]
+            yield from [f"mgail_dyna.{name}" for name in names] if node.module == "mgail_dyna" else [node.module]
         elif isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
 

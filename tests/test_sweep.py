@@ -169,6 +169,22 @@ def test_a_record_made_by_other_arguments_is_not_taken_for_this_one(job, refused
     refused(["made by `run.py --env-steps 3", "remove it"], sweep, [job(**{"env-steps": 4})], LocalPool(1))
 
 
+def test_what_other_arguments_began_is_no_beginning(job):
+    shaky = job(fail=2)
+    assert sweep([shaky], LocalPool(1)) == [shaky]
+    assert sweep([job(**{"env-steps": 5})], LocalPool(1)) == []
+    assert starts(shaky)[-1].split()[:2] == ["--env-steps", "5"], "begun anew, not resumed"
+    assert record_of(shaky).curve["env_steps"].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_a_removed_record_has_its_run_done_anew(job):
+    once = job()
+    assert sweep([once], LocalPool(1)) == []
+    record_path(once.results, once.run).unlink()
+    assert sweep([once], LocalPool(1)) == []
+    assert [line.split()[0] for line in starts(once)] == ["--env-steps", "--env-steps"]
+
+
 def test_on_ray_a_run_is_interrupted_and_gone_on_with(job):
     pytest.importorskip("ray", reason="optional: requirements-ray.txt")
     asked = job(**{"env-steps": 60, "seconds": 0.05})
@@ -308,6 +324,16 @@ def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path
         "task-good-seed1.json",
     ]
     assert json.loads((tmp_path / "a" / "tiny" / "task-good-seed1.json").read_text())["final"]["expert_percent"] == 100
+
+
+def test_a_dry_run_says_what_is_to_do_and_does_nothing(tmp_path, capsys, finished_run):
+    kind = SUITES["untuned"][0]
+    write_record(tmp_path / "results", kind.run(0), from_run(finished_run(0), kind.run(0)))
+    where = ["--results", str(tmp_path / "results"), "--logdir", str(tmp_path / "runs")]
+    assert main(["sweep", "--suite", "untuned", "--seeds", "1", "--dry-run", *where]) == 0
+    out = capsys.readouterr().out
+    assert "3 of 4 runs to do: walker2d-bc-seed0" in out and "Walker2d" in out
+    assert not (tmp_path / "runs").exists()
 
 
 def test_records_that_their_command_would_not_make_today_are_named(tmp_path, monkeypatch, capsys, finished_run):

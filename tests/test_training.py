@@ -17,7 +17,7 @@ from conftest import StepCounter
 
 import mgail_dyna
 from mgail_dyna import runs
-from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert, subset
 from mgail_dyna.normalization import statistics, whitening
@@ -62,9 +62,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(expert, tmp_path):
     first = ImitationRun(config, expert)
     for _ in first.iterate(iterations=2):
         pass
-    save_state(tmp_path / "checkpoint.h5", first.state())
+    save_state(tmp_path / "checkpoint.h5", first.state(), "a test")
     second = ImitationRun(config, expert)
-    second.restore(load_state(tmp_path / "checkpoint.h5"))
+    second.restore(load_state(tmp_path / "checkpoint.h5", "a test"))
     for _ in second.iterate(iterations=4):
         pass
     assert without_clocks(second.history) == without_clocks(whole.history)
@@ -243,7 +243,7 @@ def test_the_discriminator_sees_the_demonstrations_whitened_or_as_they_are(exper
 
 def test_settings_survive_being_written(tmp_path):
     settings = runs.RunSettings("mgail", "paper", "hopper", 7, imitation_preset("paper", "Hopper-v5"))
-    runs.write_settings(tmp_path, settings)
+    runs.write_settings(tmp_path, settings, 3_500.0)
     assert runs.read_settings(tmp_path) == settings
     record = json.loads((tmp_path / "config.json").read_text())
     assert record["versions"]["tensorflow"]
@@ -259,10 +259,14 @@ def test_settings_survive_being_written(tmp_path):
         (lambda record: record["config"]["plan"].update(steps=-1), "--plan.steps: expected at least 0, found -1"),
         (lambda record: record.pop("mode"), "mode: missing"),
         (lambda record: record.pop("config"), "config: missing"),
+        (lambda record: record["config"].update(plan=5), "config.plan: expected an object, found 5"),
+        (lambda record: record["config"].update(cost="logits"), "unknown config.cost 'logits'; did you mean logit?"),
+        (lambda record: record.update(mode=["dyna"]), "mode: a value does not fit, found ['dyna']"),
+        (lambda record: record.update(expert=5), "expert: a value does not fit, found 5"),
     ],
 )
 def test_a_bad_config_file_is_one_line(tmp_path, change, line):
-    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig()))
+    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig()), 3_500.0)
     file = tmp_path / "config.json"
     record = json.loads(file.read_text())
     change(record)
@@ -271,6 +275,44 @@ def test_a_bad_config_file_is_one_line(tmp_path, change, line):
         runs.read_settings(file)
     assert line in str(error.value)
     assert str(file) in str(error.value)
+
+
+def test_a_config_file_names_the_commits_a_run_was_made_by(tmp_path, monkeypatch):
+    settings = runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig())
+    for commit, named in (("a", "a"), ("a", "a"), ("b+", "a, b+"), (None, "a, b+"), ("a", "a, b+, a")):
+        monkeypatch.setattr(runs.runtime, "git_commit", lambda commit=commit: commit)
+        runs.write_settings(tmp_path, settings, 3_500.0)
+        assert json.loads((tmp_path / "config.json").read_text())["commit"] == named
+
+
+def test_every_run_has_a_directory_to_itself(tmp_path, refused):
+    taken = [runs.new_directory(tmp_path / "runs", "x") for _ in range(3)]
+    assert [path.name for path in taken] == ["x", "x-2", "x-3"]
+    with runs.held(taken[0]):
+        refused([taken[0], "another process is at this run"], runs.held(taken[0]).__enter__)
+    with runs.held(taken[0]):
+        pass
+    (tmp_path / "file").touch()
+    refused(["file", "expected a directory, found a file"], runs.new_directory, tmp_path / "file", "x")
+
+
+def test_demonstrations_that_changed_are_not_gone_on_with(expert):
+    run = ImitationRun(small_config(), expert)
+    state = run.state()
+    state["agent"]["acting"]["mean"] = state["agent"]["acting"]["mean"] + 1
+    with pytest.raises(UserError, match="the demonstrations have changed since the run was begun"):
+        ImitationRun(small_config(), expert).restore(state)
+
+
+def test_shares_of_a_discriminator_batch(expert):
+    assert DiscriminatorConfig(newest_share=0.1, imagined_share=0.9).newest_share == 0.1
+    with pytest.raises(UserError, match=r"--discriminator.newest-share: expected at least 0, and at most 1 with"):
+        DiscriminatorConfig(newest_share=0.2, imagined_share=0.9)
+    odd = DiscriminatorConfig(steps=2, batch=15, newest_share=0.5, imagined_share=0.5)
+    run = ImitationRun(replace(small_config(), discriminator=odd), expert)
+    run.agent.collect()
+    run.agent.transition.scale(run.agent.demonstrations, run.agent.replay)
+    run.agent.update_discriminator(1.0)
 
 
 def run_py(*words, timeout=300):
@@ -310,6 +352,11 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
     whole = list(csv.DictReader((tmp_path / "whole" / directory.name / "progress.csv").open()))
     assert without_clocks(after) == without_clocks(whole), "resumed and uninterrupted runs differ"
 
+    made_by = json.loads((directory / "config.json").read_text())
+    assert made_by["expert_return"] == 1000.0
+    as_another = run_py("expert", "--resume", "--out", directory)
+    assert (as_another.returncode, as_another.stderr.count("\n")) == (2, 1)
+    assert "expected a checkpoint of an expert's training, found one of a run" in as_another.stderr
     changed = run_py("--resume", directory, "--policy.hidden", "7")
     assert changed.returncode == 2
     assert "--resume: --policy cannot change" in changed.stderr
@@ -346,6 +393,8 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
         (["--config", "nowhere.json"], "nowhere.json: no such file"),
         (["evaluate", "nowhere"], "nowhere: no such file or directory"),
         (["evaluate", "cartpole", "--episodes", "0"], "--episodes: expected at least 1, found 0"),
+        (["evaluate", "cartpole", "--seed", "-1"], "--seed: expected at least 0, found -1"),
+        (["evaluate", "cartpole", "--video-steps", "0"], "--video-steps: expected at least 1, found 0"),
         (["evaluate", "cartpole", "--video", "film.avi"], "--video: expected a file ending in .mp4 or .gif"),
     ],
 )
@@ -363,7 +412,7 @@ def test_mistakes_are_one_line_and_exit_2(words, line, capsys):
 def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
     from mgail_dyna.cli import main
 
-    runs.write_settings(tmp_path, runs.RunSettings("dina", "tuned", "cartpole", 1, small_config()))
+    runs.write_settings(tmp_path, runs.RunSettings("dina", "tuned", "cartpole", 1, small_config()), 1_000.0)
     assert main(["--config", str(tmp_path / "config.json")]) == 2
     assert capsys.readouterr().err == "error: unknown mode 'dina'; did you mean dyna?\n"
 
@@ -372,7 +421,7 @@ def test_a_stored_configuration_runs_again(tmp_path):
     demonstrations = str(ROOT / "expert_data" / "cartpole" / "trpo-v0")
     settings = runs.RunSettings("mgail", "tuned", demonstrations, 1, small_config(seed=3))
     written = replace(settings, expert="expert_data/cartpole/trpo-v0")
-    runs.write_settings(tmp_path / "before", written)
+    runs.write_settings(tmp_path / "before", written, 1_000.0)
     result = run_py("--config", tmp_path / "before" / "config.json", "--logdir", tmp_path)
     assert result.returncode == 0, result.stderr
     assert runs.read_settings(tmp_path / "cartpole-mgail-seed3") == settings

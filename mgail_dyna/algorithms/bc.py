@@ -29,7 +29,7 @@ class Cloner:
     Args:
         policy: trained here.
         acting: its twin; always holds the weights with the least held-out loss so far.
-        expert: the demonstrations.
+        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
         config: `cloning`, the seed and the fall of the learning rate are used.
 
     Raises:
@@ -109,7 +109,7 @@ def split_pairs(expert: Expert, acting: NumpyPolicy, share: float, rng: np.rando
     trajectory, pairs drawn at random.
 
     Args:
-        expert: the demonstrations.
+        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
         acting: normalises them.
         share: to hold out, rounded, but at least one and not all.
         rng: draws which.
@@ -138,7 +138,7 @@ class CloningAgent:
 
     Args:
         config: everything.
-        expert: the demonstrations.
+        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
     """
 
     env_steps = 0

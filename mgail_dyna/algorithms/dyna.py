@@ -1,4 +1,4 @@
-"""Dyna-AIL (paper, Algorithm 1). With no planning steps it is MGAIL."""
+"""Dyna-AIL (paper, Algorithm 1). Without planning steps and imagined pairs it is MGAIL."""
 
 from __future__ import annotations
 
@@ -36,13 +36,12 @@ class DynaAgent:
     Args:
         config: everything.
         env: to act in; its steps should be counted by whoever passes it.
-        expert: the demonstrations.
+        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
     """
 
     def __init__(self, config: ImitationConfig, env: gym.Env[Any, Any], expert: Expert) -> None:
         self.config, self.env, self.expert = config, env, expert
-        simulated = all(trajectory.qpos is not None for trajectory in expert.trajectories)
-        if config.rollout.starts != "reset" and not simulated:
+        if config.rollout.starts != "reset" and not expert.simulated:
             raise UserError(
                 f"--rollout.starts {config.rollout.starts}: expected demonstrations with qpos and qvel, found none; "
                 "--rollout.starts reset needs none"
@@ -167,7 +166,7 @@ class DynaAgent:
         config = self.config.discriminator
         shape = (config.steps, config.batch)
         imagined = round(config.batch * config.imagined_share)
-        newest = round(config.batch * config.newest_share)
+        newest = min(round(config.batch * config.newest_share), config.batch - imagined)
         draws = [
             self.replay.pairs(self.rng, (shape[0], newest), self.config.rollout.steps),
             self.replay.pairs(self.rng, (shape[0], config.batch - newest - imagined)),

@@ -25,7 +25,7 @@ class DynaTrustRegionAgent:
     Args:
         config: everything; `plan.steps` trust-region steps an iteration, each on `plan.batch` fresh trajectories.
         copies: of the environment; their steps should be counted by whoever passes them.
-        expert: the demonstrations.
+        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
 
     Raises:
         UserError: a rollout, real or imagined, is less than a minibatch of the value network.

@@ -44,7 +44,7 @@ class GailAgent:
     Args:
         config: everything.
         copies: of the environment; their steps should be counted by whoever passes them.
-        expert: the demonstrations.
+        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
 
     Raises:
         UserError: a rollout is less than a minibatch of the value network.

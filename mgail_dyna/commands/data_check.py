@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from rich.table import Table
 from mgail_dyna import envs
 from mgail_dyna.arguments import parse
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import Expert, check_fits, load_expert, locate
+from mgail_dyna.expert_data import Expert, load_expert, locate
+from mgail_dyna.fit import check_fits, other_task
 from mgail_dyna.presets import environment_id
 
 
@@ -47,6 +49,8 @@ def main(argv: Sequence[str]) -> None:
             raise UserError(f"{where}: {error}") if command.env is None else error from None
         check_fits(expert, env, str(where))
         env.close()
+        if note := other_task(expert, env_id):
+            print(note, file=sys.stderr)
     if command.json:
         print(json.dumps(summary(expert, where), indent=2))
     else:
@@ -73,7 +77,7 @@ def summary(expert: Expert, where: Path) -> dict[str, Any]:
         },
         "observation_space": str(expert.observation_space),
         "action_space": str(expert.action_space),
-        "simulator_state": all(trajectory.qpos is not None for trajectory in expert.trajectories),
+        "simulator_state": expert.simulated,
         "policy": expert.policy is not None,
         "provenance": expert.provenance,
     }

@@ -19,6 +19,7 @@ from mgail_dyna.arguments import parse
 from mgail_dyna.collect import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert, load_expert
+from mgail_dyna.storage import fitting, replacing
 
 # Not those of evaluations during training, nor those of the demonstrations.
 FIRST_SEED = 30_000
@@ -46,8 +47,10 @@ class EvaluateCommand:
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(EvaluateCommand, argv, prog="run.py evaluate")
-    if command.episodes < 1:
-        raise UserError(f"--episodes: expected at least 1, found {command.episodes}")
+    for name, least in (("episodes", 1), ("seed", 0), ("video_steps", 1)):
+        if getattr(command, name) < least:
+            flag = name.replace("_", "-")
+            raise UserError(f"--{flag}: expected at least {least}, found {getattr(command, name)}")
     if command.video is not None and command.video.suffix not in FORMATS:
         raise UserError(f"--video: expected a file ending in {' or '.join(FORMATS)}, found {command.video}")
     policy, expert, env_id, counted = _subject(command.run)
@@ -62,7 +65,7 @@ def main(argv: Sequence[str]) -> None:
         "return_mean": returns.mean(),
         "return_std": returns.std(),
         "expert_return": expert.returns.mean(),
-        "expert_percent": 100.0 * returns.mean() / expert.returns.mean(),
+        "expert_percent": expert.percent(float(returns.mean())),
         **counted,
         "seeds": [seeds.start, seeds.stop - 1],
     }
@@ -73,9 +76,12 @@ def _subject(path: Path) -> tuple[NumpyPolicy, Expert, str, dict[str, Any]]:
     """The policy to play, the expert to compare it with, the environment, and what training took."""
     if (path / runs.CONFIG).exists():
         settings, state = runs.read_settings(path), runs.load_run(path)
-        steps = state["ledger"]["steps"]
-        counted = {"env_steps": steps["training"], "real_trajectories": state["ledger"]["episodes"]["training"]}
-        policy = NumpyPolicy.from_state(state["agent"]["acting"])
+        with fitting(path / runs.CHECKPOINT):
+            counted = {
+                "env_steps": state["ledger"]["steps"]["training"],
+                "real_trajectories": state["ledger"]["episodes"]["training"],
+            }
+            policy = NumpyPolicy.from_state(state["agent"]["acting"])
         return policy, load_expert(settings.expert), settings.config.env, counted
     expert = load_expert(path)
     if expert.policy is None or expert.env_id is None:
@@ -91,9 +97,9 @@ def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, expert: Ex
         frames, rate = film.episode(env_id, policy, command.video_steps, expert.length, command.seed)
     except UserError as error:
         raise UserError(f"--video: {error}") from error
-    command.video.parent.mkdir(parents=True, exist_ok=True)
     content = film.gif(frames, rate) if command.video.suffix == ".gif" else film.mp4(frames, rate)
-    command.video.write_bytes(content)
+    with replacing(command.video) as fresh:
+        fresh.write_bytes(content)
 
 
 def _table(result: dict[str, Any], command: EvaluateCommand) -> Table:

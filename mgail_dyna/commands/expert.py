@@ -17,8 +17,8 @@ from mgail_dyna.arguments import parse, peek
 from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.presets import environment_id, environment_name, expert_preset
-from mgail_dyna.progress import ProgressDisplay
-from mgail_dyna.storage import load_state, save_state, write_text
+from mgail_dyna.progress import Interrupts, ProgressDisplay
+from mgail_dyna.storage import fitting, load_state, save_state, write_text
 
 if TYPE_CHECKING:
     from mgail_dyna.experts.trainer import ExpertTrainer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PROG = "run.py expert"
 CHECKPOINT, CURVE = "checkpoint.h5", "progress.csv"
+KIND = "an expert's training"
 # What a resumed run may change: how long it goes on and what is recorded, not what it is.
 EXTENDABLE = {"steps", "trajectories", "evaluate_every", "evaluation_episodes", "finalists", "checkpoint_seconds"}
 
@@ -55,9 +56,9 @@ def main(argv: Sequence[str]) -> None:
     command = parse(ExpertCommand, argv, prog=PROG, default=ExpertCommand(config=_default_config(argv)))
     command = replace(command, config=replace(command.config, env=environment_id(command.config.env)))
     out, config = command.directory(), command.config
-    saved = load_state(out / CHECKPOINT) if command.resume else None
+    saved = load_state(out / CHECKPOINT, KIND) if command.resume else None
     if saved is not None:
-        _refuse_changes(_stored_config(saved), config)
+        _refuse_changes(_stored_config(out / CHECKPOINT, saved), config)
     elif not command.overwrite and any((out / name).exists() for name in (CHECKPOINT, "data")):
         raise UserError(f"{out}: holds an earlier run; pass --resume, --overwrite or another --out")
     envs.make(config.env, config.length).close()  # a wrong name is told at once
@@ -65,7 +66,8 @@ def main(argv: Sequence[str]) -> None:
     from mgail_dyna.experts.trainer import ExpertTrainer
 
     trainer = ExpertTrainer(config)
-    session = _Session(trainer, out, saved)
+    with fitting(out / CHECKPOINT):
+        session = _Session(trainer, out, saved)
     session.train()
     _write_demonstrations(trainer, out, session.cpu_seconds)
 
@@ -82,16 +84,17 @@ def _default_config(argv: Sequence[str]) -> ExpertConfig:
             raise UserError(
                 f"--resume: no checkpoint at {checkpoint}; give the --out (or --env and --seed) it was begun with"
             )
-        return _stored_config(load_state(checkpoint))
+        return _stored_config(checkpoint, load_state(checkpoint, KIND))
     env_id = environment_id(name or "halfcheetah")
     envs.check_name(env_id)
     return expert_preset(env_id)
 
 
-def _stored_config(saved: dict[str, Any]) -> ExpertConfig:
-    values = dict(saved["config"])
-    values["hidden"] = tuple(values["hidden"])
-    return ExpertConfig(**{**values, "trust_region": TrustRegionConfig(**values["trust_region"])})
+def _stored_config(path: Path, saved: dict[str, Any]) -> ExpertConfig:
+    with fitting(path):
+        values = dict(saved["config"])
+        values["hidden"] = tuple(values["hidden"])
+        return ExpertConfig(**{**values, "trust_region": TrustRegionConfig(**values["trust_region"])})
 
 
 def _refuse_changes(stored: ExpertConfig, asked: ExpertConfig) -> None:
@@ -127,19 +130,22 @@ class _Session:
         return self.wall_before + time.monotonic() - self.began
 
     def train(self) -> None:
-        """Trains to the end; on Ctrl-C a checkpoint is written first."""
+        """Trains to the end, or until interrupted."""
         config = self.trainer.config
-        title = f"TRPO {environment_name(config.env)}"
-        with ProgressDisplay(title, config.steps, self.trainer.collector.env_steps) as line:
-            try:
-                for iteration in self.trainer.iterate():
-                    line.show(min(iteration.env_steps, config.steps), _figures(iteration, self.trainer.finalists))
-                    if iteration.evaluated is not None:
-                        self._extend_curve(iteration)
-                    if time.monotonic() - self.saved_at > config.checkpoint_seconds:
-                        self.save()
-            finally:
-                self.save()
+        title, done = f"TRPO {environment_name(config.env)}", self.trainer.collector.env_steps
+        with Interrupts() as interrupts, ProgressDisplay(title, config.steps, done) as line:
+            for iteration in self.trainer.iterate():
+                line.show(min(iteration.env_steps, config.steps), _figures(iteration, self.trainer.finalists))
+                if iteration.evaluated is not None:
+                    self._extend_curve(iteration)
+                if interrupts.asked:
+                    break
+                if time.monotonic() - self.saved_at > config.checkpoint_seconds:
+                    self.save()
+            self.save()
+        if interrupts.asked:
+            steps = self.trainer.collector.env_steps
+            raise KeyboardInterrupt(f" at env step {steps:,}; go on with: {PROG} --resume --out {self.out}")
 
     def save(self) -> None:
         """Writes the checkpoint and the curve."""
@@ -150,7 +156,7 @@ class _Session:
             "cpu_seconds": self.cpu_seconds,
             "wall_seconds": self.wall_seconds,
         }
-        save_state(self.out / CHECKPOINT, state)
+        save_state(self.out / CHECKPOINT, state, KIND)
         if self.curve:
             text = io.StringIO()
             writer = csv.DictWriter(text, list(self.curve[0]), lineterminator="\n")

@@ -19,7 +19,7 @@ class SweepCommand:
     """Does every run of a figure or a suite that is not recorded yet, each in a process of its own, and records it.
 
     Ctrl-C or a crash loses nothing: the same command goes on. A run that fails is tried once more; exit code 1 if one
-    failed twice. Removing a record has its run continued or, with its directory removed as well, done anew.
+    failed twice. Removing a record has its run done anew.
     """
 
     figure: str | None = None
@@ -32,6 +32,8 @@ class SweepCommand:
     """Runs at once; each keeps one core busy."""
     ray: str | None = None
     """Address of a Ray cluster to run on, or local to start one here."""
+    dry_run: bool = False
+    """Say which runs are not recorded yet, and print the table of those that are."""
     results: Path = Path("results")
     """Directory of records."""
     logdir: Path = Path("runs")
@@ -45,21 +47,32 @@ def main(argv: Sequence[str]) -> None:
     for name in ("seeds", "jobs"):
         if getattr(command, name) < 1:
             raise UserError(f"--{name}: expected at least 1, found {getattr(command, name)}")
-    from mgail_dyna.report import print_summary
     from mgail_dyna.sweeps.jobs import Job
     from mgail_dyna.sweeps.pools import LocalPool, Pool, RayPool
     from mgail_dyna.sweeps.sweep import sweep
 
     logdir, results = command.logdir.resolve(), command.results.resolve()
     jobs = [Job(run, logdir, results) for run in runs_of(kinds, command.seeds)]
+    if command.dry_run:
+        waiting = [job.run.name for job in jobs if not job.recorded]
+        print(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {', '.join(waiting)}" if waiting else ""))
+        _tell(kinds, results, title)
+        return
     pool: Pool = RayPool(command.ray, command.jobs, logdir) if command.ray else LocalPool(command.jobs)
     failed = sweep(jobs, pool, title)
-    print_summary(kinds, results, title)
-    for line in _outdated(kinds, results):
-        print(line)
+    _tell(kinds, results, title)
     if failed:
         print(f"failed twice: {', '.join(job.run.name for job in failed)}")
         raise SystemExit(1)
+
+
+def _tell(kinds: Sequence[Kind], results: Path, title: str) -> None:
+    """Prints the table, and below it what is outdated."""
+    from mgail_dyna.report import print_summary
+
+    print_summary(kinds, results, title)
+    for line in _outdated(kinds, results):
+        print(line)
 
 
 def _outdated(kinds: Sequence[Kind], results: Path) -> Iterator[str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -19,8 +18,10 @@ from mgail_dyna import envs, runs, runtime
 from mgail_dyna.arguments import parse, peek
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.expert_data import check_fits, load_expert, shipped_experts
-from mgail_dyna.presets import IMITATION_PRESETS, MODES, environment_id, environment_name, imitation_preset
+from mgail_dyna.expert_data import load_expert, shipped_experts
+from mgail_dyna.fit import check_fits, other_task
+from mgail_dyna.presets import IMITATION_PRESETS, MODES, UNUSED, environment_id, environment_name, imitation_preset
+from mgail_dyna.storage import fitting
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,41 +64,60 @@ class TrainCommand:
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = resolved(argv)
-    config = command.settings
     _check(command)
-    if command.resume is not None:
-        _refuse_changes(runs.read_settings(command.resume), command)
+    directory, saved = command.resume, None
+    with contextlib.ExitStack() as holding:
+        if directory is not None:
+            _refuse_changes(runs.read_settings(directory), command)
+            holding.enter_context(runs.held(directory))
+            saved = runs.load_run(directory)
+        settings, run = _built(command)
+        if directory is None:
+            name = f"{environment_name(run.config.env)}-{settings.mode}-seed{run.config.seed}"
+            directory = runs.new_directory(command.logdir, name)
+            holding.enter_context(runs.held(directory))
+        if saved is not None:
+            with fitting(directory / runs.CHECKPOINT):
+                run.restore(saved)
+        if not run.ended(settings.iterations):
+            runs.write_settings(directory, settings, float(run.expert.returns.mean()))
+        _Session(run, directory, settings).train()
+    from rich.console import Console
+
+    Console().print(_summary(run, directory))
+
+
+def _built(command: TrainCommand) -> tuple[runs.RunSettings, ImitationRun]:
+    """What is asked for, and the run, with nothing on disk yet."""
+    config = command.settings
     name = environment_name(config.env)
-    settings = runs.RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
-    directory = command.resume or runs.new_directory(command.logdir, f"{name}-{command.mode}-seed{config.seed}")
-    saved = runs.load_run(directory) if command.resume else None
     if command.expert is None and name not in shipped_experts():
         raise UserError(
             f"--expert: no demonstrations of {config.env} ship ({', '.join(shipped_experts())} do); give some, "
             f"or train an expert first: python run.py expert --env {config.env}"
         )
+    settings = runs.RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
     expert = load_expert(settings.expert)
     env = envs.make(config.env, expert.length)
     check_fits(expert, env, settings.expert)
     env.close()
+    if note := other_task(expert, config.env):
+        print(note, file=sys.stderr)
     runtime.import_tensorflow()
-    from rich.console import Console
-
     from mgail_dyna.algorithms.modes import BUILDERS
     from mgail_dyna.training import ImitationRun
 
-    run = ImitationRun(MODES[settings.mode](config), expert, build=BUILDERS[settings.mode])
-    runs.write_settings(directory, settings)
-    if saved is not None:
-        run.restore(saved)
-    _Session(run, directory, settings).train()
-    Console().print(_summary(run, directory))
+    return settings, ImitationRun(MODES[settings.mode](config), expert, build=BUILDERS[settings.mode])
 
 
 def resolved(argv: Sequence[str]) -> TrainCommand:
     """What `argv` asks for, with the defaults that its environment, mode and preset set."""
     argv = [_GROUPED.sub(r"--\1.", word) for word in argv]
-    command = parse(TrainCommand, argv, prog=PROG, default=_defaults(argv))
+    default = _defaults(argv)
+    command = parse(TrainCommand, argv, prog=PROG, default=default)
+    for name in UNUSED.get(command.mode, ()):
+        if getattr(command.settings, name) != getattr(default.settings, name):
+            raise UserError(f"--{name.replace('_', '-')}: has no effect with --mode {command.mode}; leave it out")
     expert = command.expert
     if expert is not None and Path(expert).exists():
         expert = str(Path(expert).resolve())  # so that the run can be resumed from anywhere
@@ -158,17 +178,14 @@ class _Session:
         self.run, self.directory, self.settings = run, directory, settings
         self.writer = tf.summary.create_file_writer(str(directory / runs.SCALARS))
         self.saved_at = time.monotonic()
-        self.stopping = False
 
     def train(self) -> None:
         """Trains to the end, or until interrupted."""
-        from mgail_dyna.progress import ProgressDisplay
+        from mgail_dyna.progress import Interrupts, ProgressDisplay
 
-        run = self.run
-        before = signal.signal(signal.SIGINT, self._stop)
+        run, (total, unit) = self.run, self.run.agent.budget
         try:
-            total, unit = run.agent.budget
-            with ProgressDisplay(self.directory.name, total, self._done(), unit) as line:
+            with Interrupts() as interrupts, ProgressDisplay(self.directory.name, total, self._done(), unit) as line:
                 cloning = "cloning the demonstrations (--warm-start bc), then " if run.config.warm_start == "bc" else ""
                 line.show(self._done(), [f"{cloning}compiling, about 20 s"])
                 before_it = run.history[-1]["wall_seconds"] if run.history else 0.0
@@ -176,25 +193,17 @@ class _Session:
                     seconds, before_it = row["wall_seconds"] - before_it, row["wall_seconds"]
                     line.show(self._done(), _figures(run.history, seconds, run.config.plan.length))
                     self._record(row)
-                    if self.stopping:
+                    if interrupts.asked:
                         break
-            self._save()
+                self._save()
         except UserError as error:
             last = self.directory / runs.CHECKPOINT
             raise UserError(f"{error}; last good checkpoint: {last if last.exists() else 'none yet'}") from error
-        finally:
-            signal.signal(signal.SIGINT, before)
-        if self.stopping:
+        if interrupts.asked:
             raise KeyboardInterrupt(f" at env step {run.env_steps:,}; go on with: {PROG} --resume {self.directory}")
 
     def _done(self) -> int:
         return round(self.run.agent.progress * self.run.agent.budget.total)
-
-    def _stop(self, *_: Any) -> None:
-        if self.stopping:
-            raise KeyboardInterrupt
-        self.stopping = True
-        print("stopping after this iteration; Ctrl-C again to stop at once and lose it", file=sys.stderr)
 
     def _record(self, row: dict[str, float]) -> None:
         import tensorflow as tf

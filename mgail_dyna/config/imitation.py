@@ -65,7 +65,7 @@ class DiscriminatorConfig:
     gradient_target: float = 0.0
     """Norm the penalty draws the gradient of the logits to: 1 keeps a slope everywhere, 0 lets it vanish in the end."""
     newest_share: float = 0.0
-    """Share of the agent's pairs drawn from its newest iteration; the others are drawn from the whole replay."""
+    """Share of the agent's pairs drawn from the newest --rollout.steps; the others are drawn from the whole replay."""
     imagined_share: float = 0.9
     """dyna, mgail: share of the agent's pairs imagined under the policy as it is; the paper's are all real."""
 
@@ -79,8 +79,8 @@ class DiscriminatorConfig:
             whitening=(0 <= self.whitening <= 1, "between 0 and 1"),
             batch=(self.batch >= 1, "at least 1"),
             newest_share=(
-                0 <= self.newest_share <= 1 - self.imagined_share,
-                "at least 0, with imagined_share at most 1",
+                self.newest_share >= 0 and self.newest_share + self.imagined_share <= 1 + 1e-9,
+                f"at least 0, and at most 1 with the imagined {self.imagined_share}",
             ),
             imagined_share=(0 <= self.imagined_share <= 1, "between 0 and 1"),
             gradient_target=(self.gradient_target >= 0, "at least 0"),
@@ -147,7 +147,7 @@ class LearnConfig:
 
 @dataclass(frozen=True)
 class PlanConfig:
-    """The planning phase: policy steps on imagined trajectories (MB, Eq. 8). Without steps, Dyna-AIL is MGAIL."""
+    """The planning phase: policy steps on imagined trajectories (MB, Eq. 8)."""
 
     steps: int = 30
     """Gradient steps a round (the paper's p); with dyna-trpo trust-region steps."""
@@ -218,7 +218,7 @@ class RolloutConfig:
     starts: Literal["reset", "expert", "mix"] = "mix"
     """Where episodes begin: at reset, at simulator states of the demonstrations, or both (gail, dyna-trpo: reset)."""
     expert_share: float = 0.8
-    """With --rollout.starts mix: share of env steps in episodes that begin at the expert's states."""
+    """With --rollout.starts mix: share of --rollout.steps taken from the expert's states; then episodes from reset."""
     reset_length: int = 200
     """Steps after which an episode from reset is cut off."""
     expert_length: int = 50

@@ -15,7 +15,7 @@ from mgail_dyna.report import seeds_of
 from mgail_dyna.statistics import common_grid, estimate, resampled
 
 LABELS = {"real_trajectories": TRAJECTORIES, "env_steps": STEPS}
-NOTE = "Interquartile mean over seeds; bands are 95% bootstrap intervals."
+NOTE = "Interquartile mean over seeds; bands are 95% bootstrap intervals. A run that has ended stays where it was."
 # How far env steps may be from proportional to trajectories, as a share of them all, for one axis to tell both.
 TOLERANCE = 0.02
 
@@ -32,7 +32,7 @@ def comparison(
     both truly, so there are two panels.
 
     Args:
-        kinds: records by label, one per seed, at least one a kind.
+        kinds: records by label, one per seed; what has none is not drawn, but keeps its colour for itself.
         levels: records by label of what takes no part in the environment (cloning), drawn as level lines.
         title: above the figure.
         note: below it, after what the bands are.
@@ -46,7 +46,8 @@ def comparison(
     panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     for axes, column in zip(panels, columns, strict=True):
         for number, (label, kind) in enumerate(kinds.items()):
-            _draw_kind(axes, kind, column, label, number)
+            if kind:
+                _draw_kind(axes, kind, column, label, number)
         for number, (label, kind) in enumerate(levels.items()):
             _draw_level(axes, kind, label, number, alone=len(levels) == 1)
         draw_expert(axes)

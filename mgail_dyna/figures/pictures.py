@@ -25,7 +25,7 @@ Plot = Callable[[Mapping[Kind, Sequence[Record]], str, str], Figure]
 
 
 def _compared(found: Mapping[Kind, Sequence[Record]], title: str, note: str) -> Figure:
-    kinds = {kind.label: records for kind, records in found.items() if records and not kind.baseline}
+    kinds = {kind.label: records for kind, records in found.items() if not kind.baseline}
     levels = {kind.label: records for kind, records in found.items() if records and kind.baseline}
     return comparison(kinds, levels, title, note)
 
@@ -90,8 +90,9 @@ PICTURES: dict[str, Picture] = {**dict(_of_paper()), **dict(_of_suites()), **dic
 
 
 def recorded(name: str, results: Path) -> bool:
-    """Whether there are records to draw the figure called `name` of."""
-    return any(read_kind(results, kind) for kind in PICTURES[name].kinds if not kind.baseline)
+    """Whether there are records to draw the figure called `name` of: of two kinds of runs, where it compares some."""
+    compared = [kind for kind in PICTURES[name].kinds if not kind.baseline]
+    return sum(bool(read_kind(results, kind)) for kind in compared) >= min(2, len(compared))
 
 
 def draw(name: str, results: Path) -> Figure:
@@ -102,14 +103,14 @@ def draw(name: str, results: Path) -> Figure:
         results: directory of records.
 
     Raises:
-        UserError: no such figure, nothing recorded of it, or a damaged record.
+        UserError: no such figure, nothing recorded of it that could be compared, or a damaged record.
     """
     if name not in PICTURES:
         raise unknown_name("figure", name, PICTURES)
     picture = PICTURES[name]
-    found = {kind: read_kind(results, kind) for kind in picture.kinds}
-    if not any(records for kind, records in found.items() if not kind.baseline):
+    if not recorded(name, results):
         raise UserError(f"{name}: no records yet; they are made by: python run.py sweep {picture.sweep}")
+    found = {kind: read_kind(results, kind) for kind in picture.kinds}
     missing = [kind.label for kind, records in found.items() if not records]
     named = "; ".join(missing) if len(missing) <= NAMED else f"{len(missing)} of {len(found)} kinds of runs"
     return picture.plot(found, picture.title, f"Not recorded yet: {named}." if missing else "")

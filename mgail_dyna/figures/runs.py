@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mgail_dyna.errors import UserError
 from mgail_dyna.figures.style import PERCENT, STEPS, count_on, draw_expert, look, tidy
 from mgail_dyna.records import read_progress
 
@@ -34,9 +35,11 @@ def read_curve(run: Path) -> Curve:
     """Reads the `progress.csv` of a run's directory.
 
     Raises:
-        UserError: it is missing or not one of ours.
+        UserError: it is missing or not one of ours, or nothing was evaluated yet.
     """
     progress = read_progress(run)
+    if not np.isfinite(progress["expert_percent"]).any():
+        raise UserError(f"{run}: expected at least one evaluation, found none yet")
     return Curve(progress["env_steps"], progress["real_trajectories"], progress["expert_percent"])
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 
+import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -83,5 +84,6 @@ def _facts(job: Job) -> tuple[str, str, str]:
         total, progress = read_settings(directory).config.env_steps, read_progress(directory)
     except UserError:  # it has not come that far
         return "", "", ""
-    steps, percent = progress["env_steps"][-1], progress["expert_percent"][-1]
-    return f"{steps:,.0f}/{total:,}", f"{percent:.0f}%", f"{progress['wall_seconds'][-1]:,.0f} s"
+    evaluated = progress["expert_percent"][np.isfinite(progress["expert_percent"])]
+    percent = f"{evaluated[-1]:.0f}%" if evaluated.size else ""
+    return f"{progress['env_steps'][-1]:,.0f}/{total:,}", percent, f"{progress['wall_seconds'][-1]:,.0f} s"

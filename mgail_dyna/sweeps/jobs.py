@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import json
 import os
 import shutil
 import signal
@@ -17,10 +17,13 @@ from pathlib import Path
 from mgail_dyna.errors import UserError
 from mgail_dyna.records import from_run, record_path, write_record
 from mgail_dyna.runs import CHECKPOINT, CONFIG
+from mgail_dyna.storage import locked, write_text
 from mgail_dyna.suites import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT, LOCK = "output.txt", "lock"
+# Holds the arguments of the run under way, from its beginning until it is recorded.
+BEGUN = "begun.json"
 # TensorFlow's own threads are held to one by `runtime.import_tensorflow`.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 POLL_SECONDS = 0.2
@@ -74,7 +77,7 @@ class Outcome:
 
 
 def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
-    """Brings `job` to its end and records it, beginning from its checkpoint if it has one.
+    """Brings `job` to its end and records it, beginning from its checkpoint if the same arguments left one unrecorded.
 
     The lock is inherited by the run's process: if this one is killed and that one lives on, nobody else begins the run
     until it has ended. A record is written under the lock too.
@@ -86,9 +89,11 @@ def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
     if stopping():
         return Outcome("stopped")
     job.directory.mkdir(parents=True, exist_ok=True)
-    with _locked(job.directory / LOCK) as lock:
+    with locked(job.directory / LOCK) as lock:
         if lock is None:
             return Outcome("elsewhere")
+        now = time.time_ns()  # not the file system's own clock, which is some milliseconds behind
+        os.utime(job.directory / LOCK, ns=(now, now))
         if job.recorded:
             return Outcome("done")
         code = _run(job, lock, stopping)
@@ -101,33 +106,26 @@ def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
             if directory is None:
                 return Outcome("failed", f"{job.directory}: no run in it; see {job.directory / OUTPUT}")
             write_record(job.results, job.run, from_run(directory, job.run))
+            (job.directory / BEGUN).unlink(missing_ok=True)
         except UserError as error:
             return Outcome("failed", str(error))
     return Outcome("done")
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[int | None]:
-    """The descriptor of a lock held until the end, also by processes that inherit it; None if others hold it."""
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        now = time.time_ns()  # not the file system's own clock, which is some milliseconds behind
-        os.utime(path, ns=(now, now))
-        yield file.fileno()
-
-
 def _words(job: Job) -> list[str]:
-    """Arguments of `run.py`: to go on from the checkpoint, or to begin in an empty directory."""
-    directory = job.run_directory
-    if directory is not None and (directory / CHECKPOINT).exists():
+    """Arguments of `run.py`: to go on from the checkpoint, or to begin in an empty directory.
+
+    What other arguments left is no beginning of this run, nor is what was recorded once: somebody removed the record.
+    """
+    directory, begun = job.run_directory, job.directory / BEGUN
+    arguments = json.dumps(job.run.arguments)
+    same = begun.exists() and begun.read_text(encoding="utf-8") == arguments
+    if same and directory is not None and (directory / CHECKPOINT).exists():
         return ["--resume", str(directory)]
-    for begun in job.directory.iterdir():
-        if begun.is_dir():
-            shutil.rmtree(begun)
+    for entry in job.directory.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+    write_text(begun, arguments)
     return [*job.run.arguments, "--logdir", str(job.directory)]
 
 

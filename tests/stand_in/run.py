@@ -32,7 +32,8 @@ def main(words):
     total, seed = int(flags["--env-steps"]), int(flags["--seed"])
     settings = {"mode": "dyna", "preset": "tuned", "expert": "cartpole", "iterations": None, "commit": None}
     config = {"env": "CartPole-v1", "seed": seed, "env_steps": total}
-    put(directory / "config.json", json.dumps({**settings, "versions": {}, "config": config}))
+    about = {"versions": {}, "expert_return": 1000.0}
+    put(directory / "config.json", json.dumps({**settings, **about, "config": config}))
     for step in range(done + 1, total + 1):
         time.sleep(float(flags.get("--seconds", 0)))
         rows = [f"{i},{i},{10 * i},{100 * i},0,{i},{i}" for i in range(1, step + 1)]

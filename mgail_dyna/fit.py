@@ -1,0 +1,48 @@
+"""Whether demonstrations and an environment go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.envs import action_spec, observation_size
+from mgail_dyna.errors import UserError
+from mgail_dyna.expert_data import Expert
+
+
+def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
+    """Makes sure that demonstrations can be imitated in `env`.
+
+    Args:
+        expert: the demonstrations.
+        env: where a learner would act.
+        name: of the demonstrations, for the message.
+
+    Raises:
+        UserError: the spaces differ.
+    """
+    found = (observation_size(expert.observation_space), expert.action)
+    expected = (observation_size(env.observation_space), action_spec(env.action_space))
+    if found[0] != expected[0]:
+        raise UserError(
+            f"{name}: observations: expected {expected[0]} numbers to fit the environment, found {found[0]}"
+        )
+    if (found[1].kind, found[1].size, found[1].start) != (expected[1].kind, expected[1].size, expected[1].start):
+        raise UserError(
+            f"{name}: actions: expected {expected[1].kind} of size {expected[1].size} to fit the environment, "
+            f"found {found[1].kind} of size {found[1].size}"
+        )
+    for bound in ("low", "high"):
+        theirs, ours = (getattr(spec, bound) for spec in (found[1], expected[1]))
+        if (theirs is None) != (ours is None) or (ours is not None and not np.allclose(theirs, ours)):
+            raise UserError(f"{name}: actions: {bound}: expected {ours} to fit the environment, found {theirs}")
+
+
+def other_task(expert: Expert, env_id: str) -> str | None:
+    """A note for whoever imitates `expert` in `env_id`, if the demonstrations say that they are of another task."""
+    of = expert.env_id
+    if of is None or of.rpartition("-v")[0] == env_id.rpartition("-v")[0]:
+        return None
+    return f"note: the demonstrations are of {of}, and the environment is {env_id}"
