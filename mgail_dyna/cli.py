@@ -28,7 +28,9 @@ COMMANDS = {
 
 def _usage() -> str:
     rows = "\n".join(f"  run.py {name:<14} {line}" for name, line in COMMANDS.items())
-    return f"run.py imitates an expert (options below). Its other commands, each with its own --help:\n\n{rows}"
+    return (
+        f"run.py imitates an expert (run.py --help: options). Its other commands, each with its own --help:\n\n{rows}"
+    )
 
 
 def dispatch(argv: Sequence[str]) -> None:
@@ -53,7 +55,8 @@ def dispatch(argv: Sequence[str]) -> None:
     if argv[0] == "data" and (len(argv) == 1 or argv[1] in ("-h", "--help")):
         print(_usage())
         return
-    raise unknown_name("command", " ".join(argv[:2]) if argv[0] == "data" else argv[0], COMMANDS)
+    name = " ".join(argv[:2]) if argv[0] == "data" else argv[0]
+    raise unknown_name("command", name, COMMANDS, "to imitate: run.py --env ENVIRONMENT")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

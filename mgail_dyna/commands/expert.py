@@ -18,6 +18,7 @@ from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.presets import environment_id, environment_name, expert_preset
 from mgail_dyna.progress import Interrupts, ProgressDisplay
+from mgail_dyna.runs import held
 from mgail_dyna.storage import fitting, load_state, save_state, write_text
 
 if TYPE_CHECKING:
@@ -62,14 +63,16 @@ def main(argv: Sequence[str]) -> None:
     elif not command.overwrite and any((out / name).exists() for name in (CHECKPOINT, "data")):
         raise UserError(f"{out}: holds an earlier run; pass --resume, --overwrite or another --out")
     envs.make(config.env, config.length).close()  # a wrong name is told at once
-    runtime.import_tensorflow()
-    from mgail_dyna.experts.trainer import ExpertTrainer
+    out.mkdir(parents=True, exist_ok=True)
+    with held(out):
+        runtime.import_tensorflow()
+        from mgail_dyna.experts.trainer import ExpertTrainer
 
-    trainer = ExpertTrainer(config)
-    with fitting(out / CHECKPOINT):
-        session = _Session(trainer, out, saved)
-    session.train()
-    _write_demonstrations(trainer, out, session.cpu_seconds)
+        trainer = ExpertTrainer(config)
+        with fitting(out / CHECKPOINT):
+            session = _Session(trainer, out, saved)
+        session.train()
+        _write_demonstrations(trainer, out, session.cpu_seconds)
 
 
 def _default_config(argv: Sequence[str]) -> ExpertConfig:

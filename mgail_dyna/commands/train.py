@@ -41,7 +41,7 @@ class TrainCommand:
     """Imitates an expert from its demonstrations, without reward.
 
     --env takes cartpole, hopper, halfcheetah, walker2d, ant or any Gymnasium id and, with --mode and --preset, sets the
-    other defaults. Other commands: run.py expert, run.py evaluate, run.py data check, run.py data convert.
+    other defaults. `run.py` alone lists the other commands.
     """
 
     mode: str = "dyna"
