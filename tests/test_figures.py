@@ -81,10 +81,10 @@ def test_numbers_of_demonstrations_have_a_panel_each_and_gaps_where_nothing_is_r
     assert whole.get_xlabel() == "whole trajectories"
     assert thinned.get_xlabel() == "trajectories, every 20th step of each"
     dyna, mgail, cloning = (bars.lines[0].get_data() for bars in whole.containers)
-    np.testing.assert_array_equal(np.round(dyna[0]), [1, 4])
-    np.testing.assert_allclose(dyna[1], [80.5, 100.5])
-    assert len(mgail[0]) == len(cloning[0]) == 0
-    np.testing.assert_allclose(thinned.containers[1].lines[0].get_ydata(), [60.5])
+    np.testing.assert_array_equal(np.round(dyna[0]), range(5))
+    np.testing.assert_allclose(dyna[1], [np.nan, 80.5, np.nan, np.nan, 100.5])
+    assert np.isnan(mgail[1]).all() and np.isnan(cloning[1]).all()
+    np.testing.assert_allclose(thinned.containers[1].lines[0].get_ydata(), [np.nan, 60.5, *[np.nan] * 3])
     low, high = thinned.get_ylim()
     assert low < 60.5 < 100 < high, "everything is inside"
     note = figure.legends[0].get_title().get_text()

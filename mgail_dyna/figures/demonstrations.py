@@ -49,14 +49,14 @@ def by_demonstrations(found: Mapping[Kind, Sequence[Record]], title: str = "", n
 
 
 def _draw_mode(axes: Axes, columns: Sequence[Sequence[Record]], label: str, place: int) -> None:
-    """One mode's line, a little beside those of the others; `columns` holds the records of each number."""
+    """One mode's line, a little beside those of the others, broken where `columns` of a number holds no records."""
     colour, line, marker = look(place)
-    seen = [number for number, records in enumerate(columns) if records]
-    found = [estimate([[record.final["expert_percent"] for record in columns[number]]]) for number in seen]
+    percents = [[record.final["expert_percent"] for record in records] or [np.nan] for records in columns]
+    found = [estimate([column]) for column in percents]
     values, low, high = (np.array([getattr(each, name) for each in found]) for name in ("value", "low", "high"))
-    seeds = sorted({seeds_of(columns[number]) for number in seen})
+    seeds = sorted({seeds_of(records) for records in columns if records})
     axes.errorbar(
-        np.array(seen) + 0.06 * (place - 1),
+        np.arange(len(columns)) + 0.06 * (place - 1),
         values,
         yerr=np.nan_to_num([values - low, high - values]),
         color=colour,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mgail_dyna.errors import UserError
 from mgail_dyna.figures.style import PERCENT, STEPS, count_on, draw_expert, look, tidy
 from mgail_dyna.records import read_progress
+from mgail_dyna.statistics import common_grid, resampled
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,13 @@ def draw_runs(axes: Axes, curves: Sequence[Curve], label: str, number: int = 0) 
         seen = np.isfinite(curve.percent)
         kept.append((curve.env_steps[seen], curve.percent[seen]))
         if len(curves) > 1:
-            axes.plot(*kept[-1], color=colour, linewidth=0.8, alpha=0.45)
-    grid = np.linspace(max(steps[0] for steps, _ in kept), min(steps[-1] for steps, _ in kept), 200)
-    mean = np.mean([np.interp(grid, steps, percent) for steps, percent in kept], axis=0)
+            axes.plot(*kept[-1], color=colour, linewidth=0.8, alpha=0.45, drawstyle="steps-post")
+    grid = common_grid([steps for steps, _ in kept])
+    mean = np.mean([resampled(steps, percent, grid) for steps, percent in kept], axis=0)
     runs = "1 run" if len(curves) == 1 else f"mean of {len(curves)} runs"
-    axes.plot(grid, mean, color=colour, linestyle=style, linewidth=2.2, label=f"{label}, {runs}")
+    axes.plot(
+        grid, mean, color=colour, linestyle=style, linewidth=2.2, drawstyle="steps-post", label=f"{label}, {runs}"
+    )
 
 
 def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figure:
