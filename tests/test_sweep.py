@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mgail_dyna.cli import main
+from mgail_dyna.commands.train import resolved
 from mgail_dyna.presets import ENVIRONMENTS, MODES, imitation_preset
 from mgail_dyna.records import from_run, read_kind, read_record, record_path, write_record
 from mgail_dyna.suites import FIGURES, SUITES, Run, runs_of
@@ -269,6 +270,8 @@ def test_every_suite_has_a_name_of_its_own_for_every_run():
     by_name = {}
     for run in together:
         assert by_name.setdefault((run.suite, run.name), run) == run, "one record, two meanings"
+    for run in by_name.values():
+        assert resolved(run.arguments).settings.seed == 0, "run.py understands them"
 
 
 @pytest.mark.parametrize("figure", ["4a", "4b", "4c"])
