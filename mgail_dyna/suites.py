@@ -175,6 +175,15 @@ def _paper(task: str) -> tuple[Kind, ...]:
     return _kind("paper", task, "dyna", "Dyna-AIL", flags), _kind("paper", task, "mgail", "MGAIL", flags)
 
 
+def _paper_trust_region(task: str) -> tuple[Kind, ...]:
+    """Figure 6 with the paper's own constants."""
+    flags = "--preset paper --env-steps 300000"
+    return (
+        _kind("paper", task, "dyna-trpo", "Dyna-AIL with TRPO", flags),
+        _kind("paper", task, "gail", "GAIL", flags),
+    )
+
+
 def _reset(task: str) -> Kind:
     return _kind("reset", task, "dyna", "Dyna-AIL without simulator resets", "--preset reset")
 
@@ -212,7 +221,7 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         *(kind for task in CONTINUOUS for kind in _from_scarce("warm", task, "dyna", "Dyna-AIL", "--warm-start bc")),
     ),
     "reset": tuple(kind for task in CONTINUOUS for kind in (_dyna(task), _reset(task))),
-    "paper": tuple(kind for task in TASKS for kind in _paper(task)),
+    "paper": (*(kind for task in TASKS for kind in _paper(task)), *_paper_trust_region("hopper")),
     # What figure 6 shows, on the other task.
     "trpo": _trust_region("halfcheetah"),
     # Tasks that no preset names: every number is the default.
