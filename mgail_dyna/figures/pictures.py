@@ -68,15 +68,21 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
     }
     for suite, words in about.items():
         for task, title in TITLES.items():
-            # Runs from few demonstrations go by themselves: they have other baselines.
-            parts: dict[str, list[Kind]] = {}
+            parts: dict[tuple[str, str], list[Kind]] = {}
             for kind in SUITES[suite]:
-                few = "--demonstrations" in kind.arguments and suite != "scarce"
                 if kind.task == task:
-                    parts.setdefault("-scarce" if few else "", []).append(kind)
-            for part, kinds in parts.items():
-                words_here = f"{words}, few demonstrations" if part else words
-                yield f"{suite}{part}-{task}", Picture(f"{title}: {words_here}", tuple(kinds), f"--suite {suite}")
+                    parts.setdefault(_part(suite, kind), []).append(kind)
+            for (suffix, more), kinds in parts.items():
+                yield f"{suite}{suffix}-{task}", Picture(f"{title}: {words}{more}", tuple(kinds), f"--suite {suite}")
+
+
+def _part(suite: str, kind: Kind) -> tuple[str, str]:
+    """Which part of a suite goes by itself, and in what words: what has other baselines or takes far more env steps."""
+    if "--demonstrations" in kind.arguments and suite != "scarce":
+        return "-scarce", ", few demonstrations"
+    if kind.mode in ("gail", "dyna-trpo") and suite == "paper":
+        return "-trpo", f", {_TRUST_REGION}"
+    return "", ""
 
 
 def _of_numbers() -> Iterator[tuple[str, Picture]]:
