@@ -109,7 +109,7 @@ def split_pairs(expert: Expert, acting: NumpyPolicy, share: float, rng: np.rando
     trajectory, pairs drawn at random.
 
     Args:
-        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
+        expert: the demonstrations.
         acting: normalises them.
         share: to hold out, rounded, but at least one and not all.
         rng: draws which.
