@@ -175,6 +175,20 @@ def _paper(task: str) -> tuple[Kind, ...]:
     return _kind("paper", task, "dyna", "Dyna-AIL", flags), _kind("paper", task, "mgail", "MGAIL", flags)
 
 
+def _paper_lengths(task: str) -> tuple[Kind, ...]:
+    """Figure 5 with the paper's own constants, beside `_paper`, whose plans have 10 steps."""
+    dyna, _ = _paper(task)
+    return tuple(
+        replace(
+            dyna,
+            name=f"dyna_tp{length}",
+            label=f"Dyna-AIL, plans of {length} steps",
+            arguments=(*dyna.arguments, "--plan.length", str(length)),
+        )
+        for length in (5, 50)
+    )
+
+
 def _paper_trust_region(task: str) -> tuple[Kind, ...]:
     """Figure 6 with the paper's own constants."""
     flags = "--preset paper --env-steps 300000"
@@ -221,7 +235,11 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         *(kind for task in CONTINUOUS for kind in _from_scarce("warm", task, "dyna", "Dyna-AIL", "--warm-start bc")),
     ),
     "reset": tuple(kind for task in CONTINUOUS for kind in (_dyna(task), _reset(task))),
-    "paper": (*(kind for task in TASKS for kind in _paper(task)), *_paper_trust_region("hopper")),
+    "paper": (
+        *(kind for task in TASKS for kind in _paper(task)),
+        *(kind for task in CONTINUOUS for kind in _paper_lengths(task)),
+        *_paper_trust_region("hopper"),
+    ),
     # What figure 6 shows, on the other task.
     "trpo": _trust_region("halfcheetah"),
     # Tasks that no preset names: every number is the default.
