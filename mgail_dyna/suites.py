@@ -20,6 +20,7 @@ TITLES = {
     "hopper": "Hopper",
     "halfcheetah": "HalfCheetah",
     "walker2d": "Walker2d",
+    "Swimmer-v5": "Swimmer",
     "InvertedDoublePendulum-v5": "InvertedDoublePendulum",
 }
 CLONING = "bc"
@@ -219,7 +220,7 @@ def _trust_region(task: str) -> tuple[Kind, ...]:
 
 
 CONTINUOUS = ("hopper", "halfcheetah")
-UNTUNED = ("walker2d", "InvertedDoublePendulum-v5")
+UNTUNED = ("walker2d", "Swimmer-v5", "InvertedDoublePendulum-v5")
 
 SUITES: dict[str, tuple[Kind, ...]] = {
     "learning": tuple(kind for task in TASKS for kind in (_dyna(task), _mgail(task), _cloning(task))),

@@ -24,6 +24,7 @@ LEVELS = {
     "hopper": lambda returns, lengths: returns.mean() >= 3500 and (lengths == 1000).all(),
     "halfcheetah": lambda returns, lengths: returns.mean() >= 6000,
     "walker2d": lambda returns, lengths: returns.mean() >= 5000 and (lengths == 1000).all(),
+    "swimmer": lambda returns, lengths: returns.mean() >= 120 and (lengths == 1000).all(),
     "inverteddoublependulum": lambda returns, lengths: returns.mean() >= 9000 and (lengths == 1000).sum() == 49,
 }
 # A warning would be a second line on stderr. Files that NumPy leaves open are not shown to users.
