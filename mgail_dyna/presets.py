@@ -60,7 +60,7 @@ PAPER: dict[str, Any] = {
 # from where the agent has been, or it never sees where a fall begins.
 OTHERS: dict[str, Any] = {
     "env_steps": 30_000,
-    "plan": {"length": 50, "expert_share": 0.5},
+    "plan": {"length": 20, "expert_share": 0.5},
     "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
 }
 
@@ -74,7 +74,12 @@ TUNED: dict[str, dict[str, Any]] = {
         "plan": {"expert_share": 0.25},
         "rollout": {"steps": 50, "starts": "reset", "reset_length": 150},
     },
-    "Hopper-v5": {**OTHERS, "env_steps": 12_000, "discriminator": {"whitening": 0.5}},
+    "Hopper-v5": {
+        **OTHERS,
+        "env_steps": 12_000,
+        "discriminator": {"whitening": 0.5},
+        "plan": {"length": 50, "expert_share": 0.5},
+    },
     "HalfCheetah-v5": {"env_steps": 12_000, "discriminator": {"whitening": 0.5}},
 }
 
