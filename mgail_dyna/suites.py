@@ -172,19 +172,23 @@ def _by_number(task: str) -> Iterator[Kind]:
 
 def _paper(task: str) -> tuple[Kind, ...]:
     """The paper's own constants, with as many env steps as the tuned MGAIL is given."""
-    flags = f"--preset paper --env-steps {imitation_preset('tuned', ENVIRONMENTS[task], 'mgail').env_steps}"
+    flags = _paper_flags(task)
     return _kind("paper", task, "dyna", "Dyna-AIL", flags), _kind("paper", task, "mgail", "MGAIL", flags)
+
+
+def _paper_flags(task: str) -> str:
+    return f"--preset paper --env-steps {imitation_preset('tuned', ENVIRONMENTS[task], 'mgail').env_steps}"
 
 
 def _paper_lengths(task: str) -> tuple[Kind, ...]:
     """Figure 5 with the paper's own constants, beside `_paper`, whose plans have 10 steps."""
-    dyna, _ = _paper(task)
     return tuple(
-        replace(
-            dyna,
-            name=f"dyna_tp{length}",
-            label=f"Dyna-AIL, plans of {length} steps",
-            arguments=(*dyna.arguments, "--plan.length", str(length)),
+        _kind(
+            "paper",
+            task,
+            f"dyna_tp{length}",
+            f"Dyna-AIL, plans of {length} steps",
+            f"{_paper_flags(task)} --plan.length {length}",
         )
         for length in (5, 50)
     )
