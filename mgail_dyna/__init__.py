@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "CloningAgent": "mgail_dyna.algorithms.bc",
     "DynaAgent": "mgail_dyna.algorithms.dyna",
+    "DynaTrustRegionAgent": "mgail_dyna.algorithms.dyna_trpo",
     "Expert": "mgail_dyna.expert_data",
     "ExpertConfig": "mgail_dyna.config.expert",
     "ExpertTrainer": "mgail_dyna.experts.trainer",
@@ -33,7 +34,9 @@ _HOMES = {
     "UserError": "mgail_dyna.errors",
     "imitation_preset": "mgail_dyna.presets",
     "load_expert": "mgail_dyna.expert_data",
+    "load_policy": "mgail_dyna.runs",
     "save_expert": "mgail_dyna.expert_writer",
+    "subset": "mgail_dyna.expert_data",
 }
 __all__ = sorted(_HOMES)
 

@@ -74,9 +74,10 @@ def _flags(kind: type[Any]) -> list[str]:
 
 
 def peek(argv: Sequence[str], flag: str) -> str | None:
-    """The value of `flag` in `argv`, before it is parsed: other flags' defaults depend on it."""
+    """The value of `flag` in `argv`, before it is parsed: other flags' defaults depend on it. The last one counts."""
+    found = None
     for i, word in enumerate(argv):
         name, equals, value = word.partition("=")
         if name == flag:
-            return value if equals else argv[i + 1] if i + 1 < len(argv) else None
-    return None
+            found = value if equals else argv[i + 1] if i + 1 < len(argv) else None
+    return found

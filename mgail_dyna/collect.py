@@ -12,6 +12,7 @@ import numpy as np
 
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.envs import SimulatorState, reset_to, simulator_state
+from mgail_dyna.errors import UserError
 from mgail_dyna.normalization import RunningMoments
 from mgail_dyna.types import Array, FloatArray, Rollout, Trajectory
 
@@ -33,37 +34,45 @@ def play_episode(
         rng: draws the action noise; the mean action (the most likely one) is played if None.
         start: simulator state to begin in, in place of the environment's own.
         limit: steps after which the episode is cut off (truncated) if it has not ended before.
+
+    Raises:
+        UserError: an observation, a reward or an action is NaN or infinite.
     """
     observation, _ = env.reset(seed=seed)
     if start is not None:
-        observation = reset_to(env, *start)
-    observations = [np.asarray(observation, np.float32)]
-    states = [simulator_state(env)]
+        observation = reset_to(env, *start, observation)
+    observations, states = [np.asarray(observation, np.float32)], [simulator_state(env)]
     actions, rewards, noises = [], [], []
     terminated = truncated = False
     while not (terminated or truncated):
         noise = None if rng is None else policy.head.noise(rng, ())
-        if noise is not None:
-            noises.append(noise)
+        noises += [] if noise is None else [noise]
         action = policy.act(observations[-1], noise)
         observation, reward, terminated, truncated, _ = env.step(action)
-        observations.append(np.asarray(observation, np.float32))
-        states.append(simulator_state(env))
         actions.append(action)
         rewards.append(float(reward))
+        observations.append(np.asarray(observation, np.float32))
+        states.append(simulator_state(env))
         truncated = truncated or len(actions) == limit
-    simulated = [state for state in states if state is not None]
-    return Trajectory(
-        observations=np.stack(observations),
-        actions=np.stack(actions),
-        rewards=np.array(rewards, np.float64),
-        terminated=bool(terminated),
-        truncated=bool(truncated) and not terminated,
-        qpos=np.stack([qpos for qpos, _ in simulated]) if simulated else None,
-        qvel=np.stack([qvel for _, qvel in simulated]) if simulated else None,
-        seed=seed,
-        noise=np.stack(noises) if noises else None,
-    )
+    try:
+        return Trajectory(
+            observations=np.stack(observations),
+            actions=np.stack(actions),
+            rewards=np.array(rewards, np.float64),
+            terminated=bool(terminated),
+            truncated=bool(truncated) and not terminated,
+            **_simulated(states),
+            seed=seed,
+            noise=np.stack(noises) if noises else None,
+        )
+    except ValueError as error:
+        raise UserError(f"the episode of seed {seed}: {error}") from None
+
+
+def _simulated(states: Sequence[SimulatorState | None]) -> dict[str, Any]:
+    """`qpos [n, nq]` and `qvel [n, nv]`, where the environment has them."""
+    told = [state for state in states if state is not None]
+    return {name: np.stack(rows) for name, rows in zip(("qpos", "qvel"), zip(*told, strict=True), strict=bool(told))}
 
 
 @dataclass
@@ -111,7 +120,11 @@ class RolloutCollector:
         return copy.begin(int(self.rng.integers(2**31)))
 
     def collect(self, steps: int) -> Rollout:
-        """Takes `steps` steps in every copy; `finished_returns` then holds the returns of the episodes that ended."""
+        """Takes `steps` steps in every copy; `finished_returns` then holds the returns of the episodes that ended.
+
+        Raises:
+            UserError: an observation or a reward is NaN or infinite.
+        """
         policy, head, count = self.policy, self.policy.head, len(self.copies)
         noise = head.noise(self.rng, (steps, count))
         observations = np.empty((steps + 1, count, self.observations.shape[1]), np.float32)
@@ -135,6 +148,8 @@ class RolloutCollector:
                     self.running_returns[n] = 0.0
                     observation = self._reset(copy)
                 observations[t + 1, n] = observation
+        _check_finite("an observation", reached)
+        _check_finite("a reward", rewards)
         self.observations = observations[steps]
         self.env_steps += steps * count
         rollout = Rollout(
@@ -177,6 +192,11 @@ class RolloutCollector:
         self.rng.bit_generator.state = state["rng"]
         if self.normalising:
             self._normalise()
+
+
+def _check_finite(name: str, array: Array) -> None:
+    if not np.isfinite(array).all():
+        raise UserError(f"the environment: {name}: expected finite numbers, found NaN or infinity")
 
 
 def stretches(rollout: Rollout, actions: Array) -> Iterator[tuple[FloatArray, Array]]:

@@ -9,11 +9,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from mgail_dyna.types import ActionSpec
+from mgail_dyna.types import ActionSpec, FloatArray
 
 tfd: Any = tfp.distributions
 
@@ -37,6 +36,7 @@ def for_actions(spec: ActionSpec) -> DistributionFn:
     return gaussian if spec.kind == "continuous" else categorical
 
 
+Bound = float | FloatArray
 # From the policy network's parameters [..., P] and noise [..., n] to actions.
 RebuildFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -67,14 +67,14 @@ def sample_for(spec: ActionSpec) -> RebuildFn:
     return sampled_gaussian if spec.kind == "continuous" else sampled_categorical
 
 
-def rebuilt_gaussian(parameters: tf.Tensor, noise: tf.Tensor, low: float = -1.0, high: float = 1.0) -> tf.Tensor:
+def rebuilt_gaussian(parameters: tf.Tensor, noise: tf.Tensor, low: Bound = -1.0, high: Bound = 1.0) -> tf.Tensor:
     """mean + std * noise, clipped to the box as when executed; the gradient passes the clipping unchanged.
 
     Args:
         parameters: `[..., 2 a]`.
         noise: `[..., a]` standard normal, recorded or fresh.
-        low: of the box.
-        high: of the box.
+        low: of the box, of all coordinates or `[a]` of each.
+        high: likewise.
     """
     action = sampled_gaussian(parameters, noise)
     return tf.clip_by_value(tf.stop_gradient(action), low, high) + (action - tf.stop_gradient(action))
@@ -98,7 +98,11 @@ def rebuild_for(spec: ActionSpec) -> RebuildFn:
     """How actions of `spec` are rebuilt from noise, in units of the box or one-hot."""
     if spec.kind == "discrete":
         return rebuilt_categorical
-    return rebuilt_gaussian if spec.bounded else functools.partial(rebuilt_gaussian, low=-np.inf, high=np.inf)
+    if spec.bounded:
+        return rebuilt_gaussian
+    assert spec.low is not None and spec.high is not None
+    low, high = ((bound - spec.center) / spec.half_range for bound in (spec.low, spec.high))
+    return functools.partial(rebuilt_gaussian, low=low, high=high)
 
 
 # From the policy network's parameters [n, P] and an expert's actions [n, a] to a loss.

@@ -74,14 +74,14 @@ class Expert:
         return all(t.qpos is not None and t.qvel is not None for t in self.trajectories)
 
     def percent(self, mean_return: float) -> float:
-        """`mean_return` in percent of the demonstrations' own: 100 for as much.
+        """`percent_of` the demonstrations' own mean return."""
+        return percent_of(float(self.returns.mean()), mean_return)
 
-        Where theirs is below 0, a return as much again below it is 0; where it is 0, there is no percentage (NaN).
-        """
-        own = float(self.returns.mean())
-        if own == 0.0:
-            return math.nan
-        return 100.0 * mean_return / own if own > 0 else 100.0 * (2.0 - mean_return / own)
+
+def percent_of(own: float, mean_return: float) -> float:
+    """`mean_return` in percent of an expert's `own`: 100 for as much; where that is negative, 0 for twice as much."""
+    share = mean_return / own if own else math.nan
+    return 100.0 * (share if own > 0 else 2.0 - share)
 
 
 def subset(expert: Expert, demonstrations: int | None, subsample: int) -> Expert:
@@ -140,6 +140,20 @@ def shipped_experts() -> list[str]:
     return sorted(entry.parent.name for entry in SHIPPED.glob("*/trpo-v0"))
 
 
+def tells_simulator_states(name: str | Path) -> bool:
+    """What `Expert.simulated` would be, without reading; True of what cannot be read, as loading it tells why."""
+    try:
+        directory = locate(name)
+        with open_hdf5(directory if directory.is_file() else directory / DATA_FILE) as file:
+            return all(f"{key}/infos/{what}" in file for key in _episodes(file) for what in ("qpos", "qvel"))
+    except UserError:
+        return True
+
+
+def _episodes(file: h5py.File) -> list[str]:
+    return sorted((key for key in file if re.fullmatch(r"episode_\d+", key)), key=lambda key: int(key[8:]))
+
+
 def load_expert(name: str | Path, *, check_actions: bool = True) -> Expert:
     """Reads and validates demonstrations, and the expert's policy if it is there.
 
@@ -153,7 +167,7 @@ def load_expert(name: str | Path, *, check_actions: bool = True) -> Expert:
     directory = locate(name)
     data = directory if directory.is_file() else directory / DATA_FILE
     with open_hdf5(data) as file:
-        keys = sorted((key for key in file if re.fullmatch(r"episode_\d+", key)), key=lambda key: int(key[8:]))
+        keys = _episodes(file)
         if not keys:
             raise UserError(
                 f"{data}: expected groups episode_0, episode_1, ..., found {', '.join(list(file)[:5]) or 'nothing'}; "

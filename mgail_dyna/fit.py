@@ -40,9 +40,25 @@ def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
             raise UserError(f"{name}: actions: {bound}: expected {ours} to fit the environment, found {theirs}")
 
 
+def check_starts(expert: Expert, starts: str) -> None:
+    """Makes sure that episodes can begin where `rollout.starts` says.
+
+    Raises:
+        UserError: in simulator states of the demonstrations, and those tell none.
+    """
+    if starts != "reset" and not expert.simulated:
+        raise UserError(
+            f"--rollout.starts {starts}: expected demonstrations with qpos and qvel, found none; "
+            "--preset reset needs none, nor does --rollout.starts reset"
+        )
+
+
 def other_task(expert: Expert, env_id: str) -> str | None:
-    """A note for whoever imitates `expert` in `env_id`, if the demonstrations say that they are of another task."""
+    """A note for whoever imitates `expert` in `env_id`, if the demonstrations say that they are of another task.
+
+    Another version is another task: Gymnasium changes dynamics and rewards between them.
+    """
     of = expert.env_id
-    if of is None or of.rpartition("-v")[0] == env_id.rpartition("-v")[0]:
+    if of is None or of == env_id:
         return None
     return f"note: the demonstrations are of {of}, and the environment is {env_id}"

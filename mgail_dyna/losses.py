@@ -52,7 +52,7 @@ def gradient_penalty(
 def saturating_cost(agent_logits: tf.Tensor) -> tf.Tensor:
     """log D, the paper's (Eq. 7, 8). Its slope is 1 - D: it vanishes where the discriminator is sure of the agent.
 
-    Never positive, so a longer episode costs less: it rewards staying alive.
+    Never positive, so that with gail and dyna-trpo a longer episode costs less: it rewards staying alive.
     """
     return -tf.nn.softplus(-agent_logits)
 
@@ -60,7 +60,7 @@ def saturating_cost(agent_logits: tf.Tensor) -> tf.Tensor:
 def nonsaturating_cost(agent_logits: tf.Tensor) -> tf.Tensor:
     """-log(1 - D), as MGAIL's code has it. Its slope is D: greatest where the discriminator is sure of the agent.
 
-    Never negative, so a longer episode costs more: it rewards dying early, where episodes can end.
+    Never negative, so that with gail and dyna-trpo a longer episode costs more: it rewards dying early.
     """
     return tf.nn.softplus(agent_logits)
 
@@ -70,7 +70,8 @@ def logit_cost(agent_logits: tf.Tensor) -> tf.Tensor:
     return agent_logits
 
 
-# By the name `config.ImitationConfig.cost` gives them.
+# By the name `config.ImitationConfig.cost` gives them. Their signs mean nothing to dyna and mgail: no gradient flows
+# through when an episode ends, and plans do not end, so only slopes tell.
 IMITATION_COSTS = {"saturating": saturating_cost, "nonsaturating": nonsaturating_cost, "logit": logit_cost}
 
 

@@ -15,6 +15,7 @@ LEAST_STD = 1e-3
 
 def statistics(observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Mean `[d]` and standard deviation `[d]` of `observations [n, d]`; 1 in place of that of a constant coordinate."""
+    observations = observations.astype(np.float64)  # a sum of many float32 rounds away what is small
     std = observations.std(axis=0)
     return observations.mean(axis=0), np.where(std < LEAST_STD, 1.0, std)
 
@@ -40,7 +41,7 @@ def whitening(points: NDArray[Any], power: float, least: float) -> Whitening:
     variances, directions = np.linalg.eigh(np.cov(points, rowvar=False, bias=True))
     deviations = np.maximum(np.sqrt(np.maximum(variances, 0.0)), least)
     matrix = (directions * deviations**-power) @ directions.T
-    return Whitening(points.mean(axis=0).astype(np.float32), matrix.astype(np.float32))
+    return Whitening(points.mean(axis=0, dtype=np.float64).astype(np.float32), matrix.astype(np.float32))
 
 
 class RunningMoments:

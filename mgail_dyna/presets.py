@@ -9,6 +9,7 @@ from typing import Any
 
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.errors import unknown_name
 
 # Short names for the command line. Any other Gymnasium id is taken as it is.
 ENVIRONMENTS = {
@@ -17,6 +18,8 @@ ENVIRONMENTS = {
     "halfcheetah": "HalfCheetah-v5",
     "walker2d": "Walker2d-v5",
     "ant": "Ant-v5",
+    "swimmer": "Swimmer-v5",
+    "inverteddoublependulum": "InvertedDoublePendulum-v5",
 }
 
 EXPERTS: dict[str, dict[str, Any]] = {
@@ -161,13 +164,26 @@ MODES: dict[str, Callable[[ImitationConfig], ImitationConfig]] = {
     "bc": _without_planning,
 }
 
-# Per mode: what no result of it depends on, of a configuration.
+# Of the policy: how a gradient through the graph is followed, and the averages that act.
+_THROUGH_THE_GRAPH = (
+    "discount",
+    "rounds",
+    *(f"policy.{name}" for name in ("learning_rate", "averaging", "acting_averaging", "clip_norm", "state_clip_norm")),
+)
+_COPIES = ("rollout.copies", "rollout.memory")
+_EPISODES = tuple(f"rollout.{name}" for name in ("starts", "expert_share", "reset_length", "expert_length"))
+_BY_TRUST_REGION = ("learn", "cloning", "warm_start", "discriminator.imagined_share", *_THROUGH_THE_GRAPH, *_EPISODES)
+
+# Per mode: what no result of it depends on, of a configuration: fields and `group.field`s.
 UNUSED: dict[str, tuple[str, ...]] = {
-    "dyna": ("trust_region",),
-    "mgail": ("plan", "trust_region"),
-    "dyna-trpo": ("learn", "cloning", "warm_start"),
-    "gail": ("transition", "learn", "plan", "cloning", "warm_start"),
-    "bc": ("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start"),
+    "dyna": ("trust_region", *_COPIES),
+    "mgail": ("plan", "trust_region", "discriminator.imagined_share", *_COPIES),
+    "dyna-trpo": _BY_TRUST_REGION,
+    "gail": ("transition", "plan", *_BY_TRUST_REGION),
+    "bc": (
+        *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
+        *_THROUGH_THE_GRAPH,
+    ),
 }
 
 # Per mode: what it needs whatever the environment and the preset.
@@ -190,14 +206,19 @@ def imitation_preset(name: str, env_id: str, mode: str = "dyna") -> ImitationCon
     Args:
         name: "tuned"; "reset": the same without simulator states of the demonstrations; or "paper": the paper's
             constants below those the mode needs.
-        env_id: a Gymnasium id.
+        env_id: a Gymnasium id, or a short name.
         mode: a name in `MODES`.
+
+    Raises:
+        UserError: no such preset or mode.
     """
+    check_names(name, mode)
+    env_id = environment_id(env_id)
     needed = NEEDED.get(mode, {})
     tuned = [by_environment.get(env_id, otherwise) for by_environment, otherwise in _TUNED_BY_MODE[mode]]
     reset = RESET_TUNED.get(env_id, RESET)
     layers = {"tuned": (needed, *tuned), "reset": (needed, *tuned, reset), "paper": (PAPER, needed)}[name]
-    return functools.reduce(_filled, layers, ImitationConfig(env=env_id))
+    return MODES[mode](functools.reduce(_filled, layers, ImitationConfig(env=env_id)))
 
 
 def _filled(config: Any, values: dict[str, Any]) -> Any:
@@ -206,6 +227,24 @@ def _filled(config: Any, values: dict[str, Any]) -> Any:
         key: _filled(getattr(config, key), value) if isinstance(value, dict) else value for key, value in values.items()
     }
     return replace(config, **new)
+
+
+def check_names(preset: str, mode: str) -> None:
+    """Tells a preset or a mode that does not exist.
+
+    Raises:
+        UserError: with the names that do.
+    """
+    if mode not in MODES:
+        raise unknown_name("mode", mode, MODES)
+    if preset not in IMITATION_PRESETS:
+        raise unknown_name("preset", preset, IMITATION_PRESETS)
+
+
+def unused(mode: str, key: str) -> bool:
+    """Whether no result of `mode` depends on `key`: a field of the configuration, or `group.field`."""
+    names = UNUSED.get(mode, ())
+    return key in names or key.partition(".")[0] in names
 
 
 def environment_id(name: str) -> str:

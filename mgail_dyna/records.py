@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgail_dyna.errors import UserError
-from mgail_dyna.presets import UNUSED
+from mgail_dyna.presets import unused
 from mgail_dyna.runs import CONFIG, CURVE
 from mgail_dyna.storage import write_text
 from mgail_dyna.suites import Kind, Run
@@ -185,14 +185,19 @@ def _check_alike(records: Sequence[Record]) -> None:
 
 
 def differences(record: Record, config: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Where `config` differs from a record's in more than the seed and groups its mode has no use for.
+    """Where `config` differs from a record's, as `told_apart` has it."""
+    return told_apart(record.config, config, record.mode)
+
+
+def told_apart(one: dict[str, Any], other: dict[str, Any], mode: str) -> Iterator[tuple[str, Any, Any]]:
+    """Where two configurations of a mode differ in more than the seed and what the mode has no use for.
 
     Yields:
-        `group.name`, the record's value and that of `config`.
+        The field, or `group.field`, and its two values.
     """
-    first, second = (dict(_leaves(json.loads(json.dumps(tree)))) for tree in (record.config, config))
+    first, second = (dict(_leaves(json.loads(json.dumps(tree)))) for tree in (one, other))
     for key in sorted((first.keys() | second.keys()) - {"seed"}):
-        if first.get(key) != second.get(key) and key.partition(".")[0] not in UNUSED.get(record.mode, ()):
+        if first.get(key) != second.get(key) and not unused(mode, key):
             yield key, first.get(key), second.get(key)
 
 

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mgail_dyna import runtime
+from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.storage import load_state, locked, save_state, unwritable, write_text
+from mgail_dyna.expert_data import load_expert
+from mgail_dyna.storage import fitting, load_state, locked, save_state, unwritable, write_text
 
 CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
 KIND = "a run"
+# In `config.json`, of a run that went on beyond the end it was begun with.
+EXTENDED = "extended_from"
 
 
 @dataclass(frozen=True)
@@ -77,21 +81,26 @@ def held(directory: Path) -> Iterator[None]:
 def write_settings(directory: Path, settings: RunSettings, expert_return: float) -> None:
     """Writes `config.json`, with versions, commit and what 100% stands for beside the settings.
 
-    A directory that has one is a run gone on with: the commits it was made by are named in order, the last one last.
+    A directory that has one is a run gone on with: the commits it was made by are named in order, the last one last,
+    and the env steps it was to end at before, if they have become more.
     """
     file = directory / CONFIG
-    before = json.loads(file.read_text(encoding="utf-8")).get("commit") if file.exists() else None
-    commits = [*(before or "").split(", "), runtime.git_commit()]
+    before = read_about(file) if file.exists() else {}
+    commits = [*(before.get("commit") or "").split(", "), runtime.git_commit()]
     told = ", ".join(commit for commit, _ in itertools.groupby(filter(None, commits))) or None
-    about = {"expert_return": expert_return, "versions": runtime.versions(), "commit": told}
+    about: dict[str, Any] = {"expert_return": expert_return, "versions": runtime.versions(), "commit": told}
+    planned = before.get("config", {}).get("env_steps", settings.config.env_steps)
+    extended = [*before.get(EXTENDED, []), *([planned] if planned != settings.config.env_steps else [])]
+    if extended:
+        about[EXTENDED] = extended
     write_text(file, json.dumps({**asdict(settings), **about}, indent=2) + "\n")
 
 
-def read_settings(path: Path) -> RunSettings:
-    """Reads a `config.json`, or that of a run's directory.
+def read_about(path: Path) -> dict[str, Any]:
+    """What a `config.json`, or that of a run's directory, holds, unchecked but for being one.
 
     Raises:
-        UserError: missing, not JSON, an unknown key or a value that does not fit.
+        UserError: missing, or not JSON with a configuration in it.
     """
     file = path / CONFIG if path.is_dir() else path
     if not file.exists():
@@ -102,6 +111,16 @@ def read_settings(path: Path) -> RunSettings:
         raise UserError(f"{file}: expected JSON, found something else ({error})") from None
     if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
         raise UserError(f"{file}: config: missing; expected what a run writes to its {CONFIG}")
+    return record
+
+
+def read_settings(path: Path) -> RunSettings:
+    """Reads the settings of a `config.json`, or of that of a run's directory.
+
+    Raises:
+        UserError: missing, not JSON, an unknown key or a value that does not fit.
+    """
+    file, record = path / CONFIG if path.is_dir() else path, read_about(path)
     try:
         config = _restored(ImitationConfig(), record["config"], "config")
         about = {name: record[name] for name in ("mode", "preset", "expert", "iterations")}
@@ -143,6 +162,28 @@ def save_run(directory: Path, state: dict[str, Any]) -> None:
     """Writes the checkpoint and the curve."""
     save_state(directory / CHECKPOINT, state, KIND)
     write_curve(directory, state["history"])
+
+
+def load_policy(path: str | Path) -> NumpyPolicy:
+    """The policy of a run, the one that is evaluated, or an expert's own; `policy.act(observation)` is all it takes.
+
+    It is NumPy alone: neither TensorFlow nor the demonstrations are needed.
+
+    Args:
+        path: directory of a run; or of an expert, or the name of one that ships.
+
+    Raises:
+        UserError: nothing there, no checkpoint yet, or demonstrations without a policy.
+    """
+    directory = Path(path)
+    if not (directory / CONFIG).exists():
+        policy = load_expert(path).policy
+        if policy is None:
+            raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations alone")
+        return policy
+    state = load_run(directory)
+    with fitting(directory / CHECKPOINT):
+        return NumpyPolicy.from_state(state["agent"]["acting"])
 
 
 def load_run(directory: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from mgail_dyna.errors import UserError
 
 # The number grows whenever a part's state changes what it holds.
 OURS = "mgail_dyna state "
-FORMAT = OURS + "4"
+FORMAT = OURS + "5"
 
 
 @contextlib.contextmanager

@@ -10,10 +10,12 @@ import h5py
 import minari
 import numpy as np
 import pytest
+from conftest import random_policy
 from minari.data_collector import EpisodeBuffer
 
 from mgail_dyna import envs
-from mgail_dyna.expert_data import SHIPPED, load_expert, locate
+from mgail_dyna.collect import RolloutCollector, play_episode
+from mgail_dyna.expert_data import SHIPPED, load_expert, locate, tells_simulator_states
 from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.fit import check_fits, other_task
 from mgail_dyna.types import Trajectory
@@ -81,8 +83,8 @@ def replay(expert, trajectory):
     if trajectory.qpos is None:
         env.reset(seed=trajectory.seed)
     else:
-        env.reset()
-        first = envs.reset_to(env, trajectory.qpos[0], trajectory.qvel[0])
+        observed, _ = env.reset()
+        first = envs.reset_to(env, trajectory.qpos[0], trajectory.qvel[0], observed)
         np.testing.assert_array_equal(first, trajectory.observations[0])
     steps = [env.step(action) for action in trajectory.actions]
     np.testing.assert_allclose([step[1] for step in steps], trajectory.rewards, rtol=0, atol=1e-6)
@@ -101,8 +103,8 @@ def test_every_stored_state_is_the_one_its_step_began_in(cheetah):
     env = envs.make("HalfCheetah-v5")
     episode = cheetah.trajectories[1]
     for t, action in enumerate(episode.actions):
-        env.reset()
-        envs.reset_to(env, episode.qpos[t], episode.qvel[t])
+        observed, _ = env.reset()
+        envs.reset_to(env, episode.qpos[t], episode.qvel[t], observed)
         np.testing.assert_allclose(env.step(action)[1], episode.rewards[t], atol=1e-6)
 
 
@@ -115,8 +117,23 @@ def test_seed_gives_the_first_observation(cheetah):
 
 def test_reset_to_refuses_states_of_another_size_and_environments_without_any(refused):
     said = ["expected qpos [9] and qvel [9]", "found [3] and [4]"]
-    refused(said, envs.reset_to, envs.make("HalfCheetah-v5"), np.zeros(3), np.zeros(4))
-    refused(["not a MuJoCo task"], envs.reset_to, envs.make("CartPole-v1"), np.zeros(3), np.zeros(4))
+    env, cartpole = envs.make("HalfCheetah-v5"), envs.make("CartPole-v1")
+    refused(said, envs.reset_to, env, np.zeros(3), np.zeros(4), env.reset()[0])
+    refused(["not a MuJoCo task"], envs.reset_to, cartpole, np.zeros(3), np.zeros(4), cartpole.reset()[0])
+    wrapped = gym.wrappers.TransformObservation(env, lambda observation: 100 * observation, env.observation_space)
+    said = ["a wrapper of the environment changes its observations", "--rollout.starts reset"]
+    refused(said, envs.reset_to, wrapped, np.zeros(9), np.zeros(9), wrapped.reset()[0])
+
+
+def test_numbers_an_environment_should_not_give_are_told(refused):
+    class Broken(gym.ObservationWrapper):
+        def observation(self, observation):
+            return observation * (np.nan if abs(observation[1]) > 0.3 else 1.0)
+
+    env, policy = Broken(envs.make("CartPole-v1")), random_policy("CartPole-v1")
+    refused(["the episode of seed 3: observations: expected finite numbers, found NaN"], play_episode, env, policy, 3)
+    collector = RolloutCollector([env], policy, seed=0, normalising=False)
+    refused(["the environment: an observation: expected finite numbers, found NaN"], collector.collect, 100)
 
 
 # Round trips
@@ -527,8 +544,18 @@ def test_demonstrations_with_other_actions(cheetah, refused):
     refused(["mine: actions: low", "-1", "-2"], check_fits, strong, envs.make("HalfCheetah-v5"), "mine")
 
 
+def test_whether_simulator_states_are_told_is_seen_without_reading(dataset, data_file, cartpole, put, tmp_path):
+    assert tells_simulator_states(dataset)
+    put(data_file, "episode_1/infos/qvel", None)
+    assert not tells_simulator_states(dataset)
+    save_expert(tmp_path / "pole", cartpole)
+    assert not tells_simulator_states(tmp_path / "pole")
+    assert tells_simulator_states(tmp_path / "nowhere"), "loading it tells what is wrong"
+
+
 def test_another_task_of_the_same_sizes_is_told(cheetah):
-    assert other_task(cheetah, "HalfCheetah-v4") is None
+    assert other_task(cheetah, "HalfCheetah-v5") is None
+    assert "of HalfCheetah-v5, and the environment is HalfCheetah-v4" in other_task(cheetah, "HalfCheetah-v4")
     assert other_task(cheetah, "Walker2d-v5") == (
         "note: the demonstrations are of HalfCheetah-v5, and the environment is Walker2d-v5"
     )

@@ -19,7 +19,7 @@ from mgail_dyna.algorithms.agent import acting_copy, imitation_policy
 from mgail_dyna.algorithms.bc import Cloner, split_pairs
 from mgail_dyna.algorithms.modes import BUILDERS
 from mgail_dyna.collect import RolloutCollector, stretches
-from mgail_dyna.commands.train import _figures
+from mgail_dyna.commands.session import figures_of
 from mgail_dyna.config.imitation import CloningConfig, ImitationConfig
 from mgail_dyna.distributions import cross_entropy, rebuild_for, squared_error
 from mgail_dyna.errors import UserError
@@ -261,13 +261,32 @@ OTHERWISE = {
     "trust_region": {"kl_limit": 0.5},
     "cloning": {"learning_rate": 0.5},
     "warm_start": "bc",
+    "cost": "nonsaturating",
+    "discount": 0.5,
+    "rounds": 2,
+    "discriminator.imagined_share": 0.3,
+    "policy.learning_rate": 0.1,
+    "policy.averaging": 0.5,
+    "policy.acting_averaging": 0.5,
+    "policy.clip_norm": 0.1,
+    "policy.state_clip_norm": 0.1,
+    "rollout.starts": "mix",
+    "rollout.expert_share": 0.3,
+    "rollout.reset_length": 7,
+    "rollout.expert_length": 7,
+    "rollout.copies": 3,
+    "rollout.memory": 500,
 }
 
 
 @pytest.mark.parametrize("mode", presets.MODES)
 def test_nothing_depends_on_the_groups_a_mode_has_no_use_for(mode):
     expert, config = small_expert("cartpole"), small_config(mode, rounds=1)
-    other = presets._filled(config, {name: OTHERWISE[name] for name in presets.UNUSED[mode]})
+    other = config
+    for name in presets.UNUSED[mode]:
+        group, _, field = name.partition(".")
+        other = presets._filled(other, {group: {field: OTHERWISE[name]} if field else OTHERWISE[name]})
+    other = presets.MODES[mode](other)
     first, second = (ImitationRun(each, expert, build=BUILDERS[mode]) for each in (config, other))
     for run in (first, second):
         for _ in run.iterate(iterations=2):
@@ -364,7 +383,8 @@ def test_mode_presets_are_defaults_that_flags_replace():
     mgail = presets.imitation_preset("tuned", "Hopper-v5", "mgail")
     assert mgail.rollout.expert_length == presets.imitation_preset("tuned", "Hopper-v5").rollout.expert_length == 100
     assert mgail.rounds == 12, "its own over Dyna-AIL's"
-    assert presets.imitation_preset("paper", "Hopper-v5", "mgail") == presets.imitation_preset("paper", "Hopper-v5")
+    paper = [presets.imitation_preset("paper", "Hopper-v5", mode) for mode in ("mgail", "dyna")]
+    assert paper[0] == presets.MODES["mgail"](paper[1])
     for env_id, length in (("HalfCheetah-v5", 100), ("Hopper-v5", 1_000), ("Walker2d-v5", 1_000)):
         rollout = presets.imitation_preset("reset", env_id).rollout
         assert (rollout.starts, rollout.reset_length) == ("reset", length)
@@ -380,7 +400,7 @@ def test_the_progress_line_shows_what_a_mode_has():
     judged = {"discriminator/accuracy_agent": 0.9, "discriminator/accuracy_expert": 0.8, "policy/kl": 0.01}
     before = {**common, **judged, "return_mean": 500.0}
     newest = {**common, **judged, "return_mean": math.nan, "policy/kl": 0.02}
-    assert _figures([before, newest], 1.5, 10) == [
+    assert figures_of([before, newest], 1.5, 10) == [
         "iteration 3, 1.5 s",
         "8 real trajectories",
         "return 500 (50% of expert)",
@@ -388,9 +408,9 @@ def test_the_progress_line_shows_what_a_mode_has():
         "KL 0.020",
     ]
     cloned = {**common, "return_mean": math.nan, "cloning/loss": 0.1, "cloning/held_out_loss": 0.2}
-    assert _figures([cloned], 1.5, 10)[2:] == ["loss 0.1, on held-out pairs 0.2"]
+    assert figures_of([cloned], 1.5, 10)[2:] == ["loss 0.1, on held-out pairs 0.2"]
     modelled = {**common, "return_mean": 1.0, "transition/error_1": 0.1, "transition/error_4": 0.3}
-    assert _figures([modelled], 1.5, 4)[3:] == ["model error 0.10 at 1, 0.30 at 4"]
+    assert figures_of([modelled], 1.5, 4)[3:] == ["model error 0.10 at 1, 0.30 at 4"]
 
 
 @pytest.mark.parametrize(("mode", "unit"), [("bc", "/20,000 gradient steps"), ("gail", "/1,000 env steps")])
@@ -428,6 +448,9 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
         ),
         (["--mode", "gail", "--warm-start", "bc"], "--warm-start: has no effect with --mode gail; leave it out"),
         (["--mode", "mgail", "--plan.steps", "5"], "--plan: has no effect with --mode mgail; leave it out"),
+        (["--mode", "gail", "--policy-learning-rate", "0.1"], "--policy.learning-rate: has no effect with --mode gail"),
+        (["--mode", "mgail", "--discriminator.imagined-share=0.3"], "--discriminator.imagined-share: has no effect"),
+        (["--mode", "dyna", "--rollout.copies", "2"], "--rollout.copies: has no effect with --mode dyna"),
         (["--mode", "dyna", "--trust-region.damping", "1"], "--trust-region: has no effect with --mode dyna"),
         (["cartpole"], "unexpected argument 'cartpole'; options and their values: run.py --help"),
         (["--mode", "dyna-trpo", "--plan.batch", "5"], "at most the 50 states of a rollout (--plan.batch times"),

@@ -154,6 +154,15 @@ def test_actions_without_bounds_are_not_clipped():
     np.testing.assert_allclose(rebuild(tf.constant([[3.0, np.log(2.0)]]), tf.constant([[5.0]])), [[13.0]], rtol=1e-6)
 
 
+def test_where_some_coordinates_have_bounds_those_are_clipped():
+    low, high = np.array([-2.0, -np.inf, 0.0], np.float32), np.array([2.0, np.inf, np.inf], np.float32)
+    spec, outputs = ActionSpec("continuous", 3, low, high), np.array([[9.0, 9.0, -9.0]], np.float32)
+    head = GaussianHead(spec, np.zeros(3, np.float32))
+    rebuilt = rebuild_for(spec)(tf.concat([outputs, tf.zeros((1, 3))], axis=-1), tf.zeros((1, 3)))
+    np.testing.assert_allclose(rebuilt, [[1.0, 9.0, 0.0]], rtol=1e-6)
+    np.testing.assert_allclose(rebuilt, head.vectors(head.executed(head.mode(outputs))), rtol=1e-6)
+
+
 @pytest.mark.parametrize("squash", [True, False])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_the_numpy_policy_is_the_keras_policy(activation, squash):

@@ -17,9 +17,14 @@ from conftest import StepCounter
 
 import mgail_dyna
 from mgail_dyna import runs
+from mgail_dyna.cli import main
+from mgail_dyna.commands.plot import _labels
+from mgail_dyna.commands.session import figures_of
+from mgail_dyna.commands.train import resolved
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert, subset
+from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.normalization import statistics, whitening
 from mgail_dyna.presets import MODES, imitation_preset
 from mgail_dyna.storage import load_state, save_state
@@ -153,6 +158,40 @@ def test_a_quantity_that_is_no_number_stops_the_run_with_its_name(expert):
         next(run.iterate())
 
 
+def test_how_far_the_model_is_off_is_not_known_where_no_episode_lasted(expert):
+    short = replace(small_config(), env_steps=1, rollout=replace(small_config().rollout, steps=2, reset_length=3))
+    run = ImitationRun(replace(short, plan=replace(short.plan, length=5)), expert)
+    (row,) = run.iterate()
+    assert np.isfinite(row["transition/error_1"])
+    assert np.isnan(row["transition/error_5"]), "0 would be a perfect model"
+    assert not any("at 5" in figure for figure in figures_of(run.history, 1.0, 5))
+
+
+def test_presets_of_the_library():
+    assert imitation_preset("tuned", "halfcheetah") == imitation_preset("tuned", "HalfCheetah-v5")
+    for preset in ("tuned", "reset", "paper"):
+        config = imitation_preset(preset, "Hopper-v5", "mgail")
+        assert (config.plan.steps, config.discriminator.imagined_share) == (0, 0.0), "MGAIL never plans"
+    for words in (("tuned", "hopper", "mgale"), ("tunned", "hopper")):
+        with pytest.raises(UserError, match="did you mean"):
+            imitation_preset(*words)
+
+
+def test_policies_load_without_what_they_were_trained_with(expert, tmp_path, refused):
+    observations = expert.trajectories[0].observations
+    actions = mgail_dyna.load_policy("cartpole").act(observations)
+    assert (actions[:-1] == expert.trajectories[0].actions).mean() > 0.99
+    run = ImitationRun(small_config(env_steps=60), expert)
+    list(run.iterate())
+    refused([tmp_path, "no such file or directory"], mgail_dyna.load_policy, tmp_path / "none")
+    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "gone", None, run.config), 1_000.0)
+    runs.save_run(tmp_path, run.state())
+    np.testing.assert_array_equal(mgail_dyna.load_policy(tmp_path).act(observations), run.agent.act(observations))
+    result = run_py("evaluate", tmp_path, "--episodes", 1, "--json")
+    assert "demonstrations cannot be read: gone: no such file" in result.stderr
+    assert json.loads(result.stdout)["expert_return"] == 1_000.0
+
+
 def test_the_library_trains_in_ones_own_loop(expert):
     config = MODES["mgail"](small_config())
     agent = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert)
@@ -210,6 +249,12 @@ def test_a_constant_coordinate_is_left_in_its_own_units():
     mean, std = statistics(np.array([[1.0, 5.0], [3.0, 5.0]]))
     np.testing.assert_array_equal(mean, [2.0, 5.0])
     np.testing.assert_array_equal(std, [1.0, 1.0])
+
+
+def test_statistics_of_many_numbers_lose_nothing():
+    rows = np.tile(np.array([[1_000.0], [1_002.0]], np.float32), (500_000, 1))
+    mean, std = statistics(rows)
+    np.testing.assert_allclose([mean[0], std[0]], [1_001.0, 1.0], rtol=1e-9)
 
 
 def test_whitened_pairs_are_uncorrelated_and_all_vary_alike():
@@ -283,6 +328,50 @@ def test_a_config_file_names_the_commits_a_run_was_made_by(tmp_path, monkeypatch
         monkeypatch.setattr(runs.runtime, "git_commit", lambda commit=commit: commit)
         runs.write_settings(tmp_path, settings, 3_500.0)
         assert json.loads((tmp_path / "config.json").read_text())["commit"] == named
+
+
+def test_a_config_file_names_the_ends_a_run_had_before(tmp_path):
+    for env_steps, extended in ((100, None), (100, None), (300, [100]), (500, [100, 300])):
+        settings = runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig(env_steps=env_steps))
+        runs.write_settings(tmp_path, settings, 3_500.0)
+        assert runs.read_about(tmp_path).get("extended_from") == extended
+        assert runs.read_settings(tmp_path) == settings
+
+
+def test_what_is_asked_for_is_resolved():
+    mgail = resolved(["--env", "hopper", "--mode", "mgail", "--preset", "paper"]).settings
+    assert mgail.plan.steps == 0, "as it runs, so it is written down"
+    twice = resolved(["--env", "hopper", "--env", "halfcheetah"]).settings
+    assert twice == imitation_preset("tuned", "HalfCheetah-v5"), "the last one counts, for what depends on it as well"
+
+
+def test_demonstrations_without_simulator_states_are_imitated_from_reset(cheetah, tmp_path, capsys):
+    trajectories = tuple(replace(t, qpos=None, qvel=None) for t in cheetah.trajectories)
+    save_expert(tmp_path / "mine", replace(cheetah, trajectories=trajectories))
+    asked = ["--env", "halfcheetah", "--expert", str(tmp_path / "mine")]
+    command = resolved(asked)
+    assert (command.preset, command.settings) == ("reset", imitation_preset("reset", "HalfCheetah-v5"))
+    assert resolved(["--env", "halfcheetah"]).preset == resolved(["--env", "cartpole"]).preset == "tuned"
+    assert resolved([*asked, "--mode", "bc"]).preset == "tuned", "no rollouts, no starts"
+    assert main([*asked, "--preset", "tuned", "--logdir", str(tmp_path)]) == 2
+    assert "expected demonstrations with qpos and qvel, found none; --preset reset" in capsys.readouterr().err
+    assert main([*asked, "--logdir", str(tmp_path), "--iterations", "0"]) == 2
+    assert "note" not in capsys.readouterr().err, "a mistake is told in one line"
+
+
+def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
+    config = imitation_preset("tuned", "CartPole-v1")
+    longer = replace(config, plan=replace(config.plan, length=50))
+    configs = [config, replace(config, seed=1, evaluate_every=7), longer, imitation_preset("tuned", "Hopper-v5")]
+    short = "cartpole dyna, plan.length 10"
+    assert _labels([runs.RunSettings("dyna", "tuned", "mine", None, each) for each in configs]) == [
+        *(short, short),
+        "cartpole dyna, plan.length 50",
+        "hopper dyna",
+    ]
+    used = [runs.RunSettings("gail", "paper", name, None, config) for name in ("mine", "mine", "theirs")]
+    assert _labels(used[:2]) == ["cartpole gail (paper)"] * 2
+    assert _labels(used)[-1] == "cartpole gail (paper), expert theirs"
 
 
 def test_every_run_has_a_directory_to_itself(tmp_path, refused):
@@ -386,6 +475,7 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
         (["--env", "Pusher-v5"], "train an expert first: python run.py expert --env Pusher-v5"),
         (["--env", "cartpole", "--rollout-starts", "mix"], "expected demonstrations with qpos and qvel, found none"),
         (["--iterations", "0"], "--iterations: expected at least 1, found 0"),
+        (["--env", "ant"], "then --expert runs/expert/ant-seed0"),
         (["--discount", "2"], "--discount: expected above 0 and at most 1, found 2.0"),
         (["--expert", "nowhere"], "nowhere: no such file or directory"),
         (["--env", "hopper", "--expert", "halfcheetah"], "expected 11 numbers to fit the environment, found 17"),
@@ -399,8 +489,6 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(words, line, capsys):
-    from mgail_dyna.cli import main
-
     assert main(words) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -410,16 +498,28 @@ def test_mistakes_are_one_line_and_exit_2(words, line, capsys):
 
 
 def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
-    from mgail_dyna.cli import main
-
     runs.write_settings(tmp_path, runs.RunSettings("dina", "tuned", "cartpole", 1, small_config()), 1_000.0)
     assert main(["--config", str(tmp_path / "config.json")]) == 2
     assert capsys.readouterr().err == "error: unknown mode 'dina'; did you mean dyna?\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--preset", "paper"], "--config: --preset cannot change: the file has tuned, found paper"),
+        (["--mode", "mgail"], "--config: --mode cannot change: the file has dyna, found mgail"),
+        (["--env", "hopper"], "--config: --env cannot change: the file has CartPole-v1, found Hopper-v5"),
+    ],
+)
+def test_a_stored_configuration_is_not_called_another(words, line, tmp_path, capsys):
+    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0)
+    assert main(["--config", str(tmp_path / "config.json"), *words]) == 2
+    assert line in capsys.readouterr().err
+
+
 def test_a_stored_configuration_runs_again(tmp_path):
     demonstrations = str(ROOT / "expert_data" / "cartpole" / "trpo-v0")
-    settings = runs.RunSettings("mgail", "tuned", demonstrations, 1, small_config(seed=3))
+    settings = runs.RunSettings("mgail", "tuned", demonstrations, 1, MODES["mgail"](small_config(seed=3)))
     written = replace(settings, expert="expert_data/cartpole/trpo-v0")
     runs.write_settings(tmp_path / "before", written, 1_000.0)
     result = run_py("--config", tmp_path / "before" / "config.json", "--logdir", tmp_path)

@@ -20,8 +20,8 @@ from mgail_dyna.algorithms.agent import (
 from mgail_dyna.algorithms.bc import Cloner
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert
+from mgail_dyna.fit import check_fits, check_starts
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Replay, Windows, mixed_windows
 from mgail_dyna.types import Array, FloatArray
@@ -41,11 +41,8 @@ class DynaAgent:
 
     def __init__(self, config: ImitationConfig, env: gym.Env[Any, Any], expert: Expert) -> None:
         self.config, self.env, self.expert = config, env, expert
-        if config.rollout.starts != "reset" and not expert.simulated:
-            raise UserError(
-                f"--rollout.starts {config.rollout.starts}: expected demonstrations with qpos and qvel, found none; "
-                "--rollout.starts reset needs none"
-            )
+        check_fits(expert, env, "the demonstrations")
+        check_starts(expert, config.rollout.starts)
         action, size = envs.action_spec(env.action_space), envs.observation_size(env.observation_space)
         seeds = [int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3) >> 1]
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))

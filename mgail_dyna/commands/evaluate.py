@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tyro
@@ -18,8 +20,8 @@ from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.arguments import parse
 from mgail_dyna.collect import play_episode
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import Expert, load_expert
-from mgail_dyna.storage import fitting, replacing
+from mgail_dyna.expert_data import load_expert, percent_of
+from mgail_dyna.storage import replacing
 
 # Not those of evaluations during training, nor those of the demonstrations.
 FIRST_SEED = 30_000
@@ -53,48 +55,64 @@ def main(argv: Sequence[str]) -> None:
             raise UserError(f"--{flag}: expected at least {least}, found {getattr(command, name)}")
     if command.video is not None and command.video.suffix not in FORMATS:
         raise UserError(f"--video: expected a file ending in {' or '.join(FORMATS)}, found {command.video}")
-    policy, expert, env_id, counted = _subject(command.run)
-    env = envs.make(env_id, expert.length)
+    policy, env_id, length, expert_return, counted = _subject(command.run)
+    env = envs.make(env_id, length)
     seeds = range(command.seed, command.seed + command.episodes)
     returns = np.array([play_episode(env, policy, seed).episode_return for seed in seeds])
-    if command.video is not None:
-        _film(command, env_id, policy, expert)
+    percent = percent_of(expert_return, float(returns.mean()))
     result = {
         "run": str(command.run),
         "returns": returns.tolist(),
         "return_mean": returns.mean(),
         "return_std": returns.std(),
-        "expert_return": expert.returns.mean(),
-        "expert_percent": expert.percent(float(returns.mean())),
+        "expert_return": expert_return,
+        "expert_percent": percent if math.isfinite(percent) else None,  # JSON has no NaN
         **counted,
         "seeds": [seeds.start, seeds.stop - 1],
     }
-    print(json.dumps(result, indent=2)) if command.json else Console().print(_table(result, command))
+    # Before the film, which wants more of the machine.
+    print(json.dumps(result, indent=2)) if command.json else Console().print(_table(result))
+    if command.video is not None:
+        _film(command, env_id, policy, length)
+        if not command.json:
+            print(command.video)
 
 
-def _subject(path: Path) -> tuple[NumpyPolicy, Expert, str, dict[str, Any]]:
-    """The policy to play, the expert to compare it with, the environment, and what training took."""
+class _Subject(NamedTuple):
+    """The policy to play, where, how long at most, what the expert returns, and what training took."""
+
+    policy: NumpyPolicy
+    env_id: str
+    length: int | None
+    expert_return: float
+    counted: dict[str, Any]
+
+
+def _subject(path: Path) -> _Subject:
     if (path / runs.CONFIG).exists():
-        settings, state = runs.read_settings(path), runs.load_run(path)
-        with fitting(path / runs.CHECKPOINT):
-            counted = {
-                "env_steps": state["ledger"]["steps"]["training"],
-                "real_trajectories": state["ledger"]["episodes"]["training"],
-            }
-            policy = NumpyPolicy.from_state(state["agent"]["acting"])
-        return policy, load_expert(settings.expert), settings.config.env, counted
-    expert = load_expert(path)
-    if expert.policy is None or expert.env_id is None:
-        raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations alone")
-    return expert.policy, expert, expert.env_id, {"env_steps": expert.provenance.get("steps_trained")}
+        settings, expert_return = runs.read_settings(path), float(runs.read_about(path)["expert_return"])
+        ledger = runs.load_run(path)["ledger"]
+        counted = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
+        try:
+            length = load_expert(settings.expert).length
+        except UserError as error:
+            length = None
+            told = f"note: the environment's own time limit is kept, as the demonstrations cannot be read: {error}"
+            print(told, file=sys.stderr)
+        return _Subject(runs.load_policy(path), settings.config.env, length, expert_return, counted)
+    policy, expert = runs.load_policy(path), load_expert(path)
+    if expert.env_id is None:
+        raise UserError(f"{path}: expected an expert that says which environment it is of, found none")
+    counted = {"env_steps": expert.provenance.get("steps_trained")}
+    return _Subject(policy, expert.env_id, expert.length, float(expert.returns.mean()), counted)
 
 
-def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, expert: Expert) -> None:
+def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, length: int | None) -> None:
     from mgail_dyna import film
 
     assert command.video is not None
     try:
-        frames, rate = film.episode(env_id, policy, command.video_steps, expert.length, command.seed)
+        frames, rate = film.episode(env_id, policy, command.video_steps, length, command.seed)
     except UserError as error:
         raise UserError(f"--video: {error}") from error
     content = film.gif(frames, rate) if command.video.suffix == ".gif" else film.mp4(frames, rate)
@@ -102,15 +120,14 @@ def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, expert: Ex
         fresh.write_bytes(content)
 
 
-def _table(result: dict[str, Any], command: EvaluateCommand) -> Table:
+def _table(result: dict[str, Any]) -> Table:
     rows = Table(title=result["run"], title_justify="left", show_header=False)
     spread = f"{min(result['returns']):,.1f} to {max(result['returns']):,.1f}"
     rows.add_row("return", f"{result['return_mean']:,.1f} ± {result['return_std']:,.1f}; {spread}")
     rows.add_row("expert", f"{result['expert_return']:,.1f}")
-    rows.add_row("percent of expert", f"{result['expert_percent']:.1f}")
+    if result["expert_percent"] is not None:
+        rows.add_row("percent of expert", f"{result['expert_percent']:.1f}")
     rows.add_row("episodes", f"{len(result['returns'])}, seeds {result['seeds'][0]} to {result['seeds'][1]}")
     if result.get("env_steps"):
         rows.add_row("trained for", f"{result['env_steps']:,} env steps")
-    if command.video is not None:
-        rows.add_row("video", str(command.video))
     return rows

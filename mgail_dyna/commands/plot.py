@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -13,14 +16,17 @@ from mgail_dyna import runs
 from mgail_dyna.arguments import parse
 from mgail_dyna.errors import UserError
 from mgail_dyna.presets import environment_name
+from mgail_dyna.records import told_apart
 from mgail_dyna.storage import replacing
 
 FORMATS = (".png", ".svg", ".pdf")
+# What changes how a run is looked at, not what it does.
+WATCHING = {"evaluation_episodes", "evaluate_every"}
 
 
 @dataclass(frozen=True)
 class PlotCommand:
-    """Draws return against env steps; runs of the same environment, mode and preset are drawn as one kind."""
+    """Draws return against env steps; runs that differ in their seed alone are drawn as one kind."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Directories of runs."""
@@ -40,12 +46,28 @@ def main(argv: Sequence[str]) -> None:
     from mgail_dyna.figures import Curve, learning_curves, read_curve
 
     kinds: dict[str, list[Curve]] = defaultdict(list)
-    for run in command.runs:
-        settings = runs.read_settings(run)
-        name = environment_name(settings.config.env)
-        label = f"{name} {settings.mode}" + ("" if settings.preset == "tuned" else f" ({settings.preset})")
+    for run, label in zip(command.runs, _labels([runs.read_settings(run) for run in command.runs]), strict=True):
         kinds[label].append(read_curve(run))
     figure = learning_curves(dict(kinds), command.title)
     with replacing(command.out) as fresh:
         figure.savefig(fresh, format=command.out.suffix[1:])
     print(command.out)
+
+
+def _labels(settings: Sequence[runs.RunSettings]) -> list[str]:
+    """Environment, mode and preset of each run, and in what else but the seed runs that share those differ."""
+    names, alike = [], defaultdict(list)
+    for each in settings:
+        preset = "" if each.preset == "tuned" else f" ({each.preset})"
+        names.append(f"{environment_name(each.config.env)} {each.mode}{preset}")
+        alike[names[-1]].append({**asdict(each.config), "expert": each.expert})
+    labels = []
+    for name, each in zip(names, settings, strict=True):
+        config = {**asdict(each.config), "expert": each.expert}
+        keys = {key for other in alike[name] for key, _, _ in told_apart(config, other, each.mode)} - WATCHING
+        labels.append(", ".join([name, *(f"{key} {_value(config, key)}" for key in sorted(keys))]))
+    return labels
+
+
+def _value(config: dict[str, Any], key: str) -> Any:
+    return functools.reduce(operator.getitem, key.split("."), config)

@@ -67,7 +67,7 @@ class DiscriminatorConfig:
     newest_share: float = 0.0
     """Share of the agent's pairs drawn from the newest --rollout.steps; the others are drawn from the whole replay."""
     imagined_share: float = 0.9
-    """dyna, mgail: share of the agent's pairs imagined under the policy as it is; the paper's are all real."""
+    """dyna: share of the agent's pairs imagined under the policy as it is; the paper's are all real."""
 
     def __post_init__(self) -> None:
         require(
@@ -210,7 +210,7 @@ class RolloutConfig:
     """How the agent acts in the environment between two updates."""
 
     steps: int = 250
-    """Env steps an iteration, at least; the episode under way is finished, but runs on with gail and dyna-trpo."""
+    """Env steps an iteration, at least: the episode under way is finished (with gail and dyna-trpo it runs on)."""
     copies: int = 8
     """gail, dyna-trpo: copies of the environment that share the steps; each episode is as long as the environment's."""
     memory: int = 100_000
@@ -249,7 +249,7 @@ class ImitationConfig:
     """Everything a run depends on, besides mode and demonstrations."""
 
     env: str = "HalfCheetah-v5"
-    """Gymnasium id, or one of cartpole, hopper, halfcheetah, walker2d, ant."""
+    """Gymnasium id, or a short name: cartpole, hopper, halfcheetah, walker2d, ant, swimmer, inverteddoublependulum."""
     seed: int = 0
     """Of everything random: weights, environments, action noise, minibatches."""
     env_steps: int = 100_000

@@ -31,14 +31,12 @@ class Progress:
 
     Attributes:
         env_steps: taken so far, in training.
-        evaluation_steps: taken so far, to choose the best policy.
         training_return: mean of the last 20 training episodes (sampled actions); NaN before the first ends.
         evaluated: returns of the mean action, where this iteration ended with an evaluation.
         metrics: of the update.
     """
 
     env_steps: int
-    evaluation_steps: int
     training_return: float
     evaluated: np.ndarray | None
     metrics: dict[str, float]
@@ -85,7 +83,6 @@ class ExpertTrainer:
             due = now // every > before // every or now >= self.config.steps
             yield Progress(
                 env_steps=now,
-                evaluation_steps=self.evaluation_steps,
                 training_return=float(np.mean(self.recent_returns)) if self.recent_returns else float("nan"),
                 evaluated=self._evaluate() if due else None,
                 metrics=metrics,

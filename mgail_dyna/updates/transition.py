@@ -47,7 +47,8 @@ class TransitionUpdate:
 
         Returns:
             `error_1` and `error_T` (T = the windows' length): root mean square over coordinates of the normalised
-            state, one and T steps after the last observed one.
+            state, one and T steps after the last observed one; NaN where no window goes so far. Only windows whose
+            episode lasted are in the latter.
         """
         first, last = self._errors(windows.states[0], windows.actions[0], windows.mask[0])
         horizon = windows.actions.shape[1] - self.config.warmup
@@ -64,7 +65,7 @@ class TransitionUpdate:
 
         def error(predicted: tf.Tensor, step: int) -> tf.Tensor:
             squared = tf.reduce_mean(tf.square(predicted - states[step + 1]), axis=-1)
-            return tf.sqrt(tf.reduce_sum(squared * mask[step]) / tf.maximum(tf.reduce_sum(mask[step]), 1.0))
+            return tf.sqrt(tf.reduce_sum(squared * mask[step]) / tf.reduce_sum(mask[step]))
 
         return error(first, warmup), error(last, actions.shape[0] - 1)
 

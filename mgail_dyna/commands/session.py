@@ -1,0 +1,124 @@
+"""A run on the terminal: its progress line, what it writes while it goes, and what it tells at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from pathlib import Path
+
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from mgail_dyna import runs
+from mgail_dyna.errors import UserError
+from mgail_dyna.progress import Interrupts, ProgressDisplay
+from mgail_dyna.training import ImitationRun
+
+CHECKPOINT_SECONDS = 30.0
+
+
+class Session:
+    """A run on the terminal: progress line, checkpoints, scalars, and Ctrl-C taken between two iterations."""
+
+    def __init__(self, run: ImitationRun, directory: Path, settings: runs.RunSettings) -> None:
+        self.run, self.directory, self.settings = run, directory, settings
+        self.writer = tf.summary.create_file_writer(str(directory / runs.SCALARS))
+        self.saved_at = time.monotonic()
+
+    def train(self) -> None:
+        """Trains to the end, or until interrupted, and tells what came of it."""
+        run, (total, unit) = self.run, self.run.agent.budget
+        try:
+            with Interrupts() as interrupts, ProgressDisplay(self.directory.name, total, self._done(), unit) as line:
+                cloning = "cloning the demonstrations (--warm-start bc), then " if run.config.warm_start == "bc" else ""
+                line.show(self._done(), [f"{cloning}compiling, about 20 s"])
+                before_it = run.history[-1]["wall_seconds"] if run.history else 0.0
+                for row in run.iterate(self.settings.iterations):
+                    seconds, before_it = row["wall_seconds"] - before_it, row["wall_seconds"]
+                    line.show(self._done(), figures_of(run.history, seconds, run.config.plan.length))
+                    self._record(row)
+                    if interrupts.asked:
+                        break
+                self._save()
+        except UserError as error:
+            last = self.directory / runs.CHECKPOINT
+            raise UserError(f"{error}; last good checkpoint: {last if last.exists() else 'none yet'}") from error
+        if interrupts.asked:
+            raise KeyboardInterrupt(f" at env step {run.env_steps:,}; go on with: run.py --resume {self.directory}")
+        Console().print(_summary(run, self.directory))
+
+    def _done(self) -> int:
+        return round(self.run.agent.progress * self.run.agent.budget.total)
+
+    def _record(self, row: dict[str, float]) -> None:
+        with self.writer.as_default(step=int(row.get("cloning/steps", row["env_steps"]))):
+            for name, value in row.items():
+                if not math.isnan(value):
+                    tf.summary.scalar(name, value)
+        runs.write_curve(self.directory, self.run.history)
+        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+            self._save()
+
+    def _save(self) -> None:
+        runs.save_run(self.directory, self.run.state())
+        self.writer.flush()
+        self.saved_at = time.monotonic()
+
+
+# Those of which a mode has every number are shown; {T} is the planning length.
+FIGURES = (
+    "iteration {iteration:.0f}, {seconds:.1f} s",
+    "{real_trajectories:.0f} real trajectories",
+    "return {return_mean:,.0f} ({expert_percent:.0f}% of expert)",
+    "D right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert",
+    "model error {transition/error_1:.2f} at 1, {transition/error_T:.2f} at {T}",
+    "gradient {learn/gradient_norm:.2g} learning",
+    "gradient {plan/gradient_norm:.2g} planning",
+    "KL {policy/kl:.3f}",
+    "value explains {policy/explained_variance:.0%}",
+    "loss {cloning/loss:.2g}, on held-out pairs {cloning/held_out_loss:.2g}",
+)
+
+
+def figures_of(history: list[dict[str, float]], seconds: float, horizon: int) -> list[str]:
+    """What the progress line shows of a run's `history`: the newest numbers, the return of the last evaluation.
+
+    Args:
+        history: one row an iteration.
+        seconds: the last iteration took.
+        horizon: T, steps of a plan.
+    """
+    row = history[-1]
+    evaluated = next((earlier for earlier in reversed(history) if not math.isnan(earlier["return_mean"])), row)
+    numbers = {
+        name: value for from_row in (evaluated, row) for name, value in from_row.items() if not math.isnan(value)
+    }
+    numbers |= {"seconds": seconds, "T": horizon}
+    if f"transition/error_{horizon}" in numbers:
+        numbers["transition/error_T"] = numbers[f"transition/error_{horizon}"]
+    shown = []
+    for figure in FIGURES:
+        with contextlib.suppress(KeyError):
+            shown.append(figure.format_map(numbers))
+    return shown
+
+
+def _summary(run: ImitationRun, directory: Path) -> Table:
+    last = run.history[-1]
+    best = max(run.history, key=lambda row: row["return_mean"] if row["return_mean"] == row["return_mean"] else -1e30)
+    rows = Table(title=str(directory), title_justify="left", show_header=False)
+    rows.add_row(
+        "return", f"{last['return_mean']:,.1f} ± {last['return_std']:,.1f}, {last['expert_percent']:.1f}% of the expert"
+    )
+    at = f"iteration {best['iteration']:,.0f}, env step {best['env_steps']:,.0f}"
+    if run.config.warm_start == "bc":
+        rows.add_row("began as", "a clone of the demonstrations (--warm-start bc)")
+    rows.add_row("best on the way", f"{best['return_mean']:,.1f} at {at}")
+    rows.add_row("env steps", f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories")
+    rows.add_row("", f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from")
+    rows.add_row("seconds", f"{last['wall_seconds']:,.0f}, {last['cpu_seconds']:,.0f} of one core")
+    rows.add_row("the run lies in", str(directory))
+    rows.add_row("watch it", f"python run.py evaluate {directory} --video agent.mp4")
+    return rows
