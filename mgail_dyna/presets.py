@@ -59,11 +59,10 @@ PAPER: dict[str, Any] = {
     "rollout": {"steps": 1_000, "starts": "reset", "reset_length": 1_000},
 }
 
-# Where nothing was tuned for the environment: whole episodes and long plans, as falls come late, and half of the plans
-# from where the agent has been, or it never sees where a fall begins.
+# Where nothing was tuned for the environment: whole episodes and long plans, as falls come late.
 OTHERS: dict[str, Any] = {
     "env_steps": 30_000,
-    "plan": {"length": 20, "expert_share": 0.5},
+    "plan": {"length": 20},
     "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
 }
 
@@ -81,7 +80,7 @@ TUNED: dict[str, dict[str, Any]] = {
         **OTHERS,
         "env_steps": 12_000,
         "discriminator": {"whitening": 0.5},
-        "plan": {"length": 50, "expert_share": 0.5},
+        "plan": {"length": 50},
     },
     "HalfCheetah-v5": {"env_steps": 12_000, "discriminator": {"whitening": 0.5}},
 }

@@ -155,8 +155,8 @@ class PlanConfig:
     """Imagined trajectories in a step."""
     length: int = 10
     """Steps of an imagined trajectory (the paper's Tp)."""
-    expert_share: float = 1.0
-    """Share of plans that start from states of the demonstrations rather than from replay."""
+    expert_share: float = 0.5
+    """Share of plans that start from states of the demonstrations rather than from replay, where mistakes begin."""
 
     def __post_init__(self) -> None:
         require(
