@@ -72,17 +72,13 @@ TUNED: dict[str, dict[str, Any]] = {
         "env_steps": 2_000,
         "rounds": 10,
         "policy": {"state_clip_norm": None},
+        "discriminator": {"whitening": 1.0},
         "learn": {"length": 10, "newest": None},
         "plan": {"expert_share": 0.25},
         "rollout": {"steps": 50, "starts": "reset", "reset_length": 150},
     },
-    "Hopper-v5": {
-        **OTHERS,
-        "env_steps": 12_000,
-        "discriminator": {"whitening": 0.5},
-        "plan": {"length": 50},
-    },
-    "HalfCheetah-v5": {"env_steps": 12_000, "discriminator": {"whitening": 0.5}},
+    "Hopper-v5": {**OTHERS, "env_steps": 12_000, "plan": {"length": 50}},
+    "HalfCheetah-v5": {"env_steps": 12_000},
 }
 
 # MGAIL, over those: few rounds between which it acts, so that D sees what the policy has become. Dyna-AIL imagines that

@@ -52,7 +52,7 @@ class DiscriminatorConfig:
 
     hidden: tuple[int, ...] = (200, 100)
     """Units of each hidden layer (paper sec. 4)."""
-    whitening: float = 1.0
+    whitening: float = 0.5
     """How far it sees pairs in coordinates in which the expert's are uncorrelated and vary alike: 0 (as is) to 1."""
     learning_rate: float = 3e-4
     """Adam's, at the start."""
