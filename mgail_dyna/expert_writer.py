@@ -23,7 +23,7 @@ from mgail_dyna.types import Array, Trajectory
 MINARI_VERSION = "0.5.0"
 
 
-def save_expert(path: Path, expert: Expert, name: str | None = None, *, overwrite: bool = False) -> None:
+def save_expert(path: str | Path, expert: Expert, name: str | None = None, *, overwrite: bool = False) -> None:
     """Writes `path/data/`, all of it or nothing.
 
     Args:
@@ -35,6 +35,7 @@ def save_expert(path: Path, expert: Expert, name: str | None = None, *, overwrit
     Raises:
         UserError: there is a dataset already, or it cannot be written.
     """
+    path = Path(path)
     target = path / "data"
     if target.exists() and not overwrite:
         raise UserError(f"{target}: exists already; give another path or --overwrite")

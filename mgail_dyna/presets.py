@@ -177,6 +177,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "gail": ("transition", "plan", *_BY_TRUST_REGION),
     "bc": (
         *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
+        *("cloning.wait", "cloning.pace", "cloning.held_out_ratio"),
         *_THROUGH_THE_GRAPH,
     ),
 }
@@ -236,10 +237,10 @@ def check_names(preset: str, mode: str) -> None:
         raise unknown_name("preset", preset, IMITATION_PRESETS)
 
 
-def unused(mode: str, key: str) -> bool:
+def unused(mode: str, key: str, warm_start: str) -> bool:
     """Whether no result of `mode` depends on `key`: a field of the configuration, or `group.field`."""
-    names = UNUSED.get(mode, ())
-    return key in names or key.partition(".")[0] in names
+    names, group = UNUSED.get(mode, ()), key.partition(".")[0]
+    return key in names or group in names or (group == "cloning" and mode != "bc" and warm_start == "none")
 
 
 def environment_id(name: str) -> str:

@@ -76,6 +76,10 @@ class ProgressDisplay:
             facts += [f"{rate:,.0f} steps/s", f"{(self.total - steps) / rate:,.0f} s left"]
         self.console.print(f"{self.title}  " + "  ".join(facts), highlight=False, soft_wrap=True)
 
+    def tell(self, line: str) -> None:
+        """A line that stays, above the display."""
+        self.console.print(f"{self.title}  {line}", highlight=False, soft_wrap=True)
+
 
 class Interrupts:
     """Ctrl-C, taken between two iterations: the first asks for a stop, the second is one.

@@ -197,7 +197,7 @@ def told_apart(one: dict[str, Any], other: dict[str, Any], mode: str) -> Iterato
     """
     first, second = (dict(_leaves(json.loads(json.dumps(tree)))) for tree in (one, other))
     for key in sorted((first.keys() | second.keys()) - {"seed"}):
-        if first.get(key) != second.get(key) and not unused(mode, key):
+        if first.get(key) != second.get(key) and not unused(mode, key, second.get("warm_start", "none")):
             yield key, first.get(key), second.get(key)
 
 

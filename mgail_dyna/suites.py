@@ -151,13 +151,13 @@ SCARCE = (Demonstrations(11, 20), Demonstrations(4, 20), Demonstrations(1))
 NUMBERS = tuple(Demonstrations(number, kept) for kept in (1, 20) for number in (1, 4, 11, 25, SHIPPED))
 
 
-def _scarce(suite: str, task: str, mode: str, label: str, demonstrations: Demonstrations, flags: str = "") -> Kind:
+def _scarce(task: str, mode: str, label: str, demonstrations: Demonstrations) -> Kind:
     name, words = f"{mode}_{demonstrations.name}", f"{label}, {demonstrations.label}"
-    return _kind(suite, task, name, words, f"{demonstrations.flags} {flags}")
+    return _kind("scarce", task, name, words, demonstrations.flags)
 
 
-def _from_scarce(suite: str, task: str, mode: str, label: str, flags: str = "") -> tuple[Kind, ...]:
-    return tuple(_scarce(suite, task, mode, label, demonstrations, flags) for demonstrations in SCARCE)
+def _from_scarce(task: str, mode: str, label: str) -> tuple[Kind, ...]:
+    return tuple(_scarce(task, mode, label, demonstrations) for demonstrations in SCARCE)
 
 
 def _by_number(task: str) -> Iterator[Kind]:
@@ -167,7 +167,7 @@ def _by_number(task: str) -> Iterator[Kind]:
             yield from (_dyna(task), _mgail(task), _cloning(task))
         else:
             for mode, label in (("dyna", "Dyna-AIL"), ("mgail", "MGAIL"), (CLONING, "cloning")):
-                yield _scarce("scarce", task, mode, label, demonstrations)
+                yield _scarce(task, mode, label, demonstrations)
 
 
 def _paper(task: str) -> tuple[Kind, ...]:
@@ -232,13 +232,11 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         kind
         for task in CONTINUOUS
         for mode, label in (("dyna", "Dyna-AIL"), (CLONING, "cloning"))
-        for kind in _from_scarce("scarce", task, mode, label)
+        for kind in _from_scarce(task, mode, label)
     ),
     "demonstrations": tuple(kind for task in CONTINUOUS for kind in _by_number(task)),
-    "warm": (
-        *(kind for task in TASKS for kind in (_dyna(task), _warm(task), _cloning(task))),
-        *(kind for task in CONTINUOUS for kind in _from_scarce("warm", task, "dyna", "Dyna-AIL", "--warm-start bc")),
-    ),
+    # From few demonstrations the clone is forgotten, and the runs would be those of the suite scarce.
+    "warm": tuple(kind for task in TASKS for kind in (_dyna(task), _warm(task), _cloning(task))),
     "reset": tuple(kind for task in CONTINUOUS for kind in (_dyna(task), _reset(task))),
     "paper": (
         *(kind for task in TASKS for kind in _paper(task)),

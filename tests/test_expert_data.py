@@ -548,7 +548,7 @@ def test_whether_simulator_states_are_told_is_seen_without_reading(dataset, data
     assert tells_simulator_states(dataset)
     put(data_file, "episode_1/infos/qvel", None)
     assert not tells_simulator_states(dataset)
-    save_expert(tmp_path / "pole", cartpole)
+    save_expert(str(tmp_path / "pole"), cartpole)
     assert not tells_simulator_states(tmp_path / "pole")
     assert tells_simulator_states(tmp_path / "nowhere"), "loading it tells what is wrong"
 

@@ -274,6 +274,9 @@ OTHERWISE = {
     "rollout.expert_share": 0.3,
     "rollout.reset_length": 7,
     "rollout.expert_length": 7,
+    "cloning.wait": 7,
+    "cloning.pace": 0.9,
+    "cloning.held_out_ratio": 0.1,
     "rollout.copies": 3,
     "rollout.memory": 500,
 }

@@ -19,7 +19,7 @@ import mgail_dyna
 from mgail_dyna import runs
 from mgail_dyna.cli import main
 from mgail_dyna.commands.plot import _labels
-from mgail_dyna.commands.session import figures_of
+from mgail_dyna.commands.session import began_as, figures_of
 from mgail_dyna.commands.train import resolved
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
 from mgail_dyna.errors import UserError
@@ -111,7 +111,7 @@ def test_an_agent_learns_nothing_of_where_subsampled_demonstrations_led(expert):
 
 def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     config = small_config(env_steps=10_000, warm_start="bc", rounds=2)
-    config = replace(config, cloning=replace(config.cloning, steps=200, interval=100, wait=1))
+    config = replace(config, cloning=replace(config.cloning, steps=200, interval=100, wait=1, held_out_ratio=1e9))
     run = ImitationRun(config, expert)
     agent = run.agent
     agent._clone()
@@ -126,10 +126,26 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     next(rows)
     for name, weight in run.agent.acting.weights.items():
         np.testing.assert_allclose(weight, clone[name], atol=1e-6, err_msg="the first iteration leaves it alone")
+    assert began_as(run).startswith("a clone of the demonstrations")
     next(rows)
     assert any(
         np.abs(weight - clone[name]).max() > 1e-5 for name, weight in run.agent.policy.policy.acting_weights().items()
     )
+
+
+def test_a_clone_that_knows_the_demonstrations_by_heart_is_forgotten(expert):
+    config = small_config(env_steps=10_000, warm_start="bc", demonstrations=2, subsample=25)
+    config = replace(config, cloning=replace(config.cloning, steps=3_000, interval=1_000, patience=3))
+    warm, cold = (ImitationRun(each, expert) for each in (config, replace(config, warm_start="none")))
+    rows = [list(run.iterate(iterations=2)) for run in (warm, cold)]
+    assert rows[0][0]["cloning/held_out_ratio"] == rows[0][1]["cloning/held_out_ratio"] > 2.5
+    assert not warm.agent.cloned
+    told = [{name: value for name, value in row.items() if name != "cloning/held_out_ratio"} for row in rows[0]]
+    assert without_clocks(told) == without_clocks(rows[1]), "as from scratch, number by number"
+    again = ImitationRun(config, expert)
+    again.restore(warm.state())
+    assert again.agent.held_out_ratio == warm.agent.held_out_ratio
+    assert began_as(warm).startswith("untrained: the clone knew the demonstrations by heart")
 
 
 def test_the_ledger_agrees_with_a_counter_of_ones_own(expert):

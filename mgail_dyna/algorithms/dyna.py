@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium as gym
@@ -28,6 +29,7 @@ from mgail_dyna.types import Array, FloatArray
 from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
 from mgail_dyna.updates.policy import PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
+from mgail_dyna.updates.variables import restore_variables, variable_state
 
 
 class DynaAgent:
@@ -70,6 +72,7 @@ class DynaAgent:
             config.transition.warmup,
         )
         self.env_steps = self.iterations = 0
+        self.held_out_ratio = math.inf  # of the clone it began as, once there is one
 
     @property
     def budget(self) -> Budget:
@@ -90,7 +93,8 @@ class DynaAgent:
         share, first = self.config.learning_rate_at(self.progress), self.env_steps == 0
         if first and self.config.warm_start == "bc":
             self._clone()
-        metrics = {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
+        told = {"cloning/held_out_ratio": self.held_out_ratio} if self.config.warm_start == "bc" else {}
+        metrics = told | {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
         if first:
             self.transition.scale(self.demonstrations, self.replay)
         metrics |= {"transition/" + name: value for name, value in self.model_errors().items()}
@@ -113,20 +117,33 @@ class DynaAgent:
 
     def _pace(self) -> float:
         """Share of its learning rate the policy learns with: a clone waits at first, and then goes with care."""
-        if self.config.warm_start == "none":
+        if not self.cloned:
             return 1.0
         return 0.0 if self.iterations < self.config.cloning.wait else self.config.cloning.pace
 
+    @property
+    def cloned(self) -> bool:
+        """Whether it began as a clone: asked to, and the clone did not know the demonstrations by heart."""
+        return self.config.warm_start == "bc" and self.held_out_ratio <= self.config.cloning.held_out_ratio
+
     def _clone(self) -> None:
-        """Begins with behavioural cloning: the policy that learns, the ones that explore and act."""
-        Cloner(self.policy.policy, self.acting, self.expert, self.config).finish()
+        """Begins with behavioural cloning: the policy that learns, the ones that explore and act.
+
+        Of few pairs the clone knows each and nothing between; what it does there is worse to learn from than what an
+        untrained policy does, so that it is forgotten again.
+        """
+        policy, untrained = self.policy.policy, variable_state(policy=self.policy.policy)
+        self.held_out_ratio = Cloner(policy, self.acting, self.expert, self.config).finish()
+        if not self.cloned:
+            restore_variables(untrained, policy=policy)
+            self.acting.load(policy.acting_weights())
         for average, policy in zip(self.policy.average.variables, self.policy.policy.variables, strict=True):
             average.assign(policy)
         self.exploring.load(self.policy.average.acting_weights())
 
     def _averaged(self, before: dict[str, FloatArray], now: dict[str, FloatArray]) -> dict[str, FloatArray]:
         """Weights of the acting policy; the average is a short one at first, unless it begins as a clone."""
-        begun = 1.0 if self.config.warm_start == "bc" else self.iterations / (4.0 + self.iterations)
+        begun = 1.0 if self.cloned else self.iterations / (4.0 + self.iterations)
         kept = np.float32(min(self.config.policy.acting_averaging, begun))
         return {name: kept * before[name] + (1 - kept) * now[name] for name in now}
 
@@ -231,6 +248,7 @@ class DynaAgent:
             "env_steps": self.env_steps,
             "iterations": self.iterations,
             "acting": self.acting.state(),
+            "held_out_ratio": self.held_out_ratio,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -242,6 +260,7 @@ class DynaAgent:
         self.rng.bit_generator.state = state["rng"]
         self.env_steps = int(state["env_steps"])
         self.iterations = int(state["iterations"])
+        self.held_out_ratio = float(state["held_out_ratio"])
         self.exploring.load(self.policy.average.acting_weights())
         self.acting.load(state["acting"]["weights"])
 

@@ -36,6 +36,8 @@ class Session:
                 line.show(self._done(), [f"{cloning}compiling, about 20 s"])
                 before_it = run.history[-1]["wall_seconds"] if run.history else 0.0
                 for row in run.iterate(self.settings.iterations):
+                    if run.config.warm_start == "bc" and len(run.history) == 1:
+                        line.tell(f"began as {began_as(run)}")
                     seconds, before_it = row["wall_seconds"] - before_it, row["wall_seconds"]
                     line.show(self._done(), figures_of(run.history, seconds, run.config.plan.length))
                     self._record(row)
@@ -105,6 +107,15 @@ def figures_of(history: list[dict[str, float]], seconds: float, horizon: int) ->
     return shown
 
 
+def began_as(run: ImitationRun) -> str:
+    """What a run with --warm-start bc began as, by how well its clone generalised."""
+    ratio, limit = run.history[-1]["cloning/held_out_ratio"], run.config.cloning.held_out_ratio
+    told = f"its loss on held-out pairs {ratio:.1f} times that on those it learned from"
+    if ratio <= limit:
+        return f"a clone of the demonstrations (--warm-start bc), {told}"
+    return f"untrained: the clone knew the demonstrations by heart, {told} (--cloning.held-out-ratio {limit:g})"
+
+
 def _summary(run: ImitationRun, directory: Path) -> Table:
     last = run.history[-1]
     best = max(run.history, key=lambda row: row["return_mean"] if row["return_mean"] == row["return_mean"] else -1e30)
@@ -114,7 +125,7 @@ def _summary(run: ImitationRun, directory: Path) -> Table:
     )
     at = f"iteration {best['iteration']:,.0f}, env step {best['env_steps']:,.0f}"
     if run.config.warm_start == "bc":
-        rows.add_row("began as", "a clone of the demonstrations (--warm-start bc)")
+        rows.add_row("began as", began_as(run))
     rows.add_row("best on the way", f"{best['return_mean']:,.1f} at {at}")
     rows.add_row("env steps", f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories")
     rows.add_row("", f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from")

@@ -6,7 +6,7 @@ import contextlib
 import operator
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,25 +62,15 @@ def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = resolved(argv)
     _check(command)
-    if _falls_back(argv, command):
-        print(
-            "note: the demonstrations tell no simulator states (qpos, qvel), so episodes begin at the environment's "
-            "own reset (--preset reset)",
-            file=sys.stderr,
-        )
     directory, saved = command.resume, None
-    if command.rerun is not None and (earlier := runs.read_about(command.rerun).get(runs.EXTENDED)):
-        print(
-            f"note: that run was to end at {earlier[0]:,} env steps and was extended later, so its learning rates fell "
-            "as those of this one will not",
-            file=sys.stderr,
-        )
     with contextlib.ExitStack() as holding:
         if directory is not None:
             _refuse_changes(runs.read_settings(directory), command)
             holding.enter_context(runs.held(directory))
             saved = runs.load_run(directory)
         settings, run = _built(command)
+        for note in _notes(argv, command):
+            print(f"note: {note}", file=sys.stderr)
         if directory is None:
             name = f"{environment_name(run.config.env)}-{settings.mode}-seed{run.config.seed}"
             directory = runs.new_directory(command.logdir, name)
@@ -93,6 +83,21 @@ def main(argv: Sequence[str]) -> None:
         from mgail_dyna.commands.session import Session
 
         Session(run, directory, settings).train()
+
+
+def _notes(argv: Sequence[str], command: TrainCommand) -> Iterator[str]:
+    """What is not as it may seem, for whoever begins a run."""
+    begun = command.resume is not None or command.rerun is not None
+    if command.preset == "reset" and peek(argv, "--preset") is None and not begun:
+        yield (
+            "the demonstrations tell no simulator states (qpos, qvel), so episodes begin at the environment's own "
+            "reset (--preset reset)"
+        )
+    if command.rerun is not None and (earlier := runs.read_about(command.rerun).get(runs.EXTENDED)):
+        yield (
+            f"that run was to end at {earlier[0]:,} env steps and was extended later, so its learning rates fell as "
+            "those of this one will not"
+        )
 
 
 def _built(command: TrainCommand) -> tuple[runs.RunSettings, ImitationRun]:
@@ -161,12 +166,6 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
         if not tells_simulator_states(expert):
             command = replace(command, preset="reset", settings=imitation_preset("reset", env_id, mode))
     return command
-
-
-def _falls_back(argv: Sequence[str], command: TrainCommand) -> bool:
-    """Whether the preset is "reset" for want of simulator states, not because it was asked for."""
-    begun = command.resume is not None or command.rerun is not None
-    return command.preset == "reset" and peek(argv, "--preset") is None and not begun
 
 
 def _refuse_relabelling(stored: runs.RunSettings, command: TrainCommand) -> None:

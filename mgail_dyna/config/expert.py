@@ -63,6 +63,13 @@ class TrustRegionConfig:
 
 
 @dataclass(frozen=True)
+class GroupedTrustRegionConfig(TrustRegionConfig):
+    """The update of TRPO: a natural-gradient step, then a regression of the value network. Used by gail, dyna-trpo."""
+
+    prefix: ClassVar[str] = "trust_region."
+
+
+@dataclass(frozen=True)
 class ExpertConfig:
     """How an expert is trained with TRPO and how its demonstrations are recorded."""
 

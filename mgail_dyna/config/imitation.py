@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
 from mgail_dyna.config.checks import require
-from mgail_dyna.config.expert import TrustRegionConfig
+from mgail_dyna.config.expert import GroupedTrustRegionConfig
 
 
 @dataclass(frozen=True)
@@ -189,6 +189,8 @@ class CloningConfig:
     """With --warm-start bc: iterations the clone waits for a discriminator and a model that know something."""
     pace: float = 0.2
     """With --warm-start bc: share of its learning rate the policy goes on with."""
+    held_out_ratio: float = 2.5
+    """With --warm-start bc: more times its own loss on held-out pairs, and the clone is forgotten: begin untrained."""
 
     def __post_init__(self) -> None:
         require(
@@ -202,6 +204,7 @@ class CloningConfig:
             patience=(self.patience >= 1, "at least 1"),
             wait=(self.wait >= 0, "at least 0"),
             pace=(0 < self.pace <= 1, "above 0 and at most 1"),
+            held_out_ratio=(self.held_out_ratio > 0, "above 0"),
         )
 
 
@@ -238,13 +241,6 @@ class RolloutConfig:
 
 
 @dataclass(frozen=True)
-class GroupedTrustRegionConfig(TrustRegionConfig):
-    """The update of TRPO: a natural-gradient step, then a regression of the value network. Used by gail, dyna-trpo."""
-
-    prefix: ClassVar[str] = "trust_region."
-
-
-@dataclass(frozen=True)
 class ImitationConfig:
     """Everything a run depends on, besides mode and demonstrations."""
 
@@ -263,7 +259,7 @@ class ImitationConfig:
     discount: float = 0.99
     """Gamma of Eq. 7 and 8; gail and dyna-trpo have --trust-region.discount."""
     warm_start: Literal["none", "bc"] = "none"
-    """dyna, mgail: what the policy begins as: untrained, or cloned from the demonstrations (--cloning.* says how)."""
+    """dyna, mgail: begin untrained, or as a clone of the demonstrations unless it knows them by heart (--cloning.*)."""
     rounds: int = 30
     """Times an iteration goes through judging, learning, modelling and planning; the paper's is 1."""
     final_learning_rate: float = 0.1

@@ -77,9 +77,7 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
 
 
 def _part(suite: str, kind: Kind) -> tuple[str, str]:
-    """Which part of a suite goes by itself, and in what words: what has other baselines or takes far more env steps."""
-    if "--demonstrations" in kind.arguments and suite != "scarce":
-        return "-scarce", ", few demonstrations"
+    """Which part of a suite goes by itself, and in what words: what takes far more env steps."""
     if kind.mode in ("gail", "dyna-trpo") and suite == "paper":
         return "-trpo", f", {_TRUST_REGION}"
     return "", ""
