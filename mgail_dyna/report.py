@@ -68,6 +68,11 @@ def seeds_of(records: Sequence[Record]) -> str:
     return span + (f" without {', '.join(map(str, missing))}" if missing else "")
 
 
+def named_seeds(records: Sequence[Record]) -> str:
+    """The same for legends: "seeds 0-4", "seed 0"."""
+    return f"{'seed' if len(records) == 1 else 'seeds'} {seeds_of(records)}"
+
+
 def _measures(tasks: Sequence[Sequence[Record]]) -> list[str]:
     """Final percent, mean and swing of the last evaluations, and env steps to the level, over `[task][seed]`."""
     if not all(tasks):

@@ -55,7 +55,7 @@ def test_a_kind_keeps_its_colour_whatever_else_is_recorded(finished_run):
     records = [from_run(finished_run(0), kind.run(0))]
     (alone,) = comparison({"Dyna-AIL": [], "MGAIL": records}).axes
     (beside,) = comparison({"Dyna-AIL": records, "MGAIL": records}).axes
-    label = "MGAIL (seeds 0)"
+    label = "MGAIL (seed 0)"
     assert lines(alone)[label].get_color() == lines(beside)[label].get_color()
 
 
@@ -95,7 +95,7 @@ def test_one_seed_is_drawn_without_a_band(finished_run, tmp_path):
     kind = FIGURES["4a"][0]
     figure = comparison({"Dyna-AIL": [from_run(finished_run(0), kind.run(0))]})
     figure.savefig(tmp_path / "one.png")
-    assert list(lines(figure.axes[0])) == ["Dyna-AIL (seeds 0)"]
+    assert list(lines(figure.axes[0])) == ["Dyna-AIL (seed 0)"]
 
 
 def test_the_command_writes_what_is_recorded_and_names_the_rest(results, tmp_path, capsys):

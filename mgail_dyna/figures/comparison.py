@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mgail_dyna.figures.style import PERCENT, STEPS, TRAJECTORIES, count_on, draw_expert, look, tidy
 from mgail_dyna.records import Record
-from mgail_dyna.report import seeds_of
+from mgail_dyna.report import named_seeds
 from mgail_dyna.statistics import common_grid, estimate, resampled
 
 LABELS = {"real_trajectories": TRAJECTORIES, "env_steps": STEPS}
@@ -108,7 +108,7 @@ def _draw_kind(axes: Axes, kind: Sequence[Record], column: str, label: str, numb
         marker=marker,
         markersize=5,
         markevery=(8 + 5 * number, 32),
-        label=f"{label} (seeds {seeds_of(kind)})",
+        label=f"{label} ({named_seeds(kind)})",
     )
 
 
@@ -128,5 +128,5 @@ def _draw_level(axes: Axes, kind: Sequence[Record], label: str, number: int, *, 
         marker=marker,
         markerfacecolor="white",
         markevery=(5 + 3 * number, 12),
-        label=f"{label}, no interaction (seeds {seeds_of(kind)})",
+        label=f"{label}, no interaction ({named_seeds(kind)})",
     )
