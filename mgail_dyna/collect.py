@@ -45,9 +45,9 @@ def play_episode(
     actions, rewards, noises = [], [], []
     terminated = truncated = False
     while not (terminated or truncated):
-        noise = None if rng is None else policy.head.noise(rng, ())
-        noises += [] if noise is None else [noise]
-        action = policy.act(observations[-1], noise)
+        if rng is not None:
+            noises.append(policy.head.noise(rng, ()))
+        action = policy.act(observations[-1], noises[-1] if noises else None)
         observation, reward, terminated, truncated, _ = env.step(action)
         actions.append(action)
         rewards.append(float(reward))
@@ -72,7 +72,10 @@ def play_episode(
 def _simulated(states: Sequence[SimulatorState | None]) -> dict[str, Any]:
     """`qpos [n, nq]` and `qvel [n, nv]`, where the environment has them."""
     told = [state for state in states if state is not None]
-    return {name: np.stack(rows) for name, rows in zip(("qpos", "qvel"), zip(*told, strict=True), strict=bool(told))}
+    if not told:
+        return {}
+    qpos, qvel = zip(*told, strict=True)
+    return {"qpos": np.stack(qpos), "qvel": np.stack(qvel)}
 
 
 @dataclass

@@ -206,6 +206,10 @@ def test_policies_load_without_what_they_were_trained_with(expert, tmp_path, ref
     result = run_py("evaluate", tmp_path, "--episodes", 1, "--json")
     assert "demonstrations cannot be read: gone: no such file" in result.stderr
     assert json.loads(result.stdout)["expert_return"] == 1_000.0
+    state = run.state()
+    del state["ledger"]
+    runs.save_run(tmp_path, state)
+    assert main(["evaluate", str(tmp_path)]) == 2, "a damaged checkpoint is told, not a traceback"
 
 
 def test_the_library_trains_in_ones_own_loop(expert):

@@ -21,7 +21,7 @@ from mgail_dyna.arguments import parse
 from mgail_dyna.collect import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert, percent_of
-from mgail_dyna.storage import replacing
+from mgail_dyna.storage import fitting, replacing
 
 # Not those of evaluations during training, nor those of the demonstrations.
 FIRST_SEED = 30_000
@@ -90,21 +90,24 @@ class _Subject(NamedTuple):
 
 def _subject(path: Path) -> _Subject:
     if (path / runs.CONFIG).exists():
-        settings, expert_return = runs.read_settings(path), float(runs.read_about(path)["expert_return"])
-        ledger = runs.load_run(path)["ledger"]
-        counted = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
+        settings, state = runs.read_settings(path), runs.load_run(path)
+        with fitting(path / runs.CONFIG):
+            expert_return = float(runs.read_about(path)["expert_return"])
+        with fitting(path / runs.CHECKPOINT):
+            ledger, policy = state["ledger"], NumpyPolicy.from_state(state["agent"]["acting"])
+            counted = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
         try:
             length = load_expert(settings.expert).length
         except UserError as error:
             length = None
             told = f"note: the environment's own time limit is kept, as the demonstrations cannot be read: {error}"
             print(told, file=sys.stderr)
-        return _Subject(runs.load_policy(path), settings.config.env, length, expert_return, counted)
-    policy, expert = runs.load_policy(path), load_expert(path)
-    if expert.env_id is None:
-        raise UserError(f"{path}: expected an expert that says which environment it is of, found none")
+        return _Subject(policy, settings.config.env, length, expert_return, counted)
+    expert = load_expert(path)
+    if expert.policy is None or expert.env_id is None:
+        raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations alone")
     counted = {"env_steps": expert.provenance.get("steps_trained")}
-    return _Subject(policy, expert.env_id, expert.length, float(expert.returns.mean()), counted)
+    return _Subject(expert.policy, expert.env_id, expert.length, float(expert.returns.mean()), counted)
 
 
 def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, length: int | None) -> None:
