@@ -78,7 +78,7 @@ TUNED: dict[str, dict[str, Any]] = {
         "rollout": {"steps": 50, "starts": "reset", "reset_length": 150},
     },
     "Hopper-v5": {**OTHERS, "env_steps": 12_000, "plan": {"length": 50}},
-    "HalfCheetah-v5": {"env_steps": 12_000, "plan": {"expert_share": 1.0}},
+    "HalfCheetah-v5": {"env_steps": 12_000, "plan": {"newest": 1_000}},
 }
 
 # MGAIL, over those: few rounds between which it acts, so that D sees what the policy has become. Dyna-AIL imagines that

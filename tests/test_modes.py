@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -280,6 +281,31 @@ OTHERWISE = {
     "rollout.copies": 3,
     "rollout.memory": 500,
 }
+
+
+@pytest.mark.parametrize("mode", ["dyna", "dyna-trpo"])
+def test_plans_start_in_demonstrations_and_where_the_agent_has_been_lately(mode):
+    expert, config = small_expert("cartpole"), small_config(mode)
+    config = replace(config, plan=replace(config.plan, expert_share=0.25, newest=30))
+    run = ImitationRun(config, expert, build=BUILDERS[mode])
+    list(run.iterate(iterations=2))
+    agent, seen = run.agent, []
+    if mode == "dyna":
+        agent.policy.plan = lambda starts, *_: seen.append(starts) or {}
+        agent.plan(1.0)
+    else:
+        agent.imagination = lambda starts, _: seen.append(starts) or SimpleNamespace(rewards=np.zeros(1))
+        agent.learning.improve = lambda _: {}
+        agent.plan()
+    learner = getattr(agent, "learning", agent)
+    states = seen[0].states[:, -1]
+
+    def held(pairs):
+        return (states[:, :, None] == pairs[0]).all(axis=-1).any(axis=-1)
+
+    newest = tuple(column[-30:] for column in learner.replay.all_pairs())
+    np.testing.assert_array_equal(held(learner.demonstrations.all_pairs()), [[True] * 8 + [False] * 24] * len(states))
+    np.testing.assert_array_equal(held(newest), [[False] * 8 + [True] * 24] * len(states))
 
 
 @pytest.mark.parametrize("mode", presets.MODES)

@@ -219,7 +219,7 @@ class DynaAgent:
     def plan(self, learning_rate: float) -> dict[str, float]:
         """Lines 8, 9: the policy learns on imagined trajectories. The environment is not touched."""
         config = self.config.plan
-        windows = self._mixed(config.steps, config.batch, 0, config.expert_share)
+        windows = self._plan_starts(config.steps, config.batch)
         noise = self.acting.head.noise(self.rng, (config.steps, config.length, config.batch))
         return self.policy.plan(windows, noise, learning_rate)
 
@@ -228,7 +228,7 @@ class DynaAgent:
         config = self.config.plan
         batch = -(-shape[0] * shape[1] // config.length)
         noise = self.acting.head.noise(self.rng, (config.length, batch))
-        trace = self.policy.imagine(self._mixed(1, batch, 0, config.expert_share), noise)
+        trace = self.policy.imagine(self._plan_starts(1, batch), noise)
         rows = self.rng.permutation(config.length * batch)[: shape[0] * shape[1]].reshape(shape)
         states, actions = (array.reshape(-1, array.shape[-1])[rows] for array in trace)
         return states, actions
@@ -264,8 +264,13 @@ class DynaAgent:
         self.exploring.load(self.policy.average.acting_weights())
         self.acting.load(state["acting"]["weights"])
 
-    def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
+    def _plan_starts(self, steps: int, batch: int) -> Windows:
+        """Observed steps up to the state a plan goes on from."""
+        config = self.config.plan
+        return self._mixed(steps, batch, 0, config.expert_share, config.newest)
+
+    def _mixed(self, steps: int, batch: int, length: int, expert_share: float, newest: int | None = None) -> Windows:
         """Windows from demonstrations and replay, side by side in each batch."""
         from_expert = round(batch * expert_share)
-        sources = ((self.demonstrations, from_expert), (self.replay, batch - from_expert))
+        sources = ((self.demonstrations, from_expert, None), (self.replay, batch - from_expert, newest))
         return mixed_windows(sources, self.rng, steps, length, self.config.transition.warmup)
