@@ -78,7 +78,7 @@ TUNED: dict[str, dict[str, Any]] = {
         "rollout": {"steps": 50, "starts": "reset", "reset_length": 150},
     },
     "Hopper-v5": {**OTHERS, "env_steps": 12_000, "plan": {"length": 50}},
-    "HalfCheetah-v5": {"env_steps": 12_000, "plan": {"newest": 1_000}},
+    "HalfCheetah-v5": {"env_steps": 12_000, "plan": {"expert_share": 1.0}},
 }
 
 # MGAIL, over those: few rounds between which it acts, so that D sees what the policy has become. Dyna-AIL imagines that
@@ -172,12 +172,12 @@ _BY_TRUST_REGION = ("learn", "cloning", "warm_start", "discriminator.imagined_sh
 # Per mode: what no result of it depends on, of a configuration: fields and `group.field`s.
 UNUSED: dict[str, tuple[str, ...]] = {
     "dyna": ("trust_region", *_COPIES),
-    "mgail": ("plan", "trust_region", "discriminator.imagined_share", *_COPIES),
+    "mgail": ("plan", "trust_region", "discriminator.imagined_share", "cloning.expert_share", *_COPIES),
     "dyna-trpo": _BY_TRUST_REGION,
     "gail": ("transition", "plan", *_BY_TRUST_REGION),
     "bc": (
         *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
-        *("cloning.wait", "cloning.pace", "cloning.held_out_ratio"),
+        *(f"cloning.{name}" for name in ("wait", "pace", "expert_share", "held_out_ratio")),
         *_THROUGH_THE_GRAPH,
     ),
 }

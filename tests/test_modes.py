@@ -277,6 +277,7 @@ OTHERWISE = {
     "rollout.expert_length": 7,
     "cloning.wait": 7,
     "cloning.pace": 0.9,
+    "cloning.expert_share": 0.1,
     "cloning.held_out_ratio": 0.1,
     "rollout.copies": 3,
     "rollout.memory": 500,
@@ -298,14 +299,28 @@ def test_plans_start_in_demonstrations_and_where_the_agent_has_been_lately(mode)
         agent.learning.improve = lambda _: {}
         agent.plan()
     learner = getattr(agent, "learning", agent)
-    states = seen[0].states[:, -1]
+    known, newest = (source.all_pairs()[0] for source in (learner.demonstrations, learner.replay))
+    np.testing.assert_array_equal(starts_among(known, seen[0]), [[True] * 8 + [False] * 24] * len(seen[0].states))
+    np.testing.assert_array_equal(
+        starts_among(newest[-30:], seen[0]), [[False] * 8 + [True] * 24] * len(seen[0].states)
+    )
 
-    def held(pairs):
-        return (states[:, :, None] == pairs[0]).all(axis=-1).any(axis=-1)
 
-    newest = tuple(column[-30:] for column in learner.replay.all_pairs())
-    np.testing.assert_array_equal(held(learner.demonstrations.all_pairs()), [[True] * 8 + [False] * 24] * len(states))
-    np.testing.assert_array_equal(held(newest), [[False] * 8 + [True] * 24] * len(states))
+def starts_among(states, windows):
+    return (windows.states[:, -1][:, :, None] == states).all(axis=-1).any(axis=-1)
+
+
+@pytest.mark.parametrize(("planned", "cloned", "expected"), [(1.0, 0.25, 8), (0.125, 0.25, 4), (1.0, None, 32)])
+def test_a_clone_plans_from_its_own_states_too(planned, cloned, expected):
+    config = small_config("dyna", warm_start="none" if cloned is None else "bc")
+    cloning = replace(config.cloning, expert_share=cloned or 0.0, steps=20, held_out_ratio=1e9)
+    config = replace(config, cloning=cloning, plan=replace(config.plan, expert_share=planned))
+    run, seen = ImitationRun(config, small_expert("cartpole")), []
+    list(run.iterate(iterations=1))
+    run.agent.policy.plan = lambda starts, *_: seen.append(starts) or {}
+    run.agent.plan(1.0)
+    known = starts_among(run.agent.demonstrations.all_pairs()[0], seen[0])
+    assert (known.sum(axis=-1) == expected).all()
 
 
 @pytest.mark.parametrize("mode", presets.MODES)

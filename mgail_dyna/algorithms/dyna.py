@@ -266,8 +266,10 @@ class DynaAgent:
 
     def _plan_starts(self, steps: int, batch: int) -> Windows:
         """Observed steps up to the state a plan goes on from."""
-        config = self.config.plan
-        return self._mixed(steps, batch, 0, config.expert_share, config.newest)
+        share = self.config.plan.expert_share
+        if self.cloned:
+            share = min(share, self.config.cloning.expert_share)
+        return self._mixed(steps, batch, 0, share, self.config.plan.newest)
 
     def _mixed(self, steps: int, batch: int, length: int, expert_share: float, newest: int | None = None) -> Windows:
         """Windows from demonstrations and replay, side by side in each batch."""

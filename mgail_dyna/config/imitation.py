@@ -192,6 +192,8 @@ class CloningConfig:
     """With --warm-start bc: iterations the clone waits for a discriminator and a model that know something."""
     pace: float = 0.2
     """With --warm-start bc: share of its learning rate the policy goes on with."""
+    expert_share: float = 0.5
+    """With --warm-start bc: --plan.expert-share at most, as a clone's own states are worth planning from at once."""
     held_out_ratio: float = 2.5
     """With --warm-start bc: more times its own loss on held-out pairs, and the clone is forgotten: begin untrained."""
 
@@ -207,6 +209,7 @@ class CloningConfig:
             patience=(self.patience >= 1, "at least 1"),
             wait=(self.wait >= 0, "at least 0"),
             pace=(0 < self.pace <= 1, "above 0 and at most 1"),
+            expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
             held_out_ratio=(self.held_out_ratio > 0, "above 0"),
         )
 
