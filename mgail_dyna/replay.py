@@ -164,17 +164,17 @@ def _doubled(column: Array) -> Array:
 
 
 def mixed_windows(
-    sources: Sequence[tuple[Replay, int, int | None]], rng: np.random.Generator, steps: int, length: int, warmup: int
+    sources: Sequence[tuple[Replay, int]], rng: np.random.Generator, steps: int, length: int, warmup: int
 ) -> Windows:
     """Windows from several replays, side by side in each batch.
 
     Args:
-        sources: each with the windows a batch has from it, whose sum is `B`, and `newest` as for `Replay.pairs`.
+        sources: each with the windows a batch has from it; their sum is `B`.
         rng: draws them.
         steps: `K`.
         length: as for `Replay.windows`.
         warmup: likewise.
     """
-    drawn = [source.windows(rng, (steps, count), length, warmup, newest) for source, count, newest in sources if count]
+    drawn = [source.windows(rng, (steps, count), length, warmup) for source, count in sources if count]
     fields = ("states", "actions", "noise", "mask")
     return Windows(*(np.concatenate([getattr(w, name) for w in drawn], axis=2) for name in fields))

@@ -269,10 +269,10 @@ class DynaAgent:
         share = self.config.plan.expert_share
         if self.cloned:
             share = min(share, self.config.cloning.expert_share)
-        return self._mixed(steps, batch, 0, share, self.config.plan.newest)
+        return self._mixed(steps, batch, 0, share)
 
-    def _mixed(self, steps: int, batch: int, length: int, expert_share: float, newest: int | None = None) -> Windows:
+    def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
         """Windows from demonstrations and replay, side by side in each batch."""
         from_expert = round(batch * expert_share)
-        sources = ((self.demonstrations, from_expert, None), (self.replay, batch - from_expert, newest))
+        sources = ((self.demonstrations, from_expert), (self.replay, batch - from_expert))
         return mixed_windows(sources, self.rng, steps, length, self.config.transition.warmup)

@@ -92,15 +92,15 @@ class DynaTrustRegionAgent:
         """Lines 8, 9: trust-region steps on imagined trajectories; means over them. The environment is not touched."""
         config, told = self.config.plan, []
         for _ in range(config.steps):
-            start = self._mixed(1, config.batch, 0, config.expert_share, config.newest)
+            start = self._mixed(1, config.batch, 0, config.expert_share)
             noise = self.acting.head.noise(self.rng, (config.length + 1, config.batch))
             rollout = self.imagination(start, noise)
             told.append({"reward": float(rollout.rewards.mean()), **self.learning.improve(rollout)})
         return {name: float(np.mean([metrics[name] for metrics in told])) for name in (told[0] if told else ())}
 
-    def _mixed(self, steps: int, batch: int, length: int, expert_share: float, newest: int | None = None) -> Windows:
-        from_expert, replay = round(batch * expert_share), self.learning.replay
-        sources = ((self.learning.demonstrations, from_expert, None), (replay, batch - from_expert, newest))
+    def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
+        from_expert = round(batch * expert_share)
+        sources = ((self.learning.demonstrations, from_expert), (self.learning.replay, batch - from_expert))
         return mixed_windows(sources, self.rng, steps, length, self.config.transition.warmup)
 
     def state(self) -> dict[str, Any]:

@@ -157,8 +157,6 @@ class PlanConfig:
     """Steps of an imagined trajectory (the paper's Tp)."""
     expert_share: float = 0.5
     """Share of plans that start from states of the demonstrations rather than from replay, where mistakes begin."""
-    newest: int | None = None
-    """Those from replay start from this many newest env steps; from the whole replay if None."""
 
     def __post_init__(self) -> None:
         require(
@@ -168,7 +166,6 @@ class PlanConfig:
             batch=(self.batch >= 1, "at least 1"),
             length=(self.length >= 1, "at least 1"),
             expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
-            newest=(self.newest is None or self.newest >= 1, "at least 1"),
         )
 
 
