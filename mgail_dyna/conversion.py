@@ -248,12 +248,25 @@ def _read_npz(path: Path) -> Source:
             raise UserError(
                 f"{path}: {name}: expected shape [{len(lengths)}, at least {least}, ...], found {list(array.shape)}"
             )
+    _require_last(path, arrays, lengths)
     return Source(".npz", [_npz_episode(arrays, n, int(steps), longest) for n, steps in enumerate(lengths)], notes)
+
+
+def _require_last(path: Path, arrays: Mapping[str, Array], lengths: Array) -> None:
+    """Refuses an episode that ends before its length: the step after it would be of another."""
+    for name in ("terminations", "truncations"):
+        for n, steps in enumerate(lengths if name in arrays else ()):
+            early = np.flatnonzero(arrays[name][n, : max(steps - 1, 0)])
+            if early.size:
+                raise UserError(
+                    f"{path}: {name}: expected true at the last step only, {steps - 1} of episode {n} by lengths, "
+                    f"found true at {early[0]}"
+                )
 
 
 def _npz_episode(arrays: Mapping[str, Array], n: int, steps: int, longest: int) -> dict[str, Any]:
     def last(name: str) -> bool:
-        return bool(steps and name in arrays and arrays[name][n, :steps].any())
+        return bool(steps and name in arrays and arrays[name][n, steps - 1])
 
     def simulator(name: str) -> Array | None:
         if name not in arrays:

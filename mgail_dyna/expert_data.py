@@ -59,6 +59,11 @@ class Expert:
         return action_spec(self.action_space)
 
     @property
+    def connected(self) -> bool:
+        """Whether demonstrations tell where actions led, as subsampled ones do not."""
+        return all(trajectory.stride == 1 for trajectory in self.trajectories)
+
+    @property
     def total_steps(self) -> int:
         """Steps of all demonstrations."""
         return sum(len(trajectory) for trajectory in self.trajectories)
@@ -112,27 +117,24 @@ def locate(name: str | Path) -> Path:
     """The directory that holds the two files.
 
     Args:
-        name: a directory of the layout above (or its `data` directory), its HDF5 file, or a shipped expert's name.
+        name: a shipped expert's name, a directory of the layout above (or its `data` directory) or its HDF5 file.
 
     Raises:
         UserError: there is nothing there.
     """
-    path = Path(name)
+    path = SHIPPED / name / "trpo-v0" if str(name) in shipped_experts() else Path(name)
     try:
         path.exists()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    shipped = SHIPPED / path / "trpo-v0"
-    candidates = [path / "data", path] if path.is_dir() else [path.parent] if path.exists() else []
-    for candidate in [*candidates, shipped / "data"]:
+    for candidate in [path / "data", path] if path.is_dir() else [path.parent] if path.exists() else []:
         if (candidate / DATA_FILE).exists() and (not path.is_file() or path.name == DATA_FILE):
             return candidate
     if path.is_file():
         return path  # not ours by name; reading it will say what it is
     if path.is_dir():
         raise UserError(f"{path}: expected {DATA_FILE} in it or in its data directory, found neither")
-    names = ", ".join(shipped_experts()) or "none"
-    raise UserError(f"{path}: no such file or directory, nor an expert that ships ({names})")
+    raise UserError(f"{path}: no such file or directory, nor an expert that ships ({', '.join(shipped_experts())})")
 
 
 def shipped_experts() -> list[str]:
@@ -143,8 +145,8 @@ def shipped_experts() -> list[str]:
 def tells_simulator_states(name: str | Path) -> bool:
     """What `Expert.simulated` would be, without reading; True of what cannot be read, as loading it tells why."""
     try:
-        directory = locate(name)
-        with open_hdf5(directory if directory.is_file() else directory / DATA_FILE) as file:
+        found = locate(name)
+        with open_hdf5(found if found.is_file() else found / DATA_FILE) as file:
             return all(f"{key}/infos/{what}" in file for key in _episodes(file) for what in ("qpos", "qvel"))
     except UserError:
         return True

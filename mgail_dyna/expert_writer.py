@@ -39,6 +39,13 @@ def save_expert(path: str | Path, expert: Expert, name: str | None = None, *, ov
     target = path / "data"
     if target.exists() and not overwrite:
         raise UserError(f"{target}: exists already; give another path or --overwrite")
+    thinned = next((n for n, trajectory in enumerate(expert.trajectories) if trajectory.stride != 1), None)
+    if thinned is not None:
+        raise UserError(
+            f"{target}: expected every step of each demonstration, found every "
+            f"{expert.trajectories[thinned].stride}th in number {thinned}; save whole ones and thin them as they are "
+            "used (--subsample)"
+        )
     name = name or _dataset_id(path)
     metadata = {
         "total_episodes": len(expert.trajectories),

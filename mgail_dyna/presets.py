@@ -176,7 +176,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "dyna-trpo": _BY_TRUST_REGION,
     "gail": ("transition", "plan", *_BY_TRUST_REGION),
     "bc": (
-        *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
+        *("env_steps", "discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
         *(f"cloning.{name}" for name in ("wait", "pace", "expert_share", "held_out_ratio")),
         *_THROUGH_THE_GRAPH,
     ),
@@ -237,10 +237,15 @@ def check_names(preset: str, mode: str) -> None:
         raise unknown_name("preset", preset, IMITATION_PRESETS)
 
 
+def unused_names(mode: str, warm_start: str) -> tuple[str, ...]:
+    """Fields and groups of a configuration that no result of `mode` depends on, with or without a clone to begin as."""
+    return (*UNUSED.get(mode, ()), *(("cloning",) if mode != "bc" and warm_start == "none" else ()))
+
+
 def unused(mode: str, key: str, warm_start: str) -> bool:
     """Whether no result of `mode` depends on `key`: a field of the configuration, or `group.field`."""
-    names, group = UNUSED.get(mode, ()), key.partition(".")[0]
-    return key in names or group in names or (group == "cloning" and mode != "bc" and warm_start == "none")
+    names = unused_names(mode, warm_start)
+    return key in names or key.partition(".")[0] in names
 
 
 def environment_id(name: str) -> str:

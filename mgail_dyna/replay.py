@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,17 +163,28 @@ def _doubled(column: Array) -> Array:
 
 
 def mixed_windows(
-    sources: Sequence[tuple[Replay, int]], rng: np.random.Generator, steps: int, length: int, warmup: int
+    demonstrations: Replay,
+    replay: Replay,
+    expert_share: float,
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    length: int,
+    warmup: int,
 ) -> Windows:
-    """Windows from several replays, side by side in each batch.
+    """Windows from demonstrations and from replay, side by side in each batch.
 
     Args:
-        sources: each with the windows a batch has from it; their sum is `B`.
+        demonstrations: the ones come from.
+        replay: the others come from.
+        expert_share: of the former in a batch, rounded to whole windows.
         rng: draws them.
-        steps: `K`.
+        shape: `(K, B)`.
         length: as for `Replay.windows`.
         warmup: likewise.
     """
+    steps, batch = shape
+    from_expert = round(batch * expert_share)
+    sources = ((demonstrations, from_expert), (replay, batch - from_expert))
     drawn = [source.windows(rng, (steps, count), length, warmup) for source, count in sources if count]
     fields = ("states", "actions", "noise", "mask")
     return Windows(*(np.concatenate([getattr(w, name) for w in drawn], axis=2) for name in fields))

@@ -82,7 +82,7 @@ def write_settings(directory: Path, settings: RunSettings, expert_return: float)
     """Writes `config.json`, with versions, commit and what 100% stands for beside the settings.
 
     A directory that has one is a run gone on with: the commits it was made by are named in order, the last one last,
-    and the env steps it was to end at before, if they have become more.
+    and the env steps it was to end at before, if they have changed.
     """
     file = directory / CONFIG
     before = read_about(file) if file.exists() else {}

@@ -5,7 +5,7 @@ and the transition model says where the step leads:
 
     a_t     = the policy's action at s_t, reparameterised by noise      ->  gradient pi_theta, pi_s
     c_t     = cost of D(s_t, a_t)                                       ->  gradient D_s, D_a
-    s_pred  = s_t + f(s_t, a_t)                                         ->  gradient f_s, f_a
+    s_pred  = f(s_t, a_t) = s_t + the change the model tells            ->  gradient f_s, f_a
     s_{t+1} = follow.state(s_pred)
 
 Differentiating sum_t gamma^t c_t through this chain is the recursion of the paper,
@@ -126,7 +126,8 @@ def unroll(
         start: `[B, d]` first states.
         recurrent_state: `[B, h]` of the transition model, warmed on what came before `start`.
         noise: `[T, B, n]` of the actions, recorded (MF) or fresh (MB).
-        limit: greatest norm, for each trajectory, of the J_s that a step passes back to the one before it.
+        limit: greatest norm, for each trajectory, of what a step passes back to the one before it: J_s, discounted to
+            the first step.
     """
     steps, batch = noise.shape[:2]
     traces = [

@@ -304,6 +304,10 @@ BAD_ARRAYS = {
     "more lengths than episodes": ({"lengths": np.array([3, 2, 2])}, ["observations", "[3, ", "found [2, 6, 17]"]),
     "longer than the arrays": ({"lengths": np.array([3, 6])}, ["observations", "at least 7", "found [2, 6, 17]"]),
     "negative length": ({"lengths": np.array([3, -1])}, ["lengths", "found -1"]),
+    "an end before the last step": (
+        {"terminations": np.array([[0, 0, 0, 0, 0], [1, 1, 0, 0, 0]], bool)},
+        ["terminations", "expected true at the last step only, 1 of episode 1", "found true at 0"],
+    ),
     "no episodes": ({"lengths": LENGTHS[:0], **{k: v[:0] for k, v in NPZ.items() if k != "lengths"}}, ["at least 1"]),
     "zero-length episode": ({"lengths": np.array([3, 0])}, ["episode 1", "at least", "found 0"]),
     "one-step episode": ({"lengths": np.array([3, 1])}, ["episode 1", "at least 2 steps", "found 1"]),

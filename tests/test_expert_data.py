@@ -15,7 +15,7 @@ from minari.data_collector import EpisodeBuffer
 
 from mgail_dyna import envs
 from mgail_dyna.collect import RolloutCollector, play_episode
-from mgail_dyna.expert_data import SHIPPED, load_expert, locate, tells_simulator_states
+from mgail_dyna.expert_data import SHIPPED, load_expert, locate, subset, tells_simulator_states
 from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.fit import check_fits, other_task
 from mgail_dyna.types import Trajectory
@@ -187,6 +187,13 @@ def test_more_than_ten_episodes_keep_their_order(cheetah, tmp_path):
 def test_a_dataset_is_found_by_any_of_its_names(below, dataset):
     assert locate(dataset / below) == dataset / "data"
     assert len(load_expert(dataset / below).trajectories) == 3
+
+
+def test_thinned_demonstrations_are_not_saved_as_whole_ones(cheetah, tmp_path, refused):
+    thinned = subset(cheetah, 2, 5)
+    assert cheetah.connected and not thinned.connected
+    refused(["every step", "every 5th in number 0", "--subsample"], save_expert, tmp_path / "thin", thinned)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_dataset_is_replaced_only_when_asked(dataset, cheetah, refused):

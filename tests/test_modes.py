@@ -274,6 +274,7 @@ OTHERWISE = {
     "rollout.expert_share": 0.3,
     "rollout.reset_length": 7,
     "rollout.expert_length": 7,
+    "env_steps": 7,
     "cloning.wait": 7,
     "cloning.pace": 0.9,
     "cloning.expert_share": 0.1,
@@ -338,6 +339,18 @@ def test_subsampled_demonstrations_give_finite_numbers(mode):
     run = ImitationRun(config, small_expert("cartpole"), build=BUILDERS[mode])
     (row,) = run.iterate(iterations=1)
     assert np.isfinite(list(row.values())).all()
+
+
+@pytest.mark.parametrize("mode", ["gail", "dyna-trpo"])
+def test_trust_region_steps_with_noise_that_is_not_learned(mode):
+    config = small_config(mode, "HalfCheetah-v5", env_steps=10_000)
+    config = replace(config, policy=replace(config.policy, train_noise=False, noise_std=0.3))
+    run = ImitationRun(config, small_expert("halfcheetah"), build=BUILDERS[mode])
+    before = {name: weight.copy() for name, weight in run.agent.acting.weights.items()}
+    row = next(run.iterate())
+    assert np.isfinite(row["policy/kl"] if mode == "gail" else row["plan/kl"])
+    changed = {name for name, weight in run.agent.acting.weights.items() if (weight != before[name]).any()}
+    assert changed == set(before) - {"log_std"}
 
 
 @pytest.mark.parametrize("mode", ["bc", "dyna-trpo"])
@@ -470,6 +483,9 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
         (["--mode", "mgail", "--discriminator.imagined-share=0.3"], "--discriminator.imagined-share: has no effect"),
         (["--mode", "dyna", "--rollout.copies", "2"], "--rollout.copies: has no effect with --mode dyna"),
         (["--mode", "dyna", "--trust-region.damping", "1"], "--trust-region: has no effect with --mode dyna"),
+        (["--mode", "bc", "--env-steps", "5"], "--env-steps: has no effect with --mode bc; leave it out"),
+        (["--mode", "dyna", "--cloning.pace", "0.9"], "--cloning: has no effect without --warm-start bc; leave it out"),
+        (["--policy.clip-norm", "inf"], "--policy.clip-norm: expected above 0 and finite, found inf"),
         (["cartpole"], "unexpected argument 'cartpole'; options and their values: run.py --help"),
         (["--mode", "dyna-trpo", "--plan.batch", "5"], "at most the 50 states of a rollout (--plan.batch times"),
     ],

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -19,12 +20,13 @@ import mgail_dyna
 from mgail_dyna import runs
 from mgail_dyna.cli import main
 from mgail_dyna.commands.plot import _labels
-from mgail_dyna.commands.session import began_as, figures_of
+from mgail_dyna.commands.session import _summary, began_as, figures_of
 from mgail_dyna.commands.train import resolved
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert, subset
 from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.figures import curve_of, learning_curves
 from mgail_dyna.normalization import statistics, whitening
 from mgail_dyna.presets import MODES, imitation_preset
 from mgail_dyna.storage import load_state, save_state
@@ -105,7 +107,7 @@ def test_an_agent_learns_nothing_of_where_subsampled_demonstrations_led(expert):
     np.testing.assert_allclose(
         agent.transition.model.change_scale, np.maximum(agent.replay.changes().std(axis=0), 1e-3), rtol=1e-5
     )
-    windows = agent._mixed(3, 8, 2, 1.0)
+    windows = agent._mixed(1.0, (3, 8), 2)
     assert windows.mask.max() == 0, "no window of a demonstration holds a transition"
 
 
@@ -392,6 +394,36 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
     used = [runs.RunSettings("gail", "paper", name, None, config) for name in ("mine", "mine", "theirs")]
     assert _labels(used[:2]) == ["cartpole gail (paper)"] * 2
     assert _labels(used)[-1] == "cartpole gail (paper), expert theirs"
+
+
+def test_cloning_is_a_level_line_in_a_plot(tmp_path):
+    cloned = curve_of([{"env_steps": 0, "real_trajectories": 0, "expert_percent": value} for value in (50.0, 97.0)])
+    learned = curve_of([{"env_steps": n, "real_trajectories": n, "expert_percent": n} for n in (10, 20)])
+    axes = learning_curves({"bc": [cloned], "dyna": [learned]}).axes[0]
+    level, curve = (line for line in axes.get_lines() if not line.get_label().startswith("_"))
+    assert list(level.get_ydata()) == [97.0, 97.0] and list(level.get_xdata()) == [0.0, 1.0], "across the axes"
+    assert list(curve.get_xdata()[[0, -1]]) == [10, 20]
+
+
+def test_a_run_that_ends_between_two_evaluations_tells_the_last_one(expert):
+    run = ImitationRun(small_config(env_steps=10_000, evaluate_every=2), expert)
+    list(run.iterate(iterations=3))
+    last = run.history[-1]
+    run.history[-1] = {**last, "return_mean": math.nan, "return_std": math.nan, "expert_percent": math.nan}
+    table = _summary(run, Path("somewhere"))
+    told = dict(zip(*(column.cells for column in table.columns[:2]), strict=True))
+    assert "nan" not in told["return"] and "at iteration 2, env step" in told["return"]
+    run.history = run.history[-1:]
+    assert "return" not in set(_summary(run, Path("somewhere")).columns[0].cells)
+
+
+def test_a_shipped_name_is_not_taken_over_by_a_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cartpole").mkdir()
+    assert len(load_expert("cartpole").trajectories) == 50
+    assert resolved(["--env", "cartpole", "--expert", "cartpole"]).expert == "cartpole"
+    with pytest.raises(UserError, match=r"expected main_data\.hdf5 in it"):
+        load_expert("./cartpole")
 
 
 def test_every_run_has_a_directory_to_itself(tmp_path, refused):

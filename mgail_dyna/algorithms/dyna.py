@@ -53,8 +53,6 @@ class DynaAgent:
         self.acting = acting_copy(policy, config.policy, expert)
         self.exploring = NumpyPolicy.from_state(self.acting.state())
         self.demonstrations, self.replay = demonstrated(expert, self.acting), Replay(size, action.size, action.size)
-        # Subsampled demonstrations do not tell where actions led.
-        self.connected = all(trajectory.stride == 1 for trajectory in expert.trajectories)
 
         discriminator = imitation_discriminator(self.demonstrations, config.discriminator, seeds[1])
         transition = TransitionModel(size, action.size, config.transition.units, seed=seeds[2])
@@ -212,8 +210,8 @@ class DynaAgent:
     def update_transition(self, learning_rate: float) -> dict[str, float]:
         """Line 7: the model fits replay and demonstrations."""
         config = self.config.transition
-        share = config.expert_share if self.connected else 0.0
-        windows = self._mixed(config.steps, config.batch, config.length, share)
+        share = config.expert_share if self.expert.connected else 0.0
+        windows = self._mixed(share, (config.steps, config.batch), config.length)
         return self.transition(windows, learning_rate)
 
     def plan(self, learning_rate: float) -> dict[str, float]:
@@ -269,10 +267,8 @@ class DynaAgent:
         share = self.config.plan.expert_share
         if self.cloned:
             share = min(share, self.config.cloning.expert_share)
-        return self._mixed(steps, batch, 0, share)
+        return self._mixed(share, (steps, batch), 0)
 
-    def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
-        """Windows from demonstrations and replay, side by side in each batch."""
-        from_expert = round(batch * expert_share)
-        sources = ((self.demonstrations, from_expert), (self.replay, batch - from_expert))
-        return mixed_windows(sources, self.rng, steps, length, self.config.transition.warmup)
+    def _mixed(self, expert_share: float, shape: tuple[int, int], length: int) -> Windows:
+        warmup = self.config.transition.warmup
+        return mixed_windows(self.demonstrations, self.replay, expert_share, self.rng, shape, length, warmup)

@@ -36,8 +36,7 @@ class DynaTrustRegionAgent:
         self.config, self.learning = config, GailAgent(config, copies, expert)
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 3]))
         size, action = expert.observation_space.shape[0], expert.action
-        # Subsampled demonstrations do not tell where actions led.
-        self.connected = all(trajectory.stride == 1 for trajectory in expert.trajectories)
+        self.connected = expert.connected
         model = TransitionModel(size, action.size, config.transition.units, seed=config.seed)
         self.transition = TransitionUpdate(model, config.transition)
         self.imagination = Imagination(
@@ -85,23 +84,26 @@ class DynaTrustRegionAgent:
         unseen = self.learning.replay.windows(self.rng, shape, horizon, config.warmup, newest)
         errors = self.transition.errors(unseen)
         share = config.expert_share if self.connected else 0.0
-        windows = self._mixed(config.steps, config.batch, config.length, share)
+        windows = self._mixed(share, (config.steps, config.batch), config.length)
         return errors | self.transition(windows, learning_rate)
 
     def plan(self) -> dict[str, float]:
         """Lines 8, 9: trust-region steps on imagined trajectories; means over them. The environment is not touched."""
         config, told = self.config.plan, []
         for _ in range(config.steps):
-            start = self._mixed(1, config.batch, 0, config.expert_share)
+            start = self._mixed(config.expert_share, (1, config.batch), 0)
             noise = self.acting.head.noise(self.rng, (config.length + 1, config.batch))
             rollout = self.imagination(start, noise)
             told.append({"reward": float(rollout.rewards.mean()), **self.learning.improve(rollout)})
         return {name: float(np.mean([metrics[name] for metrics in told])) for name in (told[0] if told else ())}
 
-    def _mixed(self, steps: int, batch: int, length: int, expert_share: float) -> Windows:
-        from_expert = round(batch * expert_share)
-        sources = ((self.learning.demonstrations, from_expert), (self.learning.replay, batch - from_expert))
-        return mixed_windows(sources, self.rng, steps, length, self.config.transition.warmup)
+    def _mixed(self, expert_share: float, shape: tuple[int, int], length: int) -> Windows:
+        demonstrations, replay, warmup = (
+            self.learning.demonstrations,
+            self.learning.replay,
+            self.config.transition.warmup,
+        )
+        return mixed_windows(demonstrations, replay, expert_share, self.rng, shape, length, warmup)
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""

@@ -26,7 +26,7 @@ from mgail_dyna.presets import environment_id
 class CheckCommand:
     """Says what is in a file of demonstrations, or in one line what is wrong with it."""
 
-    file: tyro.conf.Positional[Path]
+    file: tyro.conf.Positional[str]
     """A dataset's directory, its main_data.hdf5, or the name of an expert that ships (halfcheetah)."""
     env: str | None = None
     """Check the spaces against this environment; against the one the file names if not given."""

@@ -116,17 +116,21 @@ def began_as(run: ImitationRun) -> str:
     return f"untrained: the clone knew the demonstrations by heart, {told} (--cloning.held-out-ratio {limit:g})"
 
 
+def _place(row: dict[str, float]) -> str:
+    return f"iteration {row['iteration']:,.0f}, env step {row['env_steps']:,.0f}"
+
+
 def _summary(run: ImitationRun, directory: Path) -> Table:
-    last = run.history[-1]
-    best = max(run.history, key=lambda row: row["return_mean"] if row["return_mean"] == row["return_mean"] else -1e30)
+    last, evaluated = run.history[-1], [row for row in run.history if not math.isnan(row["return_mean"])]
     rows = Table(title=str(directory), title_justify="left", show_header=False)
-    rows.add_row(
-        "return", f"{last['return_mean']:,.1f} ± {last['return_std']:,.1f}, {last['expert_percent']:.1f}% of the expert"
-    )
-    at = f"iteration {best['iteration']:,.0f}, env step {best['env_steps']:,.0f}"
+    if evaluated:  # a run may end between two evaluations
+        end, best = evaluated[-1], max(evaluated, key=lambda row: row["return_mean"])
+        at = "" if end is last else f", at {_place(end)}"
+        returned = f"{end['return_mean']:,.1f} ± {end['return_std']:,.1f}, {end['expert_percent']:.1f}% of the expert"
+        rows.add_row("return", returned + at)
+        rows.add_row("best on the way", f"{best['return_mean']:,.1f} at {_place(best)}")
     if run.config.warm_start == "bc":
         rows.add_row("began as", began_as(run))
-    rows.add_row("best on the way", f"{best['return_mean']:,.1f} at {at}")
     rows.add_row("env steps", f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories")
     rows.add_row("", f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from")
     rows.add_row("seconds", f"{last['wall_seconds']:,.0f}, {last['cpu_seconds']:,.0f} of one core")

@@ -19,7 +19,15 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert, shipped_experts, tells_simulator_states
 from mgail_dyna.fit import check_fits, check_starts, other_task
-from mgail_dyna.presets import MODES, UNUSED, check_names, environment_id, environment_name, imitation_preset
+from mgail_dyna.presets import (
+    MODES,
+    UNUSED,
+    check_names,
+    environment_id,
+    environment_name,
+    imitation_preset,
+    unused_names,
+)
 from mgail_dyna.storage import fitting
 
 if TYPE_CHECKING:
@@ -95,8 +103,8 @@ def _notes(argv: Sequence[str], command: TrainCommand) -> Iterator[str]:
         )
     if command.rerun is not None and (earlier := runs.read_about(command.rerun).get(runs.EXTENDED)):
         yield (
-            f"that run was to end at {earlier[0]:,} env steps and was extended later, so its learning rates fell as "
-            "those of this one will not"
+            f"that run was to end at {earlier[0]:,} env steps and went on to another end, so its learning rates fell "
+            "as those of this one will not"
         )
 
 
@@ -132,18 +140,26 @@ def resolved(argv: Sequence[str]) -> TrainCommand:
     default = _defaults(argv)
     command = parse(TrainCommand, argv, prog=PROG, default=default)
     check_names(command.preset, command.mode)
-    for name in UNUSED[command.mode]:
-        value = operator.attrgetter(name)
-        if value(command.settings) != value(default.settings):
-            raise UserError(f"--{name.replace('_', '-')}: has no effect with --mode {command.mode}; leave it out")
+    _refuse_unused(command, default)
     expert = command.expert
-    if expert is not None and Path(expert).exists():
+    if expert is not None and expert not in shipped_experts() and Path(expert).exists():
         expert = str(Path(expert).resolve())  # so that the run can be resumed from anywhere
     settings = replace(MODES[command.mode](command.settings), env=environment_id(command.settings.env))
     command = replace(command, settings=settings, expert=expert)
     if command.rerun is not None:
         _refuse_relabelling(runs.read_settings(command.rerun), command)
     return command
+
+
+def _refuse_unused(command: TrainCommand, default: TrainCommand) -> None:
+    if command.resume is not None and command.logdir != default.logdir:
+        raise UserError("--logdir: has no effect with --resume, which goes on in the run's own directory; leave it out")
+    without_clone = set(unused_names(command.mode, command.settings.warm_start)) - set(UNUSED[command.mode])
+    for name in (*UNUSED[command.mode], *without_clone):
+        value = operator.attrgetter(name)
+        if value(command.settings) != value(default.settings):
+            why = "without --warm-start bc" if name in without_clone else f"with --mode {command.mode}"
+            raise UserError(f"--{name.replace('_', '-')}: has no effect {why}; leave it out")
 
 
 def _defaults(argv: Sequence[str]) -> TrainCommand:

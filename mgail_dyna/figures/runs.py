@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -53,6 +54,8 @@ def curve_of(history: Sequence[Mapping[str, float]]) -> Curve:
 def draw_runs(axes: Axes, curves: Sequence[Curve], label: str, number: int = 0) -> None:
     """Draws runs of one kind: each of them thin, their mean (over a common grid of env steps) thick.
 
+    Where none took an env step, as cloning takes none, the mean of what they ended with is a level line.
+
     Args:
         axes: to draw on.
         curves: of the runs, at least one.
@@ -66,12 +69,14 @@ def draw_runs(axes: Axes, curves: Sequence[Curve], label: str, number: int = 0) 
         kept.append((curve.env_steps[seen], curve.percent[seen]))
         if len(curves) > 1:
             axes.plot(*kept[-1], color=colour, linewidth=0.8, alpha=0.45, drawstyle="steps-post")
+    runs = "1 run" if len(curves) == 1 else f"mean of {len(curves)} runs"
+    drawn: dict[str, Any] = {"color": colour, "linestyle": style, "linewidth": 2.2, "label": f"{label}, {runs}"}
+    if not any(steps[-1] for steps, _ in kept):
+        axes.axhline(float(np.mean([percent[-1] for _, percent in kept])), **drawn)
+        return
     grid = common_grid([steps for steps, _ in kept])
     mean = np.mean([resampled(steps, percent, grid) for steps, percent in kept], axis=0)
-    runs = "1 run" if len(curves) == 1 else f"mean of {len(curves)} runs"
-    axes.plot(
-        grid, mean, color=colour, linestyle=style, linewidth=2.2, drawstyle="steps-post", label=f"{label}, {runs}"
-    )
+    axes.plot(grid, mean, drawstyle="steps-post", **drawn)
 
 
 def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figure:

@@ -95,11 +95,12 @@ class TrustRegionUpdate:
         self, states: tf.Tensor, actions: tf.Tensor, advantages: tf.Tensor, kl_limit: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         weights = self.policy.trainable_variables
+        held = self.policy.non_trainable_variables  # the standard deviations, where they are not learned
         advantages = tf.reshape(advantages, [-1])
         advantages = (advantages - tf.reduce_mean(advantages)) / (tf.math.reduce_std(advantages) + 1e-8)
 
         def parameters_at(theta: tf.Tensor) -> tf.Tensor:
-            return self.policy.stateless_call(unflatten(theta, weights), [], states)[0]
+            return self.policy.stateless_call(unflatten(theta, weights), held, states)[0]
 
         step = trust_region_step(
             parameters_at,
