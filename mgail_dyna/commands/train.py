@@ -54,7 +54,7 @@ class TrainCommand:
     """tuned (what learns soonest), reset (the same, rollouts from reset alone; the default where the demonstrations
     tell no simulator states) or paper (the paper's own constants)."""
     expert: str | None = None
-    """Demonstrations: a directory, an HDF5 file or a shipped expert's name; the environment's own if not given."""
+    """Demonstrations: a shipped expert's name, a directory or an HDF5 file; the environment's own if not given."""
     logdir: Path = Path("runs")
     """Directory that runs are put in."""
     iterations: int | None = None

@@ -65,7 +65,7 @@ class DiscriminatorConfig:
     gradient_target: float = 0.0
     """Norm the penalty draws the gradient of the logits to: 1 keeps a slope everywhere, 0 lets it vanish in the end."""
     newest_share: float = 0.0
-    """Share of the agent's pairs drawn from the newest --rollout.steps; the others are drawn from the whole replay."""
+    """Share of the agent's pairs drawn from the newest --rollout.steps env steps, the others from the whole replay."""
     imagined_share: float = 0.9
     """dyna: share of the agent's pairs imagined under the policy as it is; the paper's are all real."""
 
