@@ -75,10 +75,11 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
         if action.kind == "discrete":
             outside += int(((actions < action.start) | (actions >= action.start + action.size)).sum())
     if outside and (not clip_actions or action.kind == "discrete"):
-        raise UserError(
-            f"{path}: actions: expected all inside the action space {env.action_space}, found {outside} steps outside; "
-            "--clip-actions moves them onto its border, as the simulator does"
+        remedy = (
+            "" if action.kind == "discrete" else "; --clip-actions moves them onto its border, as the simulator does"
         )
+        wanted = f"expected all inside the action space {env.action_space}"
+        raise UserError(f"{path}: actions: {wanted}, found {outside} steps outside{remedy}")
     if outside:
         notes.append(f"{outside} actions clipped to the action space")
     expert = _assembled(path, source.layout, tuple(episodes), env, env_id, notes)

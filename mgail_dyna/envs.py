@@ -45,8 +45,9 @@ def make(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, 
             warnings.simplefilter("ignore", DeprecationWarning)
             env = gym.make(env_id, max_episode_steps=length, disable_env_checker=True, **kwargs)
     except (gym.error.UnregisteredEnv, gym.error.DeprecatedEnv, ModuleNotFoundError) as error:
-        if isinstance(error, ModuleNotFoundError) and ":" not in env_id:
-            raise UserError(f"environment '{env_id}' needs a package that is not installed: {error}") from None
+        if isinstance(error, ModuleNotFoundError):
+            hint = "; is its directory on PYTHONPATH?" if ":" in env_id else ""
+            raise UserError(f"environment '{env_id}' needs what cannot be imported: {_one_line(error)}{hint}") from None
         raise unknown_environment(env_id) from None
     except (gym.error.Error, ImportError) as error:
         raise UserError(f"environment '{env_id}' cannot be made: {_one_line(error)}") from None
@@ -75,11 +76,20 @@ def spec(env_id: str) -> gym.envs.registration.EnvSpec:
 
 def unknown_environment(env_id: str) -> UserError:
     """The error for an environment that is not there, with the nearest names that are."""
+    module, colon, _ = env_id.rpartition(":")
+    if colon:
+        its = [entry.id for entry in registry.values() if _comes_from(entry, module)]
+        return unknown_name("environment", env_id, [f"{module}:{name}" for name in its])
     newest: dict[str, int] = {}
     for entry in registry.values():
         newest[entry.name] = max(newest.get(entry.name, -1), entry.version or 0)
     current = [key for key, entry in registry.items() if (entry.version or 0) == newest[entry.name]]
     return unknown_name("environment", env_id, [*ENVIRONMENTS, *current])
+
+
+def _comes_from(entry: gym.envs.registration.EnvSpec, module: str) -> bool:
+    point = entry.entry_point
+    return (point if isinstance(point, str) else getattr(point, "__module__", "")).startswith(module)
 
 
 def check_name(env_id: str) -> None:

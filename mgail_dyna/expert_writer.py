@@ -10,6 +10,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
@@ -62,7 +63,7 @@ def save_expert(path: str | Path, expert: Expert, name: str | None = None, *, ov
     if expert.env_id is not None:
         spec = copy.deepcopy(envs.spec(expert.env_id))
         spec.max_episode_steps = expert.length
-        metadata["env_spec"] = spec.to_json()
+        metadata["env_spec"] = _told(spec)
     with replacing(target) as fresh:
         fresh.mkdir()
         with writing_hdf5(fresh / DATA_FILE) as file:
@@ -73,6 +74,18 @@ def save_expert(path: str | Path, expert: Expert, name: str | None = None, *, ov
         size = (fresh / DATA_FILE).stat().st_size / 1e6
         metadata["dataset_size"] = round(size, 1)
         (fresh / METADATA_FILE).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+
+
+def _told(spec: EnvSpec) -> str:
+    """JSON of `spec`, which holds no Python objects: a class is named, and what else cannot be told is left out."""
+    for field in ("entry_point", "vector_entry_point"):
+        if callable(point := getattr(spec, field)):
+            setattr(spec, field, f"{point.__module__}:{point.__qualname__}")
+    try:
+        return spec.to_json()
+    except (TypeError, ValueError):
+        spec.kwargs = {}
+        return spec.to_json()
 
 
 def _dataset_id(path: Path) -> str:

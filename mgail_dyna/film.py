@@ -70,6 +70,8 @@ def _play(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed
     except UserError:
         raise
     except Exception as error:  # whatever the graphics stack raises: it differs with every driver
+        if "render_mode" in str(error):
+            raise UserError(f"{env_id} takes no render_mode='rgb_array', so it cannot be filmed ({error})") from error
         raise UserError(
             f"this machine cannot render {env_id} ({' '.join(str(error).split())[:200]}); "
             "MuJoCo needs EGL (Debian: libegl1 libegl-mesa0 libgl1-mesa-dri) or a screen, CartPole needs pygame"

@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from mgail_dyna.envs import action_spec, observation_size
+from mgail_dyna.envs import action_spec, observation_size, spec
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert
 
@@ -51,6 +51,19 @@ def check_starts(expert: Expert, starts: str) -> None:
             f"--rollout.starts {starts}: expected demonstrations with qpos and qvel, found none; "
             "--preset reset needs none, nor does --rollout.starts reset"
         )
+
+
+def episode_limit(expert: Expert, env_id: str) -> int | None:
+    """The time limit to imitate under: the demonstrations' own, if they tell one; None for the environment's own.
+
+    Where neither has one, the longest demonstration's length: an episode that nothing ends would never come back.
+
+    Raises:
+        UserError: there is no such environment.
+    """
+    if expert.length is not None or spec(env_id).max_episode_steps is not None:
+        return expert.length
+    return max(len(trajectory) for trajectory in expert.trajectories)
 
 
 def other_task(expert: Expert, env_id: str) -> str | None:

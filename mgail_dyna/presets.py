@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -256,7 +257,7 @@ def environment_id(name: str) -> str:
 def environment_name(env_id: str) -> str:
     """The short name for a Gymnasium id, or a name made from it: no version, no capitals."""
     short = {long: name for name, long in ENVIRONMENTS.items()}
-    return short.get(env_id) or env_id.rpartition("-v")[0].replace("/", "-").lower() or env_id.lower()
+    return short.get(env_id) or re.sub(r"[/:]", "-", env_id.rpartition("-v")[0] or env_id).lower()
 
 
 def expert_preset(env_id: str) -> ExpertConfig:

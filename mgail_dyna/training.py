@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import Expert, subset
-from mgail_dyna.fit import check_fits
+from mgail_dyna.fit import check_fits, episode_limit
 
 # NaN where no episode lasted long enough to tell.
 _MEASURED = "transition/error_"
@@ -35,7 +36,8 @@ class ImitationRun:
     Args:
         config: everything.
         expert: the demonstrations.
-        make_env: makes the environment; from `config.env` and the demonstrations' time limit if None.
+        make_env: makes the environment, whose episodes must come to an end; from `config.env`, limited as
+            `fit.episode_limit` has it, if None.
         build: makes the agent, which may take more than one copy of the environment, or none.
 
     Attributes:
@@ -52,7 +54,7 @@ class ImitationRun:
         build: Builder = BUILDERS["dyna"],
     ) -> None:
         self.config, self.expert, self.ledger = config, expert, envs.Ledger()
-        make = make_env or (lambda: envs.make(config.env, expert.length))
+        make = make_env or functools.partial(envs.make, config.env, episode_limit(expert, config.env))
         evaluation = make()
         check_fits(expert, evaluation, "the demonstrations")
         imitated = subset(expert, config.demonstrations, config.subsample)

@@ -21,7 +21,7 @@ from mgail_dyna import runs
 from mgail_dyna.cli import main
 from mgail_dyna.commands.plot import _labels
 from mgail_dyna.commands.session import _summary, began_as, figures_of
-from mgail_dyna.commands.train import resolved
+from mgail_dyna.commands.train import _nothing_left, resolved
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert, subset
@@ -424,6 +424,16 @@ def test_a_shipped_name_is_not_taken_over_by_a_directory(tmp_path, monkeypatch):
     assert resolved(["--env", "cartpole", "--expert", "cartpole"]).expert == "cartpole"
     with pytest.raises(UserError, match=r"expected main_data\.hdf5 in it"):
         load_expert("./cartpole")
+
+
+def test_a_run_that_has_ended_says_what_would_go_on_with_it():
+    def told(mode, iterations):
+        return _nothing_left(runs.RunSettings(mode, "tuned", "cartpole", iterations, small_config()))
+
+    ended = "the run has ended, so nothing was done"
+    assert told("dyna", None) == f"{ended}; to go on give --env-steps N beyond its end"
+    assert told("dyna", 3).endswith("beyond its end and --iterations N, if the 3 it was begun with are done")
+    assert told("bc", None) == ended
 
 
 def test_every_run_has_a_directory_to_itself(tmp_path, refused):

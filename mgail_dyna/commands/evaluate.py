@@ -21,6 +21,7 @@ from mgail_dyna.arguments import parse
 from mgail_dyna.collect import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert, percent_of
+from mgail_dyna.fit import episode_limit
 from mgail_dyna.storage import fitting, replacing
 
 # Not those of evaluations during training, nor those of the demonstrations.
@@ -97,7 +98,7 @@ def _subject(path: Path) -> _Subject:
             ledger, policy = state["ledger"], NumpyPolicy.from_state(state["agent"]["acting"])
             counted = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
         try:
-            length = load_expert(settings.expert).length
+            length = episode_limit(load_expert(settings.expert), settings.config.env)
         except UserError as error:
             length = None
             told = f"note: the environment's own time limit is kept, as the demonstrations cannot be read: {error}"
@@ -107,7 +108,9 @@ def _subject(path: Path) -> _Subject:
     if expert.policy is None or expert.env_id is None:
         raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations alone")
     counted = {"env_steps": expert.provenance.get("steps_trained")}
-    return _Subject(expert.policy, expert.env_id, expert.length, float(expert.returns.mean()), counted)
+    return _Subject(
+        expert.policy, expert.env_id, episode_limit(expert, expert.env_id), float(expert.returns.mean()), counted
+    )
 
 
 def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, length: int | None) -> None:

@@ -18,7 +18,7 @@ from mgail_dyna.arguments import parse, peek
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert, shipped_experts, tells_simulator_states
-from mgail_dyna.fit import check_fits, check_starts, other_task
+from mgail_dyna.fit import check_fits, check_starts, episode_limit, other_task
 from mgail_dyna.presets import (
     MODES,
     UNUSED,
@@ -86,11 +86,20 @@ def main(argv: Sequence[str]) -> None:
         if saved is not None:
             with fitting(directory / runs.CHECKPOINT):
                 run.restore(saved)
-        if not run.ended(settings.iterations):
+        if run.ended(settings.iterations):
+            print(f"note: {_nothing_left(settings)}", file=sys.stderr)
+        else:
             runs.write_settings(directory, settings, float(run.expert.returns.mean()))
         from mgail_dyna.commands.session import Session
 
         Session(run, directory, settings).train()
+
+
+def _nothing_left(settings: runs.RunSettings) -> str:
+    ends = ["--env-steps N beyond its end"] if settings.mode != "bc" else []
+    if settings.iterations is not None:
+        ends.append(f"--iterations N, if the {settings.iterations} it was begun with are done")
+    return f"the run has ended, so nothing was done{'; to go on give ' if ends else ''}{' and '.join(ends)}"
 
 
 def _notes(argv: Sequence[str], command: TrainCommand) -> Iterator[str]:
@@ -120,7 +129,7 @@ def _built(command: TrainCommand) -> tuple[runs.RunSettings, ImitationRun]:
         )
     settings = runs.RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
     expert = load_expert(settings.expert)
-    env = envs.make(config.env, expert.length)
+    env = envs.make(config.env, episode_limit(expert, config.env))
     check_fits(expert, env, settings.expert)
     if settings.mode in ("dyna", "mgail"):
         check_starts(expert, config.rollout.starts)

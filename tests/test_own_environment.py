@@ -1,0 +1,121 @@
+"""An environment of one's own, from one's own module: found, told of in one line, and always brought to an end."""
+
+import json
+import sys
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from mgail_dyna import envs, film
+from mgail_dyna.cli import main
+from mgail_dyna.expert_data import Expert, load_expert
+from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.fit import episode_limit
+from mgail_dyna.presets import environment_name, imitation_preset
+from mgail_dyna.training import ImitationRun
+from mgail_dyna.types import Trajectory
+
+MODULE = """
+import gymnasium as gym
+import numpy as np
+
+class Point(gym.Env):
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (2,))
+    action_space = gym.spaces.Box(-1, 1, (1,))
+
+    def __init__(self, pull=None):
+        self.pull = pull
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.state = np.ones(2, np.float32)
+        return self.state, {}
+
+    def step(self, action):
+        self.state = self.state + 0.1 * np.float32([self.state[1], action[0]])
+        return self.state, -abs(float(self.state[0])), False, False, {}
+
+gym.register("Never-v0", entry_point=Point)
+gym.register("Point-v0", entry_point=Point, max_episode_steps=9, kwargs={"pull": print})
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Puts a module of environments where Python finds it; its name."""
+    (tmp_path / "own_points.py").write_text(MODULE)
+    (tmp_path / "own_broken.py").write_text("import no_such_physics\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "own_points"
+    sys.modules.pop("own_points", None)
+    for name in ("Never-v0", "Point-v0"):
+        gym.registry.pop(name, None)
+
+
+def demonstrations(steps=20, **about):
+    rng = np.random.default_rng(0)
+    made = [
+        Trajectory(
+            observations=rng.standard_normal((steps + n + 1, 2)).astype(np.float32),
+            actions=rng.uniform(-1, 1, (steps + n, 1)).astype(np.float32),
+            rewards=rng.standard_normal(steps + n).astype(np.float32),
+            terminated=False,
+            truncated=True,
+        )
+        for n in range(2)
+    ]
+    low = np.full(2, -np.inf, np.float32)
+    return Expert(tuple(made), gym.spaces.Box(low, -low), gym.spaces.Box(-1, 1, (1,)), **about)
+
+
+def test_a_class_that_is_registered_is_told_by_its_name(own, tmp_path):
+    save_expert(tmp_path / "ds", demonstrations(env_id=f"{own}:Point-v0", length=9))
+    told = json.loads(json.loads((tmp_path / "ds" / "data" / "metadata.json").read_text())["env_spec"])
+    assert told["entry_point"] == f"{own}:Point"
+    loaded = load_expert(tmp_path / "ds")
+    assert (loaded.env_id, loaded.length) == (f"{own}:Point-v0", 9)
+
+
+def test_what_never_ends_is_ended_after_the_longest_demonstration(own):
+    never, point = f"{own}:Never-v0", f"{own}:Point-v0"
+    assert episode_limit(demonstrations(), never) == 21
+    assert episode_limit(demonstrations(), point) is None, "it has a limit itself"
+    assert episode_limit(demonstrations(length=5), never) == 5
+    run = ImitationRun(imitation_preset("reset", never), demonstrations())
+    assert run._evaluated(True)["return_mean"] < 0
+    assert run.ledger.steps["evaluation"] == 21 * run.config.evaluation_episodes
+
+
+@pytest.mark.parametrize(
+    ("env_id", "line"),
+    [
+        ("own_broken:Point-v0", "No module named 'no_such_physics'"),
+        ("own_broken:Point-v0", "is its directory on PYTHONPATH?"),
+        ("own_points:Piont-v0", "unknown environment 'own_points:Piont-v0'; did you mean own_points:Point-v0"),
+    ],
+)
+def test_an_environment_that_is_not_found_says_why(env_id, line, own, capsys, tmp_path):
+    assert main(["--env", env_id, "--expert", "cartpole", "--logdir", str(tmp_path / "runs")]) == 2
+    err = capsys.readouterr().err
+    assert line in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*render_mode")
+def test_a_film_of_what_cannot_be_rendered_says_so(own, cartpole):
+    with pytest.raises(envs.UserError, match="takes no render_mode='rgb_array', so it cannot be filmed"):
+        film.episode(f"{own}:Point-v0", cartpole.policy, 3, None, 0)
+
+
+def test_actions_outside_choices_are_not_told_to_be_clipped(tmp_path, capsys):
+    arrays = {"observations": np.zeros((1, 6, 4)), "actions": np.full((1, 5), 7), "rewards": np.zeros((1, 5))}
+    np.savez(tmp_path / "in.npz", lengths=[5], **arrays)
+    assert main(["data", "convert", str(tmp_path / "in.npz"), str(tmp_path / "out"), "--env", "cartpole"]) == 2
+    err = capsys.readouterr().err
+    assert "found 5 steps outside" in err and "--clip-actions" not in err
+
+
+def test_names_of_directories_have_no_colon():
+    assert environment_name("own_points:Point-v0") == "own_points-point"
+    assert environment_name("ALE/Pong-v5") == "ale-pong"
