@@ -41,17 +41,17 @@ def play_episode(
     observation, _ = env.reset(seed=seed)
     if start is not None:
         observation = reset_to(env, *start, observation)
-    observations, states = [np.asarray(observation, np.float32)], [simulator_state(env)]
+    observations, states = [np.array(observation, np.float32)], [simulator_state(env)]
     actions, rewards, noises = [], [], []
     terminated = truncated = False
     while not (terminated or truncated):
         if rng is not None:
             noises.append(policy.head.noise(rng, ()))
         action = policy.act(observations[-1], noises[-1] if noises else None)
+        actions.append(np.copy(action))  # copies, as environments may go on writing into what they give and take
         observation, reward, terminated, truncated, _ = env.step(action)
-        actions.append(action)
         rewards.append(float(reward))
-        observations.append(np.asarray(observation, np.float32))
+        observations.append(np.array(observation, np.float32))
         states.append(simulator_state(env))
         truncated = truncated or len(actions) == limit
     try:

@@ -6,9 +6,11 @@ import sys
 import gymnasium as gym
 import numpy as np
 import pytest
+from conftest import random_policy
 
 from mgail_dyna import envs, film
 from mgail_dyna.cli import main
+from mgail_dyna.collect import play_episode
 from mgail_dyna.expert_data import Expert, load_expert
 from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.fit import episode_limit
@@ -36,6 +38,15 @@ class Point(gym.Env):
         self.state = self.state + 0.1 * np.float32([self.state[1], action[0]])
         return self.state, -abs(float(self.state[0])), False, False, {}
 
+class InPlace(Point):
+    # Gives out its own buffer, and writes into the action it is given.
+
+    def step(self, action):
+        self.state += 0.1 * np.float32([self.state[1] + 1, action[0]])
+        action[:] = 7
+        return self.state, 0.0, False, False, {}
+
+gym.register("InPlace-v0", entry_point=InPlace, max_episode_steps=9)
 gym.register("Never-v0", entry_point=Point)
 gym.register("Point-v0", entry_point=Point, max_episode_steps=9, kwargs={"pull": print})
 """
@@ -49,7 +60,7 @@ def own(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield "own_points"
     sys.modules.pop("own_points", None)
-    for name in ("Never-v0", "Point-v0"):
+    for name in ("InPlace-v0", "Never-v0", "Point-v0"):
         gym.registry.pop(name, None)
 
 
@@ -87,6 +98,13 @@ def test_what_never_ends_is_ended_after_the_longest_demonstration(own):
     assert run.ledger.steps["evaluation"] == 21 * run.config.evaluation_episodes
 
 
+def test_an_environment_may_go_on_writing_into_what_it_gives_and_takes(own):
+    env_id = f"{own}:InPlace-v0"
+    trajectory = play_episode(envs.make(env_id), random_policy(env_id), 0)
+    assert len(np.unique(trajectory.observations, axis=0)) == 10
+    assert np.abs(trajectory.actions).max() <= 1
+
+
 @pytest.mark.parametrize(
     ("env_id", "line"),
     [
@@ -106,6 +124,11 @@ def test_an_environment_that_is_not_found_says_why(env_id, line, own, capsys, tm
 def test_a_film_of_what_cannot_be_rendered_says_so(own, cartpole):
     with pytest.raises(envs.UserError, match="takes no render_mode='rgb_array', so it cannot be filmed"):
         film.episode(f"{own}:Point-v0", cartpole.policy, 3, None, 0)
+
+
+def test_a_film_has_even_sides():
+    frames = [np.full((33, 31, 3), shade, np.uint8) for shade in range(0, 200, 20)]
+    assert film.mp4(frames, 30.0)[4:8] == b"ftyp"
 
 
 def test_actions_outside_choices_are_not_told_to_be_clipped(tmp_path, capsys):

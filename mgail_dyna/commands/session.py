@@ -25,7 +25,7 @@ class Session:
     def __init__(self, run: ImitationRun, directory: Path, settings: runs.RunSettings) -> None:
         self.run, self.directory, self.settings = run, directory, settings
         self.writer = tf.summary.create_file_writer(str(directory / runs.SCALARS))
-        self.saved_at = time.monotonic()
+        self.saved_at = -math.inf  # the first iteration is saved at once
 
     def train(self) -> None:
         """Trains to the end, or until interrupted, and tells what came of it."""
