@@ -177,7 +177,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "dyna-trpo": _BY_TRUST_REGION,
     "gail": ("transition", "plan", *_BY_TRUST_REGION),
     "bc": (
-        *("env_steps", "discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
+        *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
         *(f"cloning.{name}" for name in ("wait", "pace", "expert_share", "held_out_ratio")),
         *_THROUGH_THE_GRAPH,
     ),
