@@ -98,12 +98,8 @@ class DynaTrustRegionAgent:
         return {name: float(np.mean([metrics[name] for metrics in told])) for name in (told[0] if told else ())}
 
     def _mixed(self, expert_share: float, shape: tuple[int, int], length: int) -> Windows:
-        demonstrations, replay, warmup = (
-            self.learning.demonstrations,
-            self.learning.replay,
-            self.config.transition.warmup,
-        )
-        return mixed_windows(demonstrations, replay, expert_share, self.rng, shape, length, warmup)
+        learning, warmup = self.learning, self.config.transition.warmup
+        return mixed_windows(learning.demonstrations, learning.replay, expert_share, self.rng, shape, length, warmup)
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""
