@@ -23,7 +23,7 @@ _HOMES = {
     "CloningAgent": "mgail_dyna.algorithms.bc",
     "DynaAgent": "mgail_dyna.algorithms.dyna",
     "DynaTrustRegionAgent": "mgail_dyna.algorithms.dyna_trpo",
-    "Expert": "mgail_dyna.expert_data",
+    "Expert": "mgail_dyna.expert",
     "ExpertConfig": "mgail_dyna.config.expert",
     "ExpertTrainer": "mgail_dyna.experts.trainer",
     "GailAgent": "mgail_dyna.algorithms.gail",
@@ -36,7 +36,7 @@ _HOMES = {
     "load_expert": "mgail_dyna.expert_data",
     "load_policy": "mgail_dyna.runs",
     "save_expert": "mgail_dyna.expert_writer",
-    "subset": "mgail_dyna.expert_data",
+    "subset": "mgail_dyna.expert",
 }
 __all__ = sorted(_HOMES)
 

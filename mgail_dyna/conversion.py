@@ -15,7 +15,8 @@ import numpy as np
 
 from mgail_dyna import envs
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import DATA_FILE, SHORTEST_EPISODE, Expert, load_expert
+from mgail_dyna.expert import SHORTEST_EPISODE, Expert
+from mgail_dyna.expert_data import DATA_FILE, load_expert
 from mgail_dyna.fit import check_fits
 from mgail_dyna.storage import open_hdf5
 from mgail_dyna.types import Array, Trajectory
@@ -58,12 +59,10 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
     for number, arrays in enumerate(source.episodes):
         arrays = _typed(path, number, arrays, action.kind == "discrete")
         actions = arrays["actions"]
-        if action.kind == "continuous" and actions.shape[1:] == (action.size,):
-            assert action.low is not None and action.high is not None
-            inside = np.clip(actions, action.low, action.high)
-            outside += int((inside != actions).any(axis=-1).sum())
-            if clip_actions:
-                arrays["actions"] = inside
+        fits = actions.shape[1:] == ((action.size,) if action.kind == "continuous" else ())
+        outside += int(action.outside(actions).sum()) if fits else 0
+        if clip_actions and fits and action.kind == "continuous":
+            arrays["actions"] = np.clip(actions, action.low, action.high)
         try:
             episodes.append(Trajectory(**arrays))
         except ValueError as error:
@@ -72,8 +71,6 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
             raise UserError(
                 f"{path}: episode {number}: expected at least {SHORTEST_EPISODE} steps, found {len(episodes[-1])}"
             )
-        if action.kind == "discrete":
-            outside += int(((actions < action.start) | (actions >= action.start + action.size)).sum())
     if outside and (not clip_actions or action.kind == "discrete"):
         remedy = (
             "" if action.kind == "discrete" else "; --clip-actions moves them onto its border, as the simulator does"

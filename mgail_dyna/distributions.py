@@ -98,7 +98,7 @@ def rebuild_for(spec: ActionSpec) -> RebuildFn:
     """How actions of `spec` are rebuilt from noise, in units of the box or one-hot."""
     if spec.kind == "discrete":
         return rebuilt_categorical
-    if spec.bounded:
+    if spec.bounded and not spec.fixed.any():
         return rebuilt_gaussian
     assert spec.low is not None and spec.high is not None
     low, high = ((bound - spec.center) / spec.half_range for bound in (spec.low, spec.high))

@@ -126,9 +126,17 @@ def action_spec(space: gym.Space[Any]) -> ActionSpec:
     if isinstance(space, gym.spaces.Discrete):
         return ActionSpec("discrete", int(space.n), start=int(space.start))
     if isinstance(space, gym.spaces.Box) and len(space.shape) == 1 and np.issubdtype(space.dtype, np.floating):
-        low, high = space.low.astype(np.float32), space.high.astype(np.float32)
+        low, high = _rounded(space.low, np.inf), _rounded(space.high, -np.inf)
         return ActionSpec("continuous", space.shape[0], low, high)
     raise UserError(f"expected actions in a Discrete space or a Box of one dimension, found {space}")
+
+
+def _rounded(bound: Array, inwards: float) -> FloatArray:
+    """`bound` in float32, inside the box also where that lies between two of float32's numbers."""
+    with np.errstate(over="ignore"):
+        near = bound.astype(np.float32)
+        outside = near < bound if inwards > 0 else near > bound
+        return np.where(outside, np.nextafter(near, np.float32(inwards)), near)
 
 
 class Ledger:

@@ -9,9 +9,7 @@ The last two groups are ours; Minari reads `episode_*` only and passes them by.
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,95 +20,13 @@ import numpy as np
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.envs import action_spec, observation_size
 from mgail_dyna.errors import UserError
+from mgail_dyna.expert import SHORTEST_EPISODE, Expert, outside
 from mgail_dyna.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.storage import open_hdf5
 from mgail_dyna.types import ActionSpec, Array, Trajectory
 
 SHIPPED = Path(__file__).resolve().parent.parent / "expert_data"
 DATA_FILE = "main_data.hdf5"
-SHORTEST_EPISODE = 2
-
-
-@dataclass(frozen=True)
-class Expert:
-    """What an expert left behind.
-
-    Attributes:
-        trajectories: the demonstrations.
-        observation_space: of the environment they come from.
-        action_space: likewise.
-        env_id: a Gymnasium id, None if the file does not say.
-        length: the time limit they were recorded under, None if the file does not say.
-        policy: the expert itself, None if the file holds demonstrations alone.
-        provenance: where they come from: algorithm, steps trained, seed, versions, returns.
-    """
-
-    trajectories: tuple[Trajectory, ...]
-    observation_space: gym.spaces.Box
-    action_space: gym.spaces.Box | gym.spaces.Discrete
-    env_id: str | None = None
-    length: int | None = None
-    policy: NumpyPolicy | None = None
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def action(self) -> ActionSpec:
-        """What an action is."""
-        return action_spec(self.action_space)
-
-    @property
-    def connected(self) -> bool:
-        """Whether demonstrations tell where actions led, as subsampled ones do not."""
-        return all(trajectory.stride == 1 for trajectory in self.trajectories)
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of all demonstrations."""
-        return sum(len(trajectory) for trajectory in self.trajectories)
-
-    @property
-    def returns(self) -> np.ndarray:
-        """`[n]` undiscounted returns of the demonstrations."""
-        return np.array([trajectory.episode_return for trajectory in self.trajectories])
-
-    @property
-    def simulated(self) -> bool:
-        """Whether every demonstration tells the simulator's states."""
-        return all(t.qpos is not None and t.qvel is not None for t in self.trajectories)
-
-    def percent(self, mean_return: float) -> float:
-        """`percent_of` the demonstrations' own mean return."""
-        return percent_of(float(self.returns.mean()), mean_return)
-
-
-def percent_of(own: float, mean_return: float) -> float:
-    """`mean_return` in percent of an expert's `own`: 100 for as much; where that is negative, 0 for twice as much."""
-    share = mean_return / own if own else math.nan
-    return 100.0 * (share if own > 0 else 2.0 - share)
-
-
-def subset(expert: Expert, demonstrations: int | None, subsample: int) -> Expert:
-    """`expert` with fewer demonstrations, as imitation under scarcity has it (Ho and Ermon 2016).
-
-    Args:
-        expert: its own returns are to be taken before.
-        demonstrations: how many, the first ones; all if None.
-        subsample: keep one step in so many, from step `i % subsample` on in demonstration `i`; nothing then says
-            what a kept action led to.
-
-    Raises:
-        UserError: there are fewer demonstrations, or one is too short.
-    """
-    held = len(expert.trajectories)
-    if demonstrations is not None and demonstrations > held:
-        raise UserError(f"--demonstrations: expected at most the {held} there are, found {demonstrations}")
-    chosen = expert.trajectories[:demonstrations]
-    shortest = min(len(trajectory) for trajectory in chosen)
-    if subsample > shortest:
-        raise UserError(f"--subsample: expected at most {shortest}, the shortest demonstration, found {subsample}")
-    if len(chosen) == held and subsample == 1:
-        return expert
-    return replace(expert, trajectories=tuple(t.every(subsample, i % subsample) for i, t in enumerate(chosen)))
 
 
 def locate(name: str | Path) -> Path:
@@ -257,18 +173,8 @@ def _seed(path: Path, key: str, group: h5py.Group) -> int | None:
 
 
 def _check_bounds(path: Path, key: str, actions: Array, spec: ActionSpec) -> None:
-    if spec.kind == "discrete":
-        low, high = np.array(spec.start), np.array(spec.start + spec.size - 1)
-    else:
-        assert spec.low is not None and spec.high is not None
-        low, high = spec.low, spec.high
-    outside = (actions < low) | (actions > high)
-    if outside.any():
-        step = int(np.argwhere(outside)[0][0])
-        raise UserError(
-            f"{path}: {key}/actions: expected actions inside the action space ({low.min()} to {high.max()}), "
-            f"found {np.array2string(actions[step], precision=4, max_line_width=10**6, threshold=8)} at step {step}"
-        )
+    if told := outside(actions, spec):
+        raise UserError(f"{path}: {key}/actions: {told}")
 
 
 def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: int) -> NumpyPolicy | None:

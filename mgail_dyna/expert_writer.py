@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -15,7 +16,9 @@ from gymnasium.envs.registration import EnvSpec
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import DATA_FILE, Expert
+from mgail_dyna.expert import Expert
+from mgail_dyna.expert_data import DATA_FILE
+from mgail_dyna.fit import check_actions
 from mgail_dyna.metadata import METADATA_FILE, space_to_json
 from mgail_dyna.storage import replacing, writing_hdf5
 from mgail_dyna.types import Array, Trajectory
@@ -34,7 +37,7 @@ def save_expert(path: str | Path, expert: Expert, name: str | None = None, *, ov
         overwrite: replace a dataset that is there already.
 
     Raises:
-        UserError: there is a dataset already, or it cannot be written.
+        UserError: there is a dataset already, an action is outside the action space, or it cannot be written.
     """
     path = Path(path)
     target = path / "data"
@@ -47,23 +50,8 @@ def save_expert(path: str | Path, expert: Expert, name: str | None = None, *, ov
             f"{expert.trajectories[thinned].stride}th in number {thinned}; save whole ones and thin them as they are "
             "used (--subsample)"
         )
-    name = name or _dataset_id(path)
-    metadata = {
-        "total_episodes": len(expert.trajectories),
-        "total_steps": expert.total_steps,
-        "data_format": "hdf5",
-        "dataset_id": name,
-        "minari_version": MINARI_VERSION,
-        # What is stored: observations are float32 whatever the simulator's own precision.
-        "observation_space": json.dumps(space_to_json(expert.observation_space)),
-        "action_space": json.dumps(space_to_json(expert.action_space)),
-        "algorithm_name": expert.provenance.get("algorithm", "unknown"),
-        "provenance": expert.provenance,
-    }
-    if expert.env_id is not None:
-        spec = copy.deepcopy(envs.spec(expert.env_id))
-        spec.max_episode_steps = expert.length
-        metadata["env_spec"] = _told(spec)
+    check_actions(expert, str(target))
+    metadata = _metadata(expert, name or _dataset_id(path), target)
     with replacing(target) as fresh:
         fresh.mkdir()
         with writing_hdf5(fresh / DATA_FILE) as file:
@@ -74,6 +62,33 @@ def save_expert(path: str | Path, expert: Expert, name: str | None = None, *, ov
         size = (fresh / DATA_FILE).stat().st_size / 1e6
         metadata["dataset_size"] = round(size, 1)
         (fresh / METADATA_FILE).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+
+
+def _metadata(expert: Expert, name: str, target: Path) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "total_episodes": len(expert.trajectories),
+        "total_steps": expert.total_steps,
+        "data_format": "hdf5",
+        "dataset_id": name,
+        "minari_version": MINARI_VERSION,
+        # What is stored: observations are float32 whatever the simulator's own precision.
+        "observation_space": json.dumps(space_to_json(expert.observation_space)),
+        "action_space": json.dumps(space_to_json(expert.action_space)),
+        "algorithm_name": expert.provenance.get("algorithm", "unknown"),
+        "provenance": _plain(expert.provenance, target),
+    }
+    if expert.env_id is not None:
+        spec = copy.deepcopy(envs.spec(expert.env_id))
+        spec.max_episode_steps = expert.length
+        metadata["env_spec"] = _told(spec)
+    return metadata
+
+
+def _plain(provenance: dict[str, Any], target: Path) -> Any:
+    try:
+        return json.loads(json.dumps(provenance))
+    except TypeError as error:
+        raise UserError(f"{target}: provenance: expected what JSON can hold, found else ({error})") from None
 
 
 def _told(spec: EnvSpec) -> str:

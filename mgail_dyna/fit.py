@@ -9,7 +9,7 @@ import numpy as np
 
 from mgail_dyna.envs import action_spec, observation_size, spec
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import Expert
+from mgail_dyna.expert import Expert, outside
 
 
 def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
@@ -21,7 +21,7 @@ def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
         name: of the demonstrations, for the message.
 
     Raises:
-        UserError: the spaces differ.
+        UserError: the spaces differ, or an action is outside them.
     """
     found = (observation_size(expert.observation_space), expert.action)
     expected = (observation_size(env.observation_space), action_spec(env.action_space))
@@ -38,6 +38,22 @@ def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
         theirs, ours = (getattr(spec, bound) for spec in (found[1], expected[1]))
         if (theirs is None) != (ours is None) or (ours is not None and not np.allclose(theirs, ours)):
             raise UserError(f"{name}: actions: {bound}: expected {ours} to fit the environment, found {theirs}")
+    check_actions(expert, name)
+
+
+def check_actions(expert: Expert, name: str) -> None:
+    """Makes sure that every action is one of the demonstrations' own action space.
+
+    Args:
+        expert: the demonstrations.
+        name: of them, for the message.
+
+    Raises:
+        UserError: for the first that is not.
+    """
+    for number, trajectory in enumerate(expert.trajectories):
+        if told := outside(trajectory.actions, expert.action):
+            raise UserError(f"{name}: trajectory {number}: actions: {told}")
 
 
 def check_starts(expert: Expert, starts: str) -> None:

@@ -9,15 +9,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from mgail_dyna.types import FloatArray
 
-# Coordinates that vary less than this are constant for all purposes, and left in their own units.
-LEAST_STD = 1e-3
+# A coordinate that varies by less than this share of its size is constant: float32 holds seven digits.
+LEAST_VARIATION = 1e-6
 
 
 def statistics(observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Mean `[d]` and standard deviation `[d]` of `observations [n, d]`; 1 in place of that of a constant coordinate."""
+    """Mean `[d]` and standard deviation `[d]` of `observations [n, d]`.
+
+    The latter is 1 where a coordinate is `constant`, which so keeps its own unit.
+    """
     observations = observations.astype(np.float64)  # a sum of many float32 rounds away what is small
-    std = observations.std(axis=0)
-    return observations.mean(axis=0), np.where(std < LEAST_STD, 1.0, std)
+    return observations.mean(axis=0), np.where(constant(observations), 1.0, observations.std(axis=0))
+
+
+def constant(observations: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which coordinates, `[d]`, do not vary over `observations [n, d]`, whatever unit they are in."""
+    observations = observations.astype(np.float64)
+    return np.asarray(observations.std(axis=0) <= LEAST_VARIATION * np.abs(observations).max(axis=0))
 
 
 class Whitening(NamedTuple):

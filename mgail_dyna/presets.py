@@ -24,7 +24,7 @@ ENVIRONMENTS = {
 }
 
 EXPERTS: dict[str, dict[str, Any]] = {
-    "CartPole-v1": {"steps": 100_000, "evaluate_every": 20_000},
+    "CartPole-v1": {"steps": 100_000, "evaluate_every": 20_000, "length": 1_000},
     "Hopper-v5": {
         "steps": 1_000_000,
         "evaluate_every": 25_000,

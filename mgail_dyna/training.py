@@ -17,7 +17,7 @@ from mgail_dyna.algorithms.modes import BUILDERS
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import Expert, subset
+from mgail_dyna.expert import Expert, subset
 from mgail_dyna.fit import check_fits, episode_limit
 
 # NaN where no episode lasted long enough to tell.

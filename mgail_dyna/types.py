@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
+# Some environments write the largest float where they mean no bound.
+BOUNDLESS = 1e30
+
 
 @dataclass(frozen=True)
 class ActionSpec:
@@ -25,6 +28,7 @@ class ActionSpec:
         low: `[size]` least allowed coordinates; None where discrete.
         high: `[size]` greatest allowed coordinates; None where discrete.
         start: the number of the first choice; 0 where continuous.
+        unit: `[size]` what coordinates without bounds are measured in; 1 if None.
     """
 
     kind: Literal["continuous", "discrete"]
@@ -32,36 +36,71 @@ class ActionSpec:
     low: FloatArray | None = None
     high: FloatArray | None = None
     start: int = 0
+    unit: FloatArray | None = None
 
     @property
     def center(self) -> FloatArray:
         """`[size]` middle of the box; 0 where it has no bounds. Continuous actions only."""
-        return np.where(self._bounded, (self._low + self._high) / 2, np.float32(0)).astype(np.float32)
+        low, high = self._box
+        return np.where(self._bounded, low / 2 + high / 2, 0.0).astype(np.float32)
 
     @property
     def half_range(self) -> FloatArray:
-        """`[size]` half of the box's width; 1 where it has no bounds. Continuous actions only."""
-        return np.where(self._bounded, (self._high - self._low) / 2, np.float32(1)).astype(np.float32)
+        """`[size]` half of the box's width; `unit` where it has no bounds or no width. Continuous actions only."""
+        low, high = self._box
+        unit = 1.0 if self.unit is None else self.unit
+        return np.where(self._bounded & (high > low), high / 2 - low / 2, unit).astype(np.float32)
 
     @property
-    def _low(self) -> FloatArray:
-        assert self.low is not None
-        return np.nan_to_num(self.low, neginf=0.0)
-
-    @property
-    def _high(self) -> FloatArray:
-        assert self.high is not None
-        return np.nan_to_num(self.high, posinf=0.0)
+    def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        assert self.low is not None and self.high is not None
+        low, high = self.low.astype(np.float64), self.high.astype(np.float64)
+        return np.where(self._bounded, low, 0.0), np.where(self._bounded, high, 0.0)
 
     @property
     def _bounded(self) -> NDArray[np.bool_]:
         assert self.low is not None and self.high is not None
-        return np.isfinite(self.low) & np.isfinite(self.high)
+        return (self.low > -BOUNDLESS) & (self.high < BOUNDLESS)
 
     @property
     def bounded(self) -> bool:
         """Whether every coordinate has bounds. Continuous actions only."""
         return bool(self._bounded.all())
+
+    @property
+    def fixed(self) -> NDArray[np.bool_]:
+        """Which coordinates, `[size]`, have one value alone. Continuous actions only."""
+        assert self.low is not None and self.high is not None
+        return np.asarray(self.low == self.high)
+
+    def outside(self, actions: Array) -> NDArray[np.bool_]:
+        """Which of `actions`, `[T, size]` or `[T]` where discrete, are not allowed; `[T]`."""
+        if self.kind == "discrete":
+            return np.asarray((actions < self.start) | (actions >= self.start + self.size))
+        return np.asarray(((actions < self.low) | (actions > self.high)).any(axis=-1))
+
+
+# Of a trajectory's arrays; an action's number is an integer, its vector is not.
+_DTYPES = {
+    "observations": np.float32,
+    "actions": None,
+    "rewards": np.float64,
+    "qpos": np.float64,
+    "qvel": np.float64,
+    "noise": np.float32,
+}
+
+
+def _array(name: str, given: Any, dtype: Any) -> Array:
+    """What was given for a trajectory's array, a list perhaps, as an array of numbers."""
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected an array of numbers, found {type(given).__name__} ({error})") from None
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected numbers, found dtype {array.dtype}")
+    with np.errstate(over="ignore"):  # infinity is told of
+        return array.astype(dtype or (np.int64 if array.dtype.kind in "biu" else np.float32), copy=False)
 
 
 @dataclass(frozen=True)
@@ -96,6 +135,9 @@ class Trajectory:
     stride: int = 1
 
     def __post_init__(self) -> None:
+        for name, dtype in _DTYPES.items():
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _array(name, given, dtype))
         steps = len(self.actions)
         if steps < 1:
             raise ValueError("actions: expected at least 1 step, found 0")
@@ -105,8 +147,6 @@ class Trajectory:
                 raise ValueError(f"{name}: expected {dimensions[-1]} dimensions, found shape {list(array.shape)}")
             if len(array) not in lengths:
                 raise ValueError(f"{name}: expected length {lengths[0]} to go with {steps} actions, found {len(array)}")
-            if not np.issubdtype(array.dtype, np.number):
-                raise ValueError(f"{name}: expected numbers, found dtype {array.dtype}")
             if not np.isfinite(array).all():
                 bad = int(np.argwhere(~np.isfinite(array))[0][0])
                 raise ValueError(f"{name}: expected finite numbers, found NaN or infinity at step {bad}")

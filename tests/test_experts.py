@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.collect import play_episode
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.distributions import for_actions
 from mgail_dyna.expert_data import load_expert
@@ -72,7 +73,16 @@ def test_return_scale_is_the_deviation_of_discounted_returns():
 
 
 def small_config(**changes):
-    return ExpertConfig(env="CartPole-v1", rollout=256, **{"steps": 20_480, "evaluation_episodes": 2, **changes})
+    return ExpertConfig(
+        env="CartPole-v1", rollout=256, **{"length": 1_000, "steps": 20_480, "evaluation_episodes": 2, **changes}
+    )
+
+
+@pytest.mark.parametrize(("told", "limit"), [({}, 200), ({"length": 7}, 7)])
+def test_an_expert_is_trained_under_the_environments_own_time_limit(told, limit):
+    trainer = ExpertTrainer(ExpertConfig(env="Pendulum-v1", evaluation_episodes=1, **told))
+    assert trainer.config.length == limit
+    assert len(play_episode(trainer.evaluation_env, trainer.policy, 0)) == limit
 
 
 def test_trpo_learns_cartpole():

@@ -1,5 +1,8 @@
 """Networks and action distributions: shapes, what depends on what, and the NumPy twins."""
 
+from dataclasses import replace
+
+import gymnasium as gym
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -177,9 +180,12 @@ def test_the_numpy_policy_is_the_keras_policy(activation, squash):
     assert (np.abs(mean).max() <= 1.0) == squash
 
 
-@pytest.mark.parametrize("discrete", [True, False])
-def test_the_numpy_policy_executes_the_actions_the_graph_rebuilds(discrete):
-    spec = ActionSpec("discrete", 3, start=2) if discrete else box(3, 4.0)
+FIXED = ActionSpec("continuous", 3, np.float32([-1, 0.5, -4]), np.float32([1, 0.5, 4]))
+
+
+@pytest.mark.parametrize("spec", [ActionSpec("discrete", 3, start=2), box(3, 4.0), FIXED])
+def test_the_numpy_policy_executes_the_actions_the_graph_rebuilds(spec):
+    discrete = spec.kind == "discrete"
     policy = PolicyNetwork(spec, SIZE, (20,), "relu", squash=not discrete, seed=4)
     acting = NumpyPolicy(spec, policy.acting_weights(), "relu", squash=not discrete)
     states = normal(50, SIZE).numpy()
@@ -198,6 +204,29 @@ def test_actions_of_another_box_are_scaled_to_it_and_back():
     outside = np.array([[-7.0], [1.5]], np.float32)
     np.testing.assert_array_equal(head.executed(outside), [[-2.0], [2.0]])
     np.testing.assert_array_equal(head.vectors(head.executed(outside)), [[-1.0], [1.0]])
+
+
+def test_a_coordinate_of_one_value_is_executed_as_it_and_is_zero_for_the_networks():
+    head = GaussianHead(FIXED, np.zeros(3, np.float32))
+    executed = head.executed(np.float32([[0.5, 0.5, 0.5], [-3, -3, -3]]))
+    np.testing.assert_array_equal(executed, [[0.5, 0.5, 2], [-1, 0.5, -4]])
+    np.testing.assert_array_equal(head.vectors(executed), [[0.5, 0, 0.5], [-1, 0, -1]])
+
+
+@pytest.mark.parametrize("bound", [np.finfo(np.float32).max, np.float32(np.inf)])
+def test_the_largest_float_is_no_bound(bound):
+    spec = envs.action_spec(gym.spaces.Box(-bound, bound, (2,)))
+    assert not spec.bounded
+    np.testing.assert_array_equal(spec.half_range, [1, 1])
+    np.testing.assert_array_equal(replace(spec, unit=np.float32([3, 900])).half_range, [3, 900])
+
+
+def test_a_box_of_doubles_is_narrowed_to_what_floats_can_tell():
+    space = gym.spaces.Box(np.array([-0.1, -0.7]), np.array([0.1, 0.7]), dtype=np.float64)
+    spec = envs.action_spec(space)
+    for bound in (spec.low, spec.high):
+        assert bound.dtype == np.float32 and space.contains(bound)
+    np.testing.assert_allclose(spec.high, [0.1, 0.7], rtol=1e-6)
 
 
 def test_a_box_off_center_is_centered_for_the_networks():

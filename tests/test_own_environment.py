@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -11,9 +12,13 @@ from conftest import random_policy
 from mgail_dyna import envs, film
 from mgail_dyna.cli import main
 from mgail_dyna.collect import play_episode
-from mgail_dyna.expert_data import Expert, load_expert
+from mgail_dyna.config.expert import ExpertConfig
+from mgail_dyna.expert import Expert
+from mgail_dyna.expert_data import load_expert
 from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.experts.trainer import ExpertTrainer
 from mgail_dyna.fit import episode_limit
+from mgail_dyna.normalization import constant, statistics
 from mgail_dyna.presets import environment_name, imitation_preset
 from mgail_dyna.training import ImitationRun
 from mgail_dyna.types import Trajectory
@@ -126,6 +131,10 @@ def test_a_film_of_what_cannot_be_rendered_says_so(own, cartpole):
         film.episode(f"{own}:Point-v0", cartpole.policy, 3, None, 0)
 
 
+def test_a_task_of_ones_own_that_never_ends_trains_an_expert_in_episodes_of_1000(own):
+    assert ExpertTrainer(ExpertConfig(env=f"{own}:Never-v0")).config.length == 1_000
+
+
 def test_a_film_has_even_sides():
     frames = [np.full((33, 31, 3), shade, np.uint8) for shade in range(0, 200, 20)]
     assert film.mp4(frames, 30.0)[4:8] == b"ftyp"
@@ -142,3 +151,69 @@ def test_actions_outside_choices_are_not_told_to_be_clipped(tmp_path, capsys):
 def test_names_of_directories_have_no_colon():
     assert environment_name("own_points:Point-v0") == "own_points-point"
     assert environment_name("ALE/Pong-v5") == "ale-pong"
+
+
+def changed(expert, **arrays):
+    return replace(expert, trajectories=(replace(expert.trajectories[0], **arrays), *expert.trajectories[1:]))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "line"),
+    [
+        ({"observations": np.zeros((21, 3))}, r"trajectory 0: observations: expected shape \[T, 2\] .*found \[21, 3\]"),
+        ({"actions": np.zeros((20, 2))}, r"trajectory 0: actions: expected shape \[T, 1\] .*found \[20, 2\]"),
+        ({"actions": np.zeros(20)}, r"trajectory 0: actions: expected shape \[T, 1\] .*found \[20\]"),
+        ({"observations": np.zeros((2, 2)), "actions": [[0.0]], "rewards": [0]}, "at least 2 steps, found 1"),
+    ],
+)
+def test_demonstrations_made_in_python_are_held_to_their_spaces(arrays, line):
+    with pytest.raises(ValueError, match=line):
+        changed(demonstrations(), **arrays)
+
+
+def test_no_demonstrations_are_no_expert():
+    with pytest.raises(ValueError, match="expected at least 1, found 0"):
+        replace(demonstrations(), trajectories=[])
+
+
+def test_lists_will_do_for_demonstrations(tmp_path):
+    made = demonstrations().trajectories[0]
+    lists = {name: getattr(made, name).tolist() for name in ("observations", "actions", "rewards")}
+    trajectory = Trajectory(**lists, terminated=False, truncated=True)
+    assert trajectory.observations.dtype == np.float32
+    save_expert(tmp_path / "ds", replace(demonstrations(), trajectories=[trajectory]))
+    np.testing.assert_array_equal(load_expert(tmp_path / "ds").trajectories[0].actions, made.actions)
+
+
+def test_what_could_not_be_read_is_not_written(tmp_path):
+    beyond = changed(demonstrations(), actions=np.full((20, 1), 1.5))
+    with pytest.raises(envs.UserError, match=r"trajectory 0: actions: expected actions inside .*at step 0"):
+        save_expert(tmp_path / "ds", beyond)
+    with pytest.raises(envs.UserError, match="provenance: expected what JSON can hold"):
+        save_expert(tmp_path / "ds", demonstrations(provenance={"by": object()}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_actions_outside_are_not_imitated(own):
+    beyond = changed(demonstrations(), actions=np.full((20, 1), 1.5))
+    with pytest.raises(envs.UserError, match="trajectory 0: actions: expected actions inside"):
+        ImitationRun(imitation_preset("reset", f"{own}:Never-v0"), beyond)
+
+
+def test_actions_without_bounds_are_measured_in_the_largest():
+    made = demonstrations()
+    boundless = replace(
+        changed(made, actions=np.full((20, 1), -300.0)), action_space=gym.spaces.Box(-np.inf, np.inf, (1,))
+    )
+    np.testing.assert_array_equal(boundless.action.half_range, [300])
+    assert made.action.unit is None
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_observations_may_be_in_any_unit(unit):
+    rng = np.random.default_rng(0)
+    seen = np.stack([unit * rng.standard_normal(500), np.full(500, 7 * unit), unit * rng.uniform(99, 101, 500)], 1)
+    mean, std = statistics(seen.astype(np.float32))
+    np.testing.assert_array_equal(constant(seen.astype(np.float32)), [False, True, False])
+    np.testing.assert_allclose(mean / unit, [0, 7, 100], atol=0.1)
+    np.testing.assert_allclose(std, [unit, 1, unit / np.sqrt(3)], rtol=0.1)

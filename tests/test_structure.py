@@ -13,7 +13,7 @@ FLOORS = [
     ["config"],
     ["presets", "suites", "statistics"],
     ["normalization", "storage", "replay", "acting", "envs"],
-    ["metadata", "expert_data", "expert_writer", "fit", "conversion"],
+    ["metadata", "expert", "expert_data", "fit", "expert_writer", "conversion"],
     ["distributions", "networks"],
     ["advantages", "trust_region", "losses", "unroll"],
     ["updates", "collect", "film"],

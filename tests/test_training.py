@@ -24,7 +24,8 @@ from mgail_dyna.commands.session import _summary, began_as, figures_of
 from mgail_dyna.commands.train import _nothing_left, resolved
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import load_expert, subset
+from mgail_dyna.expert import subset
+from mgail_dyna.expert_data import load_expert
 from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.figures import curve_of, learning_curves
 from mgail_dyna.normalization import statistics, whitening

@@ -10,7 +10,7 @@ import numpy as np
 
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig, PolicyConfig
-from mgail_dyna.expert_data import Expert
+from mgail_dyna.expert import Expert
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.networks.transition import STATE_LIMIT

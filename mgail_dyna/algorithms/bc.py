@@ -11,7 +11,7 @@ from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.algorithms.agent import Budget, acting_copy, imitation_policy
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import Expert
+from mgail_dyna.expert import Expert
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.types import FloatArray
 from mgail_dyna.updates.cloning import CloningUpdate
@@ -29,7 +29,7 @@ class Cloner:
     Args:
         policy: trained here.
         acting: its twin; always holds the weights with the least held-out loss so far.
-        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
+        expert: the demonstrations, all of them imitated (`expert.subset` takes fewer).
         config: `cloning`, the seed and the fall of the learning rate are used.
 
     Raises:
@@ -144,7 +144,7 @@ class CloningAgent:
 
     Args:
         config: everything.
-        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
+        expert: the demonstrations, all of them imitated (`expert.subset` takes fewer).
     """
 
     env_steps = 0

@@ -21,7 +21,7 @@ from mgail_dyna.algorithms.agent import (
 from mgail_dyna.algorithms.bc import Cloner
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.expert_data import Expert
+from mgail_dyna.expert import Expert
 from mgail_dyna.fit import check_fits, check_starts
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Replay, Windows, mixed_windows
@@ -38,7 +38,7 @@ class DynaAgent:
     Args:
         config: everything.
         env: to act in; its steps should be counted by whoever passes it.
-        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
+        expert: the demonstrations, all of them imitated (`expert.subset` takes fewer).
     """
 
     def __init__(self, config: ImitationConfig, env: gym.Env[Any, Any], expert: Expert) -> None:

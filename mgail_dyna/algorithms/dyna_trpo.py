@@ -12,7 +12,7 @@ from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.algorithms.agent import Budget
 from mgail_dyna.algorithms.gail import GailAgent, check_samples
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.expert_data import Expert
+from mgail_dyna.expert import Expert
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Windows, mixed_windows
 from mgail_dyna.updates.imagination import Imagination
@@ -25,7 +25,7 @@ class DynaTrustRegionAgent:
     Args:
         config: everything; `plan.steps` trust-region steps an iteration, each on `plan.batch` fresh trajectories.
         copies: of the environment; their steps should be counted by whoever passes them.
-        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
+        expert: the demonstrations, all of them imitated (`expert.subset` takes fewer).
 
     Raises:
         UserError: a rollout, real or imagined, is less than a minibatch of the value network.

@@ -13,7 +13,7 @@ from mgail_dyna.algorithms.agent import Budget, acting_copy, demonstrated, imita
 from mgail_dyna.collect import RolloutCollector, stretches
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import Expert
+from mgail_dyna.expert import Expert
 from mgail_dyna.networks.value import value_network
 from mgail_dyna.normalization import ReturnScale
 from mgail_dyna.replay import Replay
@@ -44,7 +44,7 @@ class GailAgent:
     Args:
         config: everything.
         copies: of the environment; their steps should be counted by whoever passes them.
-        expert: the demonstrations, all of them imitated (`expert_data.subset` takes fewer).
+        expert: the demonstrations, all of them imitated (`expert.subset` takes fewer).
 
     Raises:
         UserError: a rollout is less than a minibatch of the value network.

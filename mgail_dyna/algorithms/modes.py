@@ -8,7 +8,7 @@ from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.dyna_trpo import DynaTrustRegionAgent
 from mgail_dyna.algorithms.gail import GailAgent
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.expert_data import Expert
+from mgail_dyna.expert import Expert
 
 
 def _dyna(config: ImitationConfig, make_env: MakeEnv, expert: Expert) -> Agent:

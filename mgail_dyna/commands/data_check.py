@@ -17,7 +17,8 @@ from rich.table import Table
 from mgail_dyna import envs
 from mgail_dyna.arguments import parse
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import Expert, load_expert, locate
+from mgail_dyna.expert import Expert
+from mgail_dyna.expert_data import load_expert, locate
 from mgail_dyna.fit import check_fits, other_task
 from mgail_dyna.presets import environment_id
 

@@ -20,7 +20,8 @@ from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.arguments import parse
 from mgail_dyna.collect import play_episode
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import load_expert, percent_of
+from mgail_dyna.expert import percent_of
+from mgail_dyna.expert_data import load_expert
 from mgail_dyna.fit import episode_limit
 from mgail_dyna.storage import fitting, replacing
 

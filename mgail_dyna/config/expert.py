@@ -81,8 +81,9 @@ class ExpertConfig:
     """Of everything random: weights, environments, action noise, minibatches."""
     trajectories: int = 50
     """Demonstrations to record."""
-    length: int = 1_000
-    """Longest episode, in training and in the demonstrations; replaces the environment's own time limit."""
+    length: int | None = None
+    """Longest episode, in training and in the demonstrations; the environment's own time limit if not given, or 1,000
+    where it has none."""
     environments: int = 2
     """Copies of the environment a rollout is collected from."""
     rollout: int = 1_024
@@ -111,7 +112,7 @@ class ExpertConfig:
             steps=(self.steps >= 1, "at least 1"),
             seed=(self.seed >= 0, "at least 0"),
             trajectories=(self.trajectories >= 1, "at least 1"),
-            length=(self.length >= 2, "at least 2"),
+            length=(self.length is None or self.length >= 2, "at least 2"),
             environments=(self.environments >= 1, "at least 1"),
             rollout=(self.rollout >= 2, "at least 2"),
             hidden=(bool(self.hidden) and min(self.hidden) >= 1, "one or more layer sizes, each at least 1"),

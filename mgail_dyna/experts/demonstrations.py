@@ -10,20 +10,20 @@ import numpy as np
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.collect import play_episode
-from mgail_dyna.expert_data import Expert
+from mgail_dyna.expert import Expert
 
 # Demonstrations are recorded with consecutive seeds from here on; none is left out.
 DEMONSTRATION_SEED = 0
 
 
 def record(
-    env_id: str, length: int, policy: NumpyPolicy, trajectories: int, provenance: dict[str, Any] | None = None
+    env_id: str, length: int | None, policy: NumpyPolicy, trajectories: int, provenance: dict[str, Any] | None = None
 ) -> Expert:
     """Plays the policy's mean action for `trajectories` episodes with consecutive seeds and keeps every one.
 
     Args:
         env_id: a Gymnasium id.
-        length: longest episode.
+        length: longest episode; the environment's own time limit if None.
         policy: the expert.
         trajectories: how many episodes.
         provenance: what else to say of the expert; the returns are added to it.

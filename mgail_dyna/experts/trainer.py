@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
@@ -23,6 +23,8 @@ from mgail_dyna.updates.trust_region import TrustRegionUpdate
 # Evaluations that choose the policy use seeds from here on; demonstrations are recorded with seeds from 0.
 SELECTION_SEED = 10_000
 FINAL_ROUNDS = 10
+# Steps of an episode that nothing else would end.
+LONGEST_EPISODE = 1_000
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,13 @@ class ExpertTrainer:
         config: everything.
 
     Attributes:
+        config: the same, with the time limit it leaves to the environment.
         finalists: the policies with the best evaluations so far, the best first.
     """
 
     def __init__(self, config: ExpertConfig) -> None:
+        if config.length is None:
+            config = replace(config, length=envs.spec(config.env).max_episode_steps or LONGEST_EPISODE)
         self.config = config
         seeds = [int(s) for s in np.random.SeedSequence(config.seed).generate_state(4) >> 1]
         copies = [envs.make(config.env, config.length) for _ in range(config.environments)]

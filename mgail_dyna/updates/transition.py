@@ -11,10 +11,12 @@ import tensorflow as tf
 from mgail_dyna.config.imitation import TransitionConfig
 from mgail_dyna.losses import transition_loss
 from mgail_dyna.networks.transition import TransitionModel
-from mgail_dyna.normalization import LEAST_STD
 from mgail_dyna.replay import Replay, Windows
 from mgail_dyna.types import FloatArray
 from mgail_dyna.updates.variables import restore_variables, variable_state
+
+# Of a coordinate that hardly changes in a step, in units of its standard deviation over states.
+LEAST_CHANGE = 1e-3
 
 
 class TransitionUpdate:
@@ -31,7 +33,7 @@ class TransitionUpdate:
     def scale(self, *sources: Replay) -> None:
         """Tells the model how much states change in a step, as in the first of `sources` that holds a transition."""
         changes = next(changes for changes in (source.changes() for source in sources) if len(changes))
-        self.model.change_scale.assign(np.maximum(changes.std(axis=0), LEAST_STD))
+        self.model.change_scale.assign(np.maximum(changes.std(axis=0), LEAST_CHANGE))
 
     def __call__(self, windows: Windows, learning_rate: float) -> dict[str, float]:
         """Takes `K` steps on windows `[K, L, B, ...]`.

@@ -1,0 +1,146 @@
+"""What an expert left behind: demonstrations, the spaces they are of, and the expert itself if it is known."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.envs import action_spec, observation_size
+from mgail_dyna.errors import UserError
+from mgail_dyna.types import ActionSpec, Array, Trajectory
+
+SHORTEST_EPISODE = 2
+
+
+@dataclass(frozen=True)
+class Expert:
+    """What an expert left behind.
+
+    Attributes:
+        trajectories: the demonstrations.
+        observation_space: of the environment they come from.
+        action_space: likewise.
+        env_id: a Gymnasium id, None if the file does not say.
+        length: the time limit they were recorded under, None if the file does not say.
+        policy: the expert itself, None if the file holds demonstrations alone.
+        provenance: where they come from: algorithm, steps trained, seed, versions, returns.
+
+    Raises:
+        ValueError: there are no demonstrations, or one does not fit the spaces; the message names it and the array.
+        UserError: the spaces are such as this package cannot learn in.
+    """
+
+    trajectories: tuple[Trajectory, ...]
+    observation_space: gym.spaces.Box
+    action_space: gym.spaces.Box | gym.spaces.Discrete
+    env_id: str | None = None
+    length: int | None = None
+    policy: NumpyPolicy | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trajectories", tuple(self.trajectories))
+        if not self.trajectories:
+            raise ValueError("trajectories: expected at least 1, found 0")
+        wanted = {
+            "observations": (observation_size(self.observation_space),),
+            "actions": self.action_space.shape,
+        }
+        action_spec(self.action_space)
+        for number, trajectory in enumerate(self.trajectories):
+            if len(trajectory) < SHORTEST_EPISODE and trajectory.stride == 1:
+                raise ValueError(
+                    f"trajectory {number}: expected at least {SHORTEST_EPISODE} steps, found {len(trajectory)}"
+                )
+            for name, shape in wanted.items():
+                found = getattr(trajectory, name)
+                if found.shape[1:] != shape:
+                    expected = ", ".join(["T", *map(str, shape or ())])
+                    raise ValueError(
+                        f"trajectory {number}: {name}: expected shape [{expected}] to fit the space, "
+                        f"found {list(found.shape)}"
+                    )
+
+    @functools.cached_property
+    def action(self) -> ActionSpec:
+        """What an action is; one without bounds is measured in what the demonstrations' largest is."""
+        spec = action_spec(self.action_space)
+        if spec.kind == "discrete" or spec.bounded:
+            return spec
+        largest = np.max([np.abs(trajectory.actions).max(axis=0) for trajectory in self.trajectories], axis=0)
+        return replace(spec, unit=np.where(largest > 0, largest, 1).astype(np.float32))
+
+    @property
+    def connected(self) -> bool:
+        """Whether demonstrations tell where actions led, as subsampled ones do not."""
+        return all(trajectory.stride == 1 for trajectory in self.trajectories)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all demonstrations."""
+        return sum(len(trajectory) for trajectory in self.trajectories)
+
+    @property
+    def returns(self) -> np.ndarray:
+        """`[n]` undiscounted returns of the demonstrations."""
+        return np.array([trajectory.episode_return for trajectory in self.trajectories])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether every demonstration tells the simulator's states."""
+        return all(t.qpos is not None and t.qvel is not None for t in self.trajectories)
+
+    def percent(self, mean_return: float) -> float:
+        """`percent_of` the demonstrations' own mean return."""
+        return percent_of(float(self.returns.mean()), mean_return)
+
+
+def outside(actions: Array, spec: ActionSpec) -> str | None:
+    """Which of `actions [T, ...]` the action space does not have, in words; None if it has them all."""
+    bad = spec.outside(actions)
+    if not bad.any():
+        return None
+    step = int(np.argmax(bad))
+    if spec.kind == "discrete":
+        span = f"{spec.start} to {spec.start + spec.size - 1}"
+    else:
+        assert spec.low is not None and spec.high is not None
+        span = f"{spec.low.min()} to {spec.high.max()}"
+    found = np.array2string(actions[step], precision=4, max_line_width=10**6, threshold=8)
+    return f"expected actions inside the action space ({span}), found {found} at step {step}"
+
+
+def percent_of(own: float, mean_return: float) -> float:
+    """`mean_return` in percent of an expert's `own`: 100 for as much; where that is negative, 0 for twice as much."""
+    share = mean_return / own if own else math.nan
+    return 100.0 * (share if own > 0 else 2.0 - share)
+
+
+def subset(expert: Expert, demonstrations: int | None, subsample: int) -> Expert:
+    """`expert` with fewer demonstrations, as imitation under scarcity has it (Ho and Ermon 2016).
+
+    Args:
+        expert: its own returns are to be taken before.
+        demonstrations: how many, the first ones; all if None.
+        subsample: keep one step in so many, from step `i % subsample` on in demonstration `i`; nothing then says
+            what a kept action led to.
+
+    Raises:
+        UserError: there are fewer demonstrations, or one is too short.
+    """
+    held = len(expert.trajectories)
+    if demonstrations is not None and demonstrations > held:
+        raise UserError(f"--demonstrations: expected at most the {held} there are, found {demonstrations}")
+    chosen = expert.trajectories[:demonstrations]
+    shortest = min(len(trajectory) for trajectory in chosen)
+    if subsample > shortest:
+        raise UserError(f"--subsample: expected at most {shortest}, the shortest demonstration, found {subsample}")
+    if len(chosen) == held and subsample == 1:
+        return expert
+    return replace(expert, trajectories=tuple(t.every(subsample, i % subsample) for i, t in enumerate(chosen)))
