@@ -36,6 +36,7 @@ _HOMES = {
     "load_expert": "mgail_dyna.expert_data",
     "load_policy": "mgail_dyna.runs",
     "save_expert": "mgail_dyna.expert_writer",
+    "save_policy": "mgail_dyna.runs",
     "subset": "mgail_dyna.expert",
 }
 __all__ = sorted(_HOMES)

@@ -149,8 +149,8 @@ def _read_minari(path: Path) -> Source:
 
 def _read_d4rl(path: Path) -> Source:
     with open_hdf5(path) as file:
-        needed = ("observations", "actions", "rewards", "terminals")
-        wanted = (*needed, "timeouts", "next_observations", "infos/qpos", "infos/qvel")
+        needed = ("observations", "actions", "terminals")
+        wanted = (*needed, "rewards", "timeouts", "next_observations", "infos/qpos", "infos/qvel")
         for name in wanted:
             if name in file and not (isinstance(file[name], h5py.Dataset) and file[name].ndim):
                 raise UserError(f"{path}: {name}: expected an array with one row a step, found a group or a scalar")
@@ -172,7 +172,8 @@ def _read_d4rl(path: Path) -> Source:
     terminals = arrays["terminals"].astype(bool)
     timeouts = arrays["timeouts"].astype(bool) if "timeouts" in arrays else np.zeros(steps, bool)
     last = np.flatnonzero(terminals | timeouts)
-    notes: list[str] = []
+    notes = _rewarded(arrays)
+    arrays.setdefault("rewards", np.zeros(steps))
     if not len(last) or last[-1] != steps - 1:
         notes.append("the last episode is cut off by the file's end; it counts as truncated")
         last = np.append(last, steps - 1)
@@ -222,7 +223,7 @@ def _read_npz(path: Path) -> Source:
             "it holds Python objects (a pickle)" if "pickle" in str(error).lower() else "it is damaged or no .npz file"
         )
         raise UserError(f"{path}: cannot be read: {reason}") from None
-    _require_keys(path, arrays, ("observations", "actions", "rewards", "lengths"), ".npz")
+    _require_keys(path, arrays, ("observations", "actions", "lengths"), ".npz")
     lengths = arrays["lengths"]
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
         raise UserError(f"{path}: lengths: expected shape [n] of integers, found {list(lengths.shape)} {lengths.dtype}")
@@ -231,10 +232,9 @@ def _read_npz(path: Path) -> Source:
     for name in ("terminations", "truncations"):
         if name in arrays:
             _require_flags(path, name, arrays[name])
+    notes = _rewarded(arrays)
     if "terminations" not in arrays and "truncations" not in arrays:
-        notes: tuple[str, ...] = ("no terminations or truncations: every episode counts as truncated",)
-    else:
-        notes = ()
+        notes.append("no terminations or truncations: every episode counts as truncated")
     longest = int(lengths.max(initial=0))
     extra = {"observations": 1, "qpos": 0, "qvel": 0}
     for name in ("observations", "actions", "rewards", "terminations", "truncations", "qpos", "qvel"):
@@ -247,7 +247,9 @@ def _read_npz(path: Path) -> Source:
                 f"{path}: {name}: expected shape [{len(lengths)}, at least {least}, ...], found {list(array.shape)}"
             )
     _require_last(path, arrays, lengths)
-    return Source(".npz", [_npz_episode(arrays, n, int(steps), longest) for n, steps in enumerate(lengths)], notes)
+    return Source(
+        ".npz", [_npz_episode(arrays, n, int(steps), longest) for n, steps in enumerate(lengths)], tuple(notes)
+    )
 
 
 def _require_last(path: Path, arrays: Mapping[str, Array], lengths: Array) -> None:
@@ -275,12 +277,18 @@ def _npz_episode(arrays: Mapping[str, Array], n: int, steps: int, longest: int) 
     return {
         "observations": arrays["observations"][n, : steps + 1],
         "actions": arrays["actions"][n, :steps],
-        "rewards": arrays["rewards"][n, :steps],
+        "rewards": arrays["rewards"][n, :steps] if "rewards" in arrays else np.zeros(steps),
         "terminated": last("terminations"),
         "truncated": last("truncations") or not last("terminations"),
         "qpos": simulator("qpos"),
         "qvel": simulator("qvel"),
     }
+
+
+def _rewarded(arrays: Mapping[str, Array]) -> list[str]:
+    if "rewards" in arrays:
+        return []
+    return ["no rewards: imitation needs none, but nothing will say how near the expert's return an agent's is"]
 
 
 def _require_keys(path: Path, arrays: Mapping[str, Array], needed: tuple[str, ...], layout: str) -> None:

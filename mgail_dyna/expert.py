@@ -13,6 +13,7 @@ import numpy as np
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.envs import action_spec, observation_size
 from mgail_dyna.errors import UserError
+from mgail_dyna.normalization import constant
 from mgail_dyna.types import ActionSpec, Array, Trajectory
 
 SHORTEST_EPISODE = 2
@@ -77,6 +78,11 @@ class Expert:
         return replace(spec, unit=np.where(largest > 0, largest, 1).astype(np.float32))
 
     @property
+    def constant(self) -> list[int]:
+        """Coordinates of observations that are the same throughout, so that nothing tells in what unit they vary."""
+        return [int(i) for i in np.flatnonzero(constant(np.concatenate([t.observations for t in self.trajectories])))]
+
+    @property
     def connected(self) -> bool:
         """Whether demonstrations tell where actions led, as subsampled ones do not."""
         return all(trajectory.stride == 1 for trajectory in self.trajectories)
@@ -85,6 +91,11 @@ class Expert:
     def total_steps(self) -> int:
         """Steps of all demonstrations."""
         return sum(len(trajectory) for trajectory in self.trajectories)
+
+    @property
+    def rewarded(self) -> bool:
+        """Whether demonstrations tell rewards, which imitation does not need: a file without has zeros."""
+        return any(trajectory.rewards.any() for trajectory in self.trajectories)
 
     @property
     def returns(self) -> np.ndarray:
@@ -97,7 +108,7 @@ class Expert:
         return all(t.qpos is not None and t.qvel is not None for t in self.trajectories)
 
     def percent(self, mean_return: float) -> float:
-        """`percent_of` the demonstrations' own mean return."""
+        """`percent_of` the demonstrations' own mean return; NaN where they tell no rewards."""
         return percent_of(float(self.returns.mean()), mean_return)
 
 

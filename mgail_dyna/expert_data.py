@@ -83,6 +83,11 @@ def load_expert(name: str | Path, *, check_actions: bool = True) -> Expert:
         UserError: naming file and key, what was expected and what was found.
     """
     directory = locate(name)
+    if directory.suffix == ".npz":
+        raise UserError(
+            f"{directory}: expected demonstrations in HDF5, found .npz; bring them in with: "
+            f"python run.py data convert {directory} OUT --env ENV"
+        )
     data = directory if directory.is_file() else directory / DATA_FILE
     with open_hdf5(data) as file:
         keys = _episodes(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -80,6 +81,28 @@ def episode_limit(expert: Expert, env_id: str) -> int | None:
     if expert.length is not None or spec(env_id).max_episode_steps is not None:
         return expert.length
     return max(len(trajectory) for trajectory in expert.trajectories)
+
+
+def named_environment(expert: Expert, where: Path) -> str | None:
+    """The environment that the file of demonstrations at `where` names, if it names one.
+
+    Raises:
+        UserError: making it would import a module of the file's choosing.
+    """
+    if expert.env_id is not None and ":" in expert.env_id:
+        raise UserError(f"{where}: names the environment {expert.env_id}; to trust it, pass --env {expert.env_id}")
+    return expert.env_id
+
+
+def never_varies(expert: Expert) -> str | None:
+    """A note for whoever imitates `expert`, if there are observations that are the same throughout."""
+    if not (which := expert.constant):
+        return None
+    named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
+    return (
+        f"note: {len(which)} of {observation_size(expert.observation_space)} observations never vary in the "
+        f"demonstrations and keep their own unit (number {named}, counted from 0)"
+    )
 
 
 def other_task(expert: Expert, env_id: str) -> str | None:

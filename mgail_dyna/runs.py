@@ -16,11 +16,11 @@ from mgail_dyna import runtime
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.expert_data import load_expert
+from mgail_dyna.expert_data import DATA_FILE, load_expert, shipped_experts
 from mgail_dyna.storage import fitting, load_state, locked, save_state, unwritable, write_text
 
 CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
-KIND = "a run"
+KIND, POLICY_KIND = "a run", "a policy"
 # In `config.json`, of a run that went on beyond the end it was begun with.
 EXTENDED = "extended_from"
 
@@ -164,18 +164,31 @@ def save_run(directory: Path, state: dict[str, Any]) -> None:
     write_curve(directory, state["history"])
 
 
+def save_policy(path: str | Path, policy: NumpyPolicy) -> None:
+    """Writes a policy to a file of its own, whole or not at all: `agent.acting` of a run made in Python, say.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    save_state(Path(path), policy.state(), POLICY_KIND)
+
+
 def load_policy(path: str | Path) -> NumpyPolicy:
     """The policy of a run, the one that is evaluated, or an expert's own; `policy.act(observation)` is all it takes.
 
     It is NumPy alone: neither TensorFlow nor the demonstrations are needed.
 
     Args:
-        path: directory of a run; or of an expert, or the name of one that ships.
+        path: directory of a run; or of an expert, or the name of one that ships; or what `save_policy` wrote.
 
     Raises:
         UserError: nothing there, no checkpoint yet, or demonstrations without a policy.
     """
     directory = Path(path)
+    if directory.is_file() and str(path) not in shipped_experts() and directory.name != DATA_FILE:
+        saved = load_state(directory, POLICY_KIND)
+        with fitting(directory):
+            return NumpyPolicy.from_state(saved)
     if not (directory / CONFIG).exists():
         policy = load_expert(path).policy
         if policy is None:

@@ -12,13 +12,14 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna import envs
-from mgail_dyna.algorithms.agent import Agent, Builder
+from mgail_dyna.algorithms.agent import Agent
 from mgail_dyna.algorithms.modes import BUILDERS
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.expert import Expert, subset
 from mgail_dyna.fit import check_fits, episode_limit
+from mgail_dyna.presets import MODES
 
 # NaN where no episode lasted long enough to tell.
 _MEASURED = "transition/error_"
@@ -33,14 +34,18 @@ class DivergenceError(UserError):
 class ImitationRun:
     """An agent, the environments it acts and is evaluated in, and everything that is counted.
 
+    Modes dyna, mgail and bc open one environment; gail and dyna-trpo, which leave episodes unfinished from one
+    iteration to the next, `config.rollout.copies` more.
+
     Args:
         config: everything.
         expert: the demonstrations.
+        mode: a name in `presets.MODES`, of the algorithm: mgail does not plan, whatever `config` says.
         make_env: makes the environment, whose episodes must come to an end; from `config.env`, limited as
             `fit.episode_limit` has it, if None.
-        build: makes the agent, which may take more than one copy of the environment, or none.
 
     Attributes:
+        config: the same, as the mode has it.
         agent: what learns.
         ledger: env steps and episodes by purpose.
         history: one row an iteration: counters, returns, metrics, clocks.
@@ -50,19 +55,33 @@ class ImitationRun:
         self,
         config: ImitationConfig,
         expert: Expert,
+        mode: str,
         make_env: Callable[[], gym.Env[Any, Any]] | None = None,
-        build: Builder = BUILDERS["dyna"],
     ) -> None:
-        self.config, self.expert, self.ledger = config, expert, envs.Ledger()
+        if mode not in MODES:
+            raise unknown_name("mode", mode, MODES)
+        self.config, self.expert, self.ledger = MODES[mode](config), expert, envs.Ledger()
         make = make_env or functools.partial(envs.make, config.env, episode_limit(expert, config.env))
-        evaluation = make()
-        check_fits(expert, evaluation, "the demonstrations")
+        self.environments: list[gym.Env[Any, Any]] = []
+
+        def opened() -> gym.Env[Any, Any]:
+            self.environments.append(make())
+            return self.environments[-1]
+
+        own = opened()
+        check_fits(expert, own, "the demonstrations")
         imitated = subset(expert, config.demonstrations, config.subsample)
-        self.agent: Agent = build(config, lambda: self.ledger.watch(make(), "training"), imitated)
-        self.evaluation_env = self.ledger.watch(evaluation, "evaluation")
+        training, more = self.ledger.watch(own, "training"), lambda: self.ledger.watch(opened(), "training")
+        self.agent: Agent = BUILDERS[mode](self.config, training, more, imitated)
+        self.evaluation_env = self.ledger.watch(own, "evaluation")
         self.history: list[dict[str, float]] = []
         self.cpu_before = self.wall_before = 0.0
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
+
+    def close(self) -> None:
+        """Closes the environments; nothing can be played any more."""
+        for env in self.environments:
+            env.close()
 
     @property
     def env_steps(self) -> int:
@@ -100,7 +119,7 @@ class ImitationRun:
             yield row
 
     def _evaluated(self, due: bool) -> dict[str, float]:
-        if not due:
+        if not due or not self.config.evaluation_episodes:
             return {"return_mean": math.nan, "return_std": math.nan, "expert_percent": math.nan}
         returns = self.evaluate(self.config.evaluation_episodes)
         mean = float(returns.mean())

@@ -183,6 +183,11 @@ class StepCounter(gym.Wrapper):
     def __init__(self, env):
         super().__init__(env)
         self.steps = self.resets = 0
+        self.closed = False
+
+    def close(self):
+        self.closed = True
+        super().close()
 
     def reset(self, **kwargs):
         self.resets += 1

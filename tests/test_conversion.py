@@ -158,10 +158,15 @@ def test_d4rl_of_a_discrete_task(d4rl):
     assert [episode.actions.tolist() for episode in expert.trajectories] == [[0, 1, 1], [0, 1, 0, 0]]
 
 
+def test_rewards_are_not_needed(d4rl):
+    expert, notes = convert(d4rl(rewards=None), CHEETAH)
+    assert not expert.rewarded
+    assert any("no rewards: imitation needs none" in note for note in notes)
+
+
 BAD_ROWS = {
     "no observations": ({"observations": None}, ["observations: missing"]),
     "no actions": ({"actions": None}, ["actions: missing"]),
-    "no rewards": ({"rewards": None}, ["rewards: missing"]),
     "no terminals": ({"terminals": None}, ["terminals: missing", "D4RL"]),
     "other length": ({"rewards": np.zeros(5)}, ["rewards", "expected length 7", "found 5"]),
     "other observations": ({"observations": np.zeros((ROWS, 3)), "next_observations": None}, ["[17]", "found [3]"]),

@@ -31,7 +31,7 @@ from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Replay
 from mgail_dyna.storage import load_state, save_state
 from mgail_dyna.training import ImitationRun
-from mgail_dyna.types import ActionSpec, Rollout, Trajectory
+from mgail_dyna.types import ActionSpec, Rollout
 from mgail_dyna.updates.cloning import CloningUpdate
 from mgail_dyna.updates.discriminator import ImitationReward
 from mgail_dyna.updates.imagination import Imagination
@@ -117,8 +117,7 @@ def test_whole_trajectories_are_held_out_and_single_pairs_of_a_single_one():
     one = replace(expert, trajectories=expert.trajectories[:1])
     (states, _), (held_states, _) = split_pairs(one, acting, 0.2, np.random.default_rng(0))
     assert (len(states), len(held_states)) == (800, 200)
-    first = expert.trajectories[0]
-    short = Trajectory(first.observations[:2], first.actions[:1], first.rewards[:1], terminated=False, truncated=True)
+    short = expert.trajectories[0].every(1_000, 0)
     with pytest.raises(UserError, match="expected at least 2 steps"):
         split_pairs(replace(expert, trajectories=(short,)), acting, 0.2, np.random.default_rng(0))
 
@@ -288,7 +287,7 @@ def test_a_clone_plans_from_its_own_states_too(planned, cloned, expected):
     config = small_config("dyna", warm_start="none" if cloned is None else "bc")
     cloning = replace(config.cloning, expert_share=cloned or 0.0, steps=20, held_out_ratio=1e9)
     config = replace(config, cloning=cloning, plan=replace(config.plan, expert_share=planned))
-    run, seen = ImitationRun(config, small_expert("cartpole")), []
+    run, seen = ImitationRun(config, small_expert("cartpole"), "dyna"), []
     list(run.iterate(iterations=1))
     run.agent.policy.plan = lambda starts, *_: seen.append(starts) or {}
     run.agent.plan(1.0)
@@ -305,7 +304,7 @@ def test_nothing_depends_on_the_groups_a_mode_has_no_use_for(mode):
         group, _, field = name.partition(".")
         other = presets._filled(other, {group: {field: OTHERWISE[name]} if field else OTHERWISE[name]})
     other = presets.MODES[mode](other)
-    first, second = (ImitationRun(each, expert, build=BUILDERS[mode]) for each in (config, other))
+    first, second = (ImitationRun(each, expert, mode) for each in (config, other))
     for run in (first, second):
         for _ in run.iterate(iterations=2):
             pass
@@ -317,7 +316,7 @@ def test_nothing_depends_on_the_groups_a_mode_has_no_use_for(mode):
 @pytest.mark.parametrize("mode", ["bc", "gail", "dyna-trpo"])
 def test_a_resumed_run_equals_an_uninterrupted_one(mode, tmp_path):
     config, expert = small_config(mode), small_expert("cartpole")
-    whole, first, second = (ImitationRun(config, expert, build=BUILDERS[mode]) for _ in range(3))
+    whole, first, second = (ImitationRun(config, expert, mode) for _ in range(3))
     for _ in whole.iterate(iterations=4):
         pass
     for _ in first.iterate(iterations=2):
@@ -335,7 +334,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(mode, tmp_path):
 @pytest.mark.parametrize("mode", ["gail", "dyna-trpo"])
 def test_subsampled_demonstrations_give_finite_numbers(mode):
     config = small_config(mode, demonstrations=2, subsample=7)
-    run = ImitationRun(config, small_expert("cartpole"), build=BUILDERS[mode])
+    run = ImitationRun(config, small_expert("cartpole"), mode)
     (row,) = run.iterate(iterations=1)
     assert np.isfinite(list(row.values())).all()
 
@@ -344,7 +343,7 @@ def test_subsampled_demonstrations_give_finite_numbers(mode):
 def test_trust_region_steps_with_noise_that_is_not_learned(mode):
     config = small_config(mode, "HalfCheetah-v5", env_steps=10_000)
     config = replace(config, policy=replace(config.policy, train_noise=False, noise_std=0.3))
-    run = ImitationRun(config, small_expert("halfcheetah"), build=BUILDERS[mode])
+    run = ImitationRun(config, small_expert("halfcheetah"), mode)
     before = {name: weight.copy() for name, weight in run.agent.acting.weights.items()}
     row = next(run.iterate())
     assert np.isfinite(row["policy/kl"] if mode == "gail" else row["plan/kl"])
@@ -355,7 +354,7 @@ def test_trust_region_steps_with_noise_that_is_not_learned(mode):
 @pytest.mark.parametrize("mode", ["bc", "dyna-trpo"])
 def test_continuous_actions(mode):
     expert = small_expert("halfcheetah", length=60)
-    run = ImitationRun(small_config(mode, "HalfCheetah-v5"), expert, build=BUILDERS[mode])
+    run = ImitationRun(small_config(mode, "HalfCheetah-v5"), expert, mode)
     *_, row = run.iterate(iterations=2)
     assert np.isfinite(list(row.values())).all()
     assert row["env_steps"] == (0 if mode == "bc" else 256) == run.agent.env_steps
@@ -372,7 +371,7 @@ def test_planning_touches_neither_environment_nor_discriminator_and_moves_the_po
     expert = small_expert("cartpole")
     ledger = envs.Ledger()
     agent = BUILDERS["dyna-trpo"](
-        small_config("dyna-trpo"), lambda: ledger.watch(gym.make("CartPole-v1"), "training"), expert
+        small_config("dyna-trpo"), None, lambda: ledger.watch(gym.make("CartPole-v1"), "training"), expert
     )
     agent.iterate()
     counts, before = ledger.state(), agent.acting.weights
@@ -391,7 +390,7 @@ def test_planning_touches_neither_environment_nor_discriminator_and_moves_the_po
 def test_cloning_solves_cartpole_without_a_step_in_it():
     config = presets.imitation_preset("tuned", "CartPole-v1", "bc")
     config = presets.MODES["bc"](replace(config, cloning=CloningConfig(steps=2_000), evaluation_episodes=5))
-    run = ImitationRun(config, load_expert("cartpole"), build=BUILDERS["bc"])
+    run = ImitationRun(config, load_expert("cartpole"), "bc")
     *_, last = run.iterate()
     assert last["return_mean"] == 1_000.0
     assert run.env_steps == run.ledger.episodes["training"] == 0
@@ -400,7 +399,7 @@ def test_cloning_solves_cartpole_without_a_step_in_it():
 def test_gail_learns_cartpole():
     config = presets.MODES["gail"](presets.imitation_preset("tuned", "CartPole-v1", "gail"))
     config = replace(config, env_steps=40_000, evaluation_episodes=3)
-    rows = list(ImitationRun(config, load_expert("cartpole"), build=BUILDERS["gail"]).iterate())
+    rows = list(ImitationRun(config, load_expert("cartpole"), "gail").iterate())
     assert rows[-1]["env_steps"] >= 40_000
     assert np.nanmax([row["return_mean"] for row in rows]) > 500
 

@@ -1,6 +1,7 @@
 """An environment of one's own, from one's own module: found, told of in one line, and always brought to an end."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from mgail_dyna.experts.trainer import ExpertTrainer
 from mgail_dyna.fit import episode_limit
 from mgail_dyna.normalization import constant, statistics
 from mgail_dyna.presets import environment_name, imitation_preset
+from mgail_dyna.runs import load_policy, save_policy
 from mgail_dyna.training import ImitationRun
 from mgail_dyna.types import Trajectory
 
@@ -51,6 +53,17 @@ class InPlace(Point):
         action[:] = 7
         return self.state, 0.0, False, False, {}
 
+class Breaks(Point):
+    # As simulators do.
+    steps = 0
+
+    def step(self, action):
+        Breaks.steps += 1
+        if Breaks.steps == 150:
+            raise RuntimeError("the robot is on fire")
+        return super().step(action)
+
+gym.register("Breaks-v0", entry_point=Breaks, max_episode_steps=9)
 gym.register("InPlace-v0", entry_point=InPlace, max_episode_steps=9)
 gym.register("Never-v0", entry_point=Point)
 gym.register("Point-v0", entry_point=Point, max_episode_steps=9, kwargs={"pull": print})
@@ -65,7 +78,7 @@ def own(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield "own_points"
     sys.modules.pop("own_points", None)
-    for name in ("InPlace-v0", "Never-v0", "Point-v0"):
+    for name in ("Breaks-v0", "InPlace-v0", "Never-v0", "Point-v0"):
         gym.registry.pop(name, None)
 
 
@@ -98,7 +111,7 @@ def test_what_never_ends_is_ended_after_the_longest_demonstration(own):
     assert episode_limit(demonstrations(), never) == 21
     assert episode_limit(demonstrations(), point) is None, "it has a limit itself"
     assert episode_limit(demonstrations(length=5), never) == 5
-    run = ImitationRun(imitation_preset("reset", never), demonstrations())
+    run = ImitationRun(imitation_preset("reset", never), demonstrations(), "dyna")
     assert run._evaluated(True)["return_mean"] < 0
     assert run.ledger.steps["evaluation"] == 21 * run.config.evaluation_episodes
 
@@ -197,7 +210,7 @@ def test_what_could_not_be_read_is_not_written(tmp_path):
 def test_actions_outside_are_not_imitated(own):
     beyond = changed(demonstrations(), actions=np.full((20, 1), 1.5))
     with pytest.raises(envs.UserError, match="trajectory 0: actions: expected actions inside"):
-        ImitationRun(imitation_preset("reset", f"{own}:Never-v0"), beyond)
+        ImitationRun(imitation_preset("reset", f"{own}:Never-v0"), beyond, "dyna")
 
 
 def test_actions_without_bounds_are_measured_in_the_largest():
@@ -217,3 +230,57 @@ def test_observations_may_be_in_any_unit(unit):
     np.testing.assert_array_equal(constant(seen.astype(np.float32)), [False, True, False])
     np.testing.assert_allclose(mean / unit, [0, 7, 100], atol=0.1)
     np.testing.assert_allclose(std, [unit, 1, unit / np.sqrt(3)], rtol=0.1)
+
+
+FEW = ["--rounds", "1", "--rollout.steps", "20", "--evaluation-episodes", "1", "--discriminator.steps", "1"]
+
+
+def test_what_an_environment_raises_is_told_with_what_is_kept(own, tmp_path):
+    save_expert(tmp_path / "ds", demonstrations())
+    with pytest.raises(RuntimeError, match="on fire") as caught:
+        main(["--env", f"{own}:Breaks-v0", "--expert", str(tmp_path / "ds"), "--logdir", str(tmp_path), *FEW])
+    (note,) = caught.value.__notes__
+    kept, line = re.fullmatch(r"(\d+) env steps are kept; go on with: run.py (--resume .*)", note).groups()
+    assert int(kept) >= 20
+    assert main([*line.split(), "--env-steps", kept]) == 0
+
+
+def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp_path, capsys):
+    made, env_id, out = demonstrations(8).trajectories[:1], f"{own}:Point-v0", tmp_path / "ds"
+    arrays = {name: np.stack([getattr(each, name) for each in made]) for name in ("observations", "actions")}
+    np.savez(tmp_path / "in.npz", lengths=[8], **arrays)
+    assert main(["--env", env_id, "--expert", str(tmp_path / "in.npz")]) == 2
+    assert f"data convert {tmp_path / 'in.npz'} OUT --env ENV" in capsys.readouterr().err
+    assert main(["data", "convert", str(tmp_path / "in.npz"), str(out), "--env", env_id]) == 0
+    assert main(["--env", env_id, "--expert", str(out), "--logdir", str(tmp_path), "--env-steps", "30", *FEW]) == 0
+    run = tmp_path / f"{environment_name(env_id)}-dyna-seed0"
+    for words in (["evaluate", str(run)], ["plot", str(run), "--out", str(tmp_path / "curve.png")]):
+        assert main(words) == 0
+    told = capsys.readouterr()
+    assert "no rewards" in told.out and "its demonstrations tell no rewards" in told.out
+    assert "nan" not in told.out + told.err
+    assert "of expert)" not in told.err and "of the expert" not in told.out
+
+
+def test_a_dataset_is_not_trusted_with_a_module(own, tmp_path, capsys):
+    save_expert(
+        tmp_path / "ds", demonstrations(env_id=f"{own}:Point-v0", length=9, policy=random_policy(f"{own}:Point-v0"))
+    )
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "ds")]) == 2
+    assert f"to trust it, pass --env {own}:Point-v0" in capsys.readouterr().err
+    assert main(["evaluate", str(tmp_path / "ds"), "--env", f"{own}:Point-v0"]) == 0
+
+
+def test_a_policy_is_not_evaluated_where_it_does_not_fit(capsys):
+    assert main(["evaluate", "hopper", "--env", "cartpole"]) == 2
+    assert "expected a policy of 4 observations and discrete actions of size 2" in capsys.readouterr().err
+
+
+def test_a_policy_is_saved_by_itself(cartpole, tmp_path, refused):
+    save_policy(tmp_path / "agent.h5", cartpole.policy)
+    again = load_policy(tmp_path / "agent.h5")
+    seen = cartpole.trajectories[0].observations
+    np.testing.assert_array_equal(again.act(seen), cartpole.policy.act(seen))
+    (tmp_path / "other.h5").write_bytes(b"no such thing")
+    refused([tmp_path / "other.h5"], load_policy, tmp_path / "other.h5")

@@ -49,7 +49,7 @@ def small_config(**changes):
     config = imitation_preset("tuned", "CartPole-v1")
     for group, values in SMALL.items():
         config = replace(config, **{group: replace(getattr(config, group), **values)})
-    return replace(config, evaluation_episodes=2, **changes)
+    return replace(config, **{"evaluation_episodes": 2, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +64,14 @@ def without_clocks(history):
 
 def test_a_resumed_run_equals_an_uninterrupted_one(expert, tmp_path):
     config = small_config(env_steps=10_000)
-    whole = ImitationRun(config, expert)
+    whole = ImitationRun(config, expert, "dyna")
     for _ in whole.iterate(iterations=4):
         pass
-    first = ImitationRun(config, expert)
+    first = ImitationRun(config, expert, "dyna")
     for _ in first.iterate(iterations=2):
         pass
     save_state(tmp_path / "checkpoint.h5", first.state(), "a test")
-    second = ImitationRun(config, expert)
+    second = ImitationRun(config, expert, "dyna")
     second.restore(load_state(tmp_path / "checkpoint.h5", "a test"))
     for _ in second.iterate(iterations=4):
         pass
@@ -101,7 +101,7 @@ def test_scarce_demonstrations_are_the_first_ones_and_every_so_many_steps_of_the
 
 def test_an_agent_learns_nothing_of_where_subsampled_demonstrations_led(expert):
     config = replace(small_config(env_steps=1), demonstrations=2, subsample=5)
-    run = ImitationRun(config, expert)
+    run = ImitationRun(config, expert, "dyna")
     agent = run.agent
     assert agent.demonstrations.steps == 400 and len(agent.demonstrations.changes()) == 0
     list(run.iterate(iterations=1))
@@ -115,7 +115,7 @@ def test_an_agent_learns_nothing_of_where_subsampled_demonstrations_led(expert):
 def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     config = small_config(env_steps=10_000, warm_start="bc", rounds=2)
     config = replace(config, cloning=replace(config.cloning, steps=200, interval=100, wait=1, held_out_ratio=1e9))
-    run = ImitationRun(config, expert)
+    run = ImitationRun(config, expert, "dyna")
     agent = run.agent
     agent._clone()
     clone, untrained = agent.exploring.weights, mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert).acting
@@ -124,7 +124,7 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     assert np.mean(agent.act(states) == actions) > np.mean(untrained.act(states) == actions) + 0.1
     for name, weight in agent.acting.weights.items():
         np.testing.assert_array_equal(weight, clone[name])
-    run = ImitationRun(config, expert)
+    run = ImitationRun(config, expert, "dyna")
     rows = run.iterate(iterations=2)
     next(rows)
     for name, weight in run.agent.acting.weights.items():
@@ -139,13 +139,13 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
 def test_a_clone_that_knows_the_demonstrations_by_heart_is_forgotten(expert):
     config = small_config(env_steps=10_000, warm_start="bc", demonstrations=2, subsample=25)
     config = replace(config, cloning=replace(config.cloning, steps=3_000, interval=1_000, patience=3))
-    warm, cold = (ImitationRun(each, expert) for each in (config, replace(config, warm_start="none")))
+    warm, cold = (ImitationRun(each, expert, "dyna") for each in (config, replace(config, warm_start="none")))
     rows = [list(run.iterate(iterations=2)) for run in (warm, cold)]
     assert rows[0][0]["cloning/held_out_ratio"] == rows[0][1]["cloning/held_out_ratio"] > 2.5
     assert not warm.agent.cloned
     told = [{name: value for name, value in row.items() if name != "cloning/held_out_ratio"} for row in rows[0]]
     assert without_clocks(told) == without_clocks(rows[1]), "as from scratch, number by number"
-    again = ImitationRun(config, expert)
+    again = ImitationRun(config, expert, "dyna")
     again.restore(warm.state())
     assert again.agent.held_out_ratio == warm.agent.held_out_ratio
     assert began_as(warm).startswith("untrained: the clone knew the demonstrations by heart")
@@ -158,18 +158,41 @@ def test_the_ledger_agrees_with_a_counter_of_ones_own(expert):
         made.append(StepCounter(gym.make("CartPole-v1", max_episode_steps=100)))
         return made[-1]
 
-    run = ImitationRun(small_config(env_steps=150), expert, make)
+    run = ImitationRun(small_config(env_steps=150), expert, "dyna", make)
     rows = list(run.iterate())
-    evaluation, training = made
-    assert run.ledger.steps == {"training": training.steps, "evaluation": evaluation.steps}
-    assert run.ledger.episodes == {"training": training.resets, "evaluation": evaluation.resets}
-    assert rows[-1]["env_steps"] == training.steps == run.agent.env_steps >= 150
-    assert rows[-1]["real_trajectories"] == training.resets
-    assert rows[-1]["evaluation_steps"] == evaluation.steps
+    (own,) = made
+    assert own.steps == sum(run.ledger.steps.values())
+    assert own.resets == sum(run.ledger.episodes.values())
+    assert rows[-1]["env_steps"] == run.ledger.steps["training"] == run.agent.env_steps == 150
+    assert rows[-1]["real_trajectories"] == run.ledger.episodes["training"]
+    assert rows[-1]["evaluation_steps"] == run.ledger.steps["evaluation"]
+    run.close()
+    assert own.closed
+
+
+def test_an_agent_of_ones_own_loop_may_go_on_beyond_its_env_steps(expert):
+    config = small_config(env_steps=10)
+    agent = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert)
+    agent.iterate()
+    assert agent.env_steps == 10
+    agent.iterate()
+    assert agent.env_steps > 10
+
+
+def test_a_run_may_do_without_evaluations(expert):
+    run = ImitationRun(small_config(env_steps=30, evaluation_episodes=0), expert, "dyna")
+    rows = list(run.iterate())
+    assert np.isnan([row["return_mean"] for row in rows]).all()
+    assert run.ledger.steps["evaluation"] == 0
+
+
+def test_an_unknown_mode_is_told(expert):
+    with pytest.raises(UserError, match="unknown mode 'gale'; did you mean gail"):
+        ImitationRun(small_config(), expert, "gale")
 
 
 def test_a_quantity_that_is_no_number_stops_the_run_with_its_name(expert):
-    run = ImitationRun(small_config(), expert)
+    run = ImitationRun(small_config(), expert, "dyna")
     run.agent.discriminator.discriminator.variables[0].assign(
         np.full(run.agent.discriminator.discriminator.variables[0].shape, np.nan)
     )
@@ -179,7 +202,7 @@ def test_a_quantity_that_is_no_number_stops_the_run_with_its_name(expert):
 
 def test_how_far_the_model_is_off_is_not_known_where_no_episode_lasted(expert):
     short = replace(small_config(), env_steps=1, rollout=replace(small_config().rollout, steps=2, reset_length=3))
-    run = ImitationRun(replace(short, plan=replace(short.plan, length=5)), expert)
+    run = ImitationRun(replace(short, plan=replace(short.plan, length=5)), expert, "dyna")
     (row,) = run.iterate()
     assert np.isfinite(row["transition/error_1"])
     assert np.isnan(row["transition/error_5"]), "0 would be a perfect model"
@@ -200,7 +223,7 @@ def test_policies_load_without_what_they_were_trained_with(expert, tmp_path, ref
     observations = expert.trajectories[0].observations
     actions = mgail_dyna.load_policy("cartpole").act(observations)
     assert (actions[:-1] == expert.trajectories[0].actions).mean() > 0.99
-    run = ImitationRun(small_config(env_steps=60), expert)
+    run = ImitationRun(small_config(env_steps=60), expert, "dyna")
     list(run.iterate())
     refused([tmp_path, "no such file or directory"], mgail_dyna.load_policy, tmp_path / "none")
     runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "gone", None, run.config), 1_000.0)
@@ -225,7 +248,7 @@ def test_the_library_trains_in_ones_own_loop(expert):
 
 
 def test_cartpole_is_learned_in_1000_env_steps():
-    run = ImitationRun(imitation_preset("tuned", "CartPole-v1"), load_expert("cartpole"))
+    run = ImitationRun(imitation_preset("tuned", "CartPole-v1"), load_expert("cartpole"), "dyna")
     reached = next((row["env_steps"] for row in run.iterate() if row["return_mean"] == 1000.0), None)
     assert reached is not None, "never returned 1000 in all 10 episodes"
     assert reached <= 1_000
@@ -236,7 +259,7 @@ def test_continuous_actions_and_starts_from_the_experts_states(mode):
     whole = load_expert("halfcheetah")
     expert = replace(whole, trajectories=whole.trajectories[:2], length=60)
     config = replace(small_config(), env="HalfCheetah-v5", rollout=ImitationConfig().rollout, env_steps=250)
-    run = ImitationRun(MODES[mode](config), expert)
+    run = ImitationRun(config, expert, mode)
     (row,) = run.iterate()
     assert np.isfinite(list(row.values())).all()
     assert row["rollout/reward_per_step"] > 0.5, "most steps start where the expert was running"
@@ -398,8 +421,12 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
 
 
 def test_cloning_is_a_level_line_in_a_plot(tmp_path):
-    cloned = curve_of([{"env_steps": 0, "real_trajectories": 0, "expert_percent": value} for value in (50.0, 97.0)])
-    learned = curve_of([{"env_steps": n, "real_trajectories": n, "expert_percent": n} for n in (10, 20)])
+    cloned = curve_of(
+        [{"env_steps": 0, "real_trajectories": 0, "return_mean": 0, "expert_percent": value} for value in (50.0, 97.0)]
+    )
+    learned = curve_of(
+        [{"env_steps": n, "real_trajectories": n, "return_mean": 0, "expert_percent": n} for n in (10, 20)]
+    )
     axes = learning_curves({"bc": [cloned], "dyna": [learned]}).axes[0]
     level, curve = (line for line in axes.get_lines() if not line.get_label().startswith("_"))
     assert list(level.get_ydata()) == [97.0, 97.0] and list(level.get_xdata()) == [0.0, 1.0], "across the axes"
@@ -407,7 +434,7 @@ def test_cloning_is_a_level_line_in_a_plot(tmp_path):
 
 
 def test_a_run_that_ends_between_two_evaluations_tells_the_last_one(expert):
-    run = ImitationRun(small_config(env_steps=10_000, evaluate_every=2), expert)
+    run = ImitationRun(small_config(env_steps=10_000, evaluate_every=2), expert, "dyna")
     list(run.iterate(iterations=3))
     last = run.history[-1]
     run.history[-1] = {**last, "return_mean": math.nan, "return_std": math.nan, "expert_percent": math.nan}
@@ -449,11 +476,11 @@ def test_every_run_has_a_directory_to_itself(tmp_path, refused):
 
 
 def test_demonstrations_that_changed_are_not_gone_on_with(expert):
-    run = ImitationRun(small_config(), expert)
+    run = ImitationRun(small_config(), expert, "dyna")
     state = run.state()
     state["agent"]["acting"]["mean"] = state["agent"]["acting"]["mean"] + 1
     with pytest.raises(UserError, match="the demonstrations have changed since the run was begun"):
-        ImitationRun(small_config(), expert).restore(state)
+        ImitationRun(small_config(), expert, "dyna").restore(state)
 
 
 def test_shares_of_a_discriminator_batch(expert):
@@ -461,7 +488,7 @@ def test_shares_of_a_discriminator_batch(expert):
     with pytest.raises(UserError, match=r"--discriminator.newest-share: expected at least 0, and at most 1 with"):
         DiscriminatorConfig(newest_share=0.2, imagined_share=0.9)
     odd = DiscriminatorConfig(steps=2, batch=15, newest_share=0.5, imagined_share=0.5)
-    run = ImitationRun(replace(small_config(), discriminator=odd), expert)
+    run = ImitationRun(replace(small_config(), discriminator=odd), expert, "dyna")
     run.agent.collect()
     run.agent.transition.scale(run.agent.demonstrations, run.agent.replay)
     run.agent.update_discriminator(1.0)

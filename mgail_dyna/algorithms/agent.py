@@ -59,9 +59,12 @@ class Agent(Protocol):
         """Takes back what `state` gave; the configuration and the demonstrations must be the same."""
 
 
+Env = gym.Env[Any, Any]
 # Makes one more copy of the environment, with its steps counted.
-MakeEnv = Callable[[], gym.Env[Any, Any]]
-Builder = Callable[[ImitationConfig, MakeEnv, Expert], Agent]
+MakeEnv = Callable[[], Env]
+# Takes the run's environment, to play whole episodes in, as evaluation has it between two iterations; a way to more
+# copies for whoever leaves episodes unfinished; and the demonstrations.
+Builder = Callable[[ImitationConfig, Env, MakeEnv, Expert], Agent]
 
 
 def imitation_policy(action: ActionSpec, observation_size: int, config: PolicyConfig, seed: int) -> PolicyNetwork:

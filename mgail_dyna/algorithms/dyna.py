@@ -146,20 +146,25 @@ class DynaAgent:
         return {name: kept * before[name] + (1 - kept) * now[name] for name in now}
 
     def collect(self) -> dict[str, float]:
-        """Acts for `rollout.steps` env steps and puts what happened into replay."""
+        """Acts for `rollout.steps` env steps, and on to the end of the episode, and puts what happened into replay.
+
+        The run's last episode is cut off where its env steps are spent: they may be dear.
+        """
         config, returns, lengths = self.config.rollout, [], []
-        target = self.env_steps + config.steps
+        budget = self.config.env_steps if self.progress < 1.0 else math.inf
+        target = min(self.env_steps + config.steps, budget)
         from_expert = {"reset": 0.0, "expert": 1.0, "mix": config.expert_share}[config.starts] * config.steps
         begun = self.env_steps
         while self.env_steps < target:
             expert_start = self.env_steps - begun < from_expert
+            longest = config.expert_length if expert_start else config.reset_length
             trajectory = play_episode(
                 self.env,
                 self.exploring,
                 int(self.rng.integers(2**31)),
                 self.rng,
                 start=self._simulator_state() if expert_start else None,
-                limit=config.expert_length if expert_start else config.reset_length,
+                limit=int(min(longest, budget - self.env_steps)),
             )
             add_trajectory(self.replay, self.acting, trajectory)
             self.env_steps += len(trajectory)

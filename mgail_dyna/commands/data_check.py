@@ -19,7 +19,7 @@ from mgail_dyna.arguments import parse
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import Expert
 from mgail_dyna.expert_data import load_expert, locate
-from mgail_dyna.fit import check_fits, other_task
+from mgail_dyna.fit import check_fits, named_environment, never_varies, other_task
 from mgail_dyna.presets import environment_id
 
 
@@ -39,11 +39,8 @@ def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(CheckCommand, argv, prog="run.py data check")
     expert, where = load_expert(command.file), locate(command.file)
-    env_id = environment_id(command.env) if command.env else expert.env_id
+    env_id = environment_id(command.env) if command.env else named_environment(expert, where)
     if env_id is not None:
-        if command.env is None and ":" in env_id:
-            # Making it would import a module of the file's choosing.
-            raise UserError(f"{where}: names the environment {env_id}; to trust it, pass --env {env_id}")
         try:
             env = envs.make(env_id, expert.length)
         except UserError as error:
@@ -52,6 +49,8 @@ def main(argv: Sequence[str]) -> None:
         env.close()
         if note := other_task(expert, env_id):
             print(note, file=sys.stderr)
+    if note := never_varies(expert):
+        print(note, file=sys.stderr)
     if command.json:
         print(json.dumps(summary(expert, where), indent=2))
     else:
@@ -78,6 +77,7 @@ def summary(expert: Expert, where: Path) -> dict[str, Any]:
         },
         "observation_space": str(expert.observation_space),
         "action_space": str(expert.action_space),
+        "constant_observations": expert.constant,
         "simulator_state": expert.simulated,
         "policy": expert.policy is not None,
         "provenance": expert.provenance,
@@ -93,9 +93,8 @@ def table(expert: Expert, where: Path) -> Table:
     rows.add_row("environment", f"{expert.env_id or 'not named'}, episodes of at most {expert.length or '?'} steps")
     rows.add_row("episodes", f"{facts['episodes']:,}, {facts['terminated']} of them ended by the task")
     rows.add_row("steps", f"{facts['steps']:,}; an episode {lengths['min']:,} to {lengths['max']:,}")
-    rows.add_row(
-        "return", f"{spread['mean']:,.1f} ± {spread['std']:,.1f}; {spread['min']:,.1f} to {spread['max']:,.1f}"
-    )
+    returned = f"{spread['mean']:,.1f} ± {spread['std']:,.1f}; {spread['min']:,.1f} to {spread['max']:,.1f}"
+    rows.add_row("return", returned if expert.rewarded else "no rewards are told")
     rows.add_row("spaces", f"{observations} observations; {action.size} {action.kind} actions")
     rows.add_row("simulator state", "qpos and qvel of every step" if facts["simulator_state"] else "none")
     rows.add_row("expert's policy", "in the file" if facts["policy"] else "none")

@@ -22,7 +22,7 @@ class ConvertCommand:
     """Converts demonstrations to the layout every command's --expert takes.
 
     Reads a Minari dataset's directory, a D4RL file (flat HDF5) or padded arrays in an .npz file: observations
-    [n, T+1, d], actions [n, T, ...], rewards [n, T], lengths [n], optional terminations, truncations, qpos, qvel.
+    [n, T+1, d], actions [n, T, ...], lengths [n]; optional rewards [n, T], terminations, truncations, qpos, qvel.
     """
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IN")]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import gymnasium as gym
 import numpy as np
 import tyro
 from rich.console import Console
@@ -22,7 +23,8 @@ from mgail_dyna.collect import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import percent_of
 from mgail_dyna.expert_data import load_expert
-from mgail_dyna.fit import episode_limit
+from mgail_dyna.fit import episode_limit, named_environment
+from mgail_dyna.presets import environment_id
 from mgail_dyna.storage import fitting, replacing
 
 # Not those of evaluations during training, nor those of the demonstrations.
@@ -36,6 +38,8 @@ class EvaluateCommand:
 
     run: tyro.conf.Positional[Path]
     """Directory of a run, or of an expert (its own policy is played)."""
+    env: str | None = None
+    """Play in this environment; in the run's own, or the one the expert's file names, if not given."""
     episodes: int = 10
     """Episodes to play."""
     seed: int = FIRST_SEED
@@ -57,8 +61,9 @@ def main(argv: Sequence[str]) -> None:
             raise UserError(f"--{flag}: expected at least {least}, found {getattr(command, name)}")
     if command.video is not None and command.video.suffix not in FORMATS:
         raise UserError(f"--video: expected a file ending in {' or '.join(FORMATS)}, found {command.video}")
-    policy, env_id, length, expert_return, counted = _subject(command.run)
+    policy, env_id, length, expert_return, counted = _subject(command)
     env = envs.make(env_id, length)
+    _check_fits(policy, env, command)
     seeds = range(command.seed, command.seed + command.episodes)
     returns = np.array([play_episode(env, policy, seed).episode_return for seed in seeds])
     percent = percent_of(expert_return, float(returns.mean()))
@@ -90,7 +95,8 @@ class _Subject(NamedTuple):
     counted: dict[str, Any]
 
 
-def _subject(path: Path) -> _Subject:
+def _subject(command: EvaluateCommand) -> _Subject:
+    path, asked = command.run, environment_id(command.env) if command.env else None
     if (path / runs.CONFIG).exists():
         settings, state = runs.read_settings(path), runs.load_run(path)
         with fitting(path / runs.CONFIG):
@@ -99,19 +105,29 @@ def _subject(path: Path) -> _Subject:
             ledger, policy = state["ledger"], NumpyPolicy.from_state(state["agent"]["acting"])
             counted = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
         try:
-            length = episode_limit(load_expert(settings.expert), settings.config.env)
+            length = episode_limit(load_expert(settings.expert), asked or settings.config.env)
         except UserError as error:
             length = None
             told = f"note: the environment's own time limit is kept, as the demonstrations cannot be read: {error}"
             print(told, file=sys.stderr)
-        return _Subject(policy, settings.config.env, length, expert_return, counted)
+        return _Subject(policy, asked or settings.config.env, length, expert_return, counted)
     expert = load_expert(path)
-    if expert.policy is None or expert.env_id is None:
+    env_id = asked or named_environment(expert, path)
+    if expert.policy is None or env_id is None:
         raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations alone")
     counted = {"env_steps": expert.provenance.get("steps_trained")}
-    return _Subject(
-        expert.policy, expert.env_id, episode_limit(expert, expert.env_id), float(expert.returns.mean()), counted
-    )
+    return _Subject(expert.policy, env_id, episode_limit(expert, env_id), float(expert.returns.mean()), counted)
+
+
+def _check_fits(policy: NumpyPolicy, env: gym.Env[Any, Any], command: EvaluateCommand) -> None:
+    observations, action = envs.observation_size(env.observation_space), envs.action_spec(env.action_space)
+    expected = (observations, action.kind, action.size)
+    found = (policy.layers[0][0].shape[0], policy.spec.kind, policy.spec.size)
+    if expected != found:
+        raise UserError(
+            f"{command.run}: expected a policy of {expected[0]} observations and {expected[1]} actions of size "
+            f"{expected[2]} to fit the environment, found one of {found[0]} and {found[1]} of size {found[2]}"
+        )
 
 
 def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, length: int | None) -> None:
@@ -131,8 +147,10 @@ def _table(result: dict[str, Any]) -> Table:
     rows = Table(title=result["run"], title_justify="left", show_header=False)
     spread = f"{min(result['returns']):,.1f} to {max(result['returns']):,.1f}"
     rows.add_row("return", f"{result['return_mean']:,.1f} ± {result['return_std']:,.1f}; {spread}")
-    rows.add_row("expert", f"{result['expert_return']:,.1f}")
-    if result["expert_percent"] is not None:
+    if result["expert_percent"] is None:
+        rows.add_row("expert", "its demonstrations tell no rewards")
+    else:
+        rows.add_row("expert", f"{result['expert_return']:,.1f}")
         rows.add_row("percent of expert", f"{result['expert_percent']:.1f}")
     rows.add_row("episodes", f"{len(result['returns'])}, seeds {result['seeds'][0]} to {result['seeds'][1]}")
     if result.get("env_steps"):

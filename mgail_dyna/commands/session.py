@@ -26,6 +26,7 @@ class Session:
         self.run, self.directory, self.settings = run, directory, settings
         self.writer = tf.summary.create_file_writer(str(directory / runs.SCALARS))
         self.saved_at = -math.inf  # the first iteration is saved at once
+        self.saved_steps = run.env_steps
 
     def train(self) -> None:
         """Trains to the end, or until interrupted, and tells what came of it."""
@@ -47,6 +48,10 @@ class Session:
         except UserError as error:
             last = self.directory / runs.CHECKPOINT
             raise UserError(f"{error}; last good checkpoint: {last if last.exists() else 'none yet'}") from error
+        except Exception as error:  # the environment's, most often
+            if (self.directory / runs.CHECKPOINT).exists():
+                error.add_note(f"{self.saved_steps:,} env steps are kept; go on with: run.py --resume {self.directory}")
+            raise
         if interrupts.asked:
             raise KeyboardInterrupt(f" at env step {run.env_steps:,}; go on with: run.py --resume {self.directory}")
         Console().print(_summary(run, self.directory))
@@ -66,7 +71,7 @@ class Session:
     def _save(self) -> None:
         runs.save_run(self.directory, self.run.state())
         self.writer.flush()
-        self.saved_at = time.monotonic()
+        self.saved_at, self.saved_steps = time.monotonic(), self.run.env_steps
 
 
 # Those of which a mode has every number are shown; {T} is the planning length.
@@ -74,6 +79,7 @@ FIGURES = (
     "iteration {iteration:.0f}, {seconds:.1f} s",
     "{real_trajectories:.0f} real trajectories",
     "return {return_mean:,.0f} ({expert_percent:.0f}% of expert)",
+    "return {unmeasured_return:,.0f}",
     "D right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert",
     "model error {transition/error_1:.2f} at 1, {transition/error_T:.2f} at {T}",
     "gradient {learn/gradient_norm:.2g} learning",
@@ -98,6 +104,8 @@ def figures_of(history: list[dict[str, float]], seconds: float, horizon: int) ->
         name: value for from_row in (evaluated, row) for name, value in from_row.items() if not math.isnan(value)
     }
     numbers |= {"seconds": seconds, "T": horizon}
+    if "return_mean" in numbers and "expert_percent" not in numbers:
+        numbers["unmeasured_return"] = numbers["return_mean"]
     if f"transition/error_{horizon}" in numbers:
         numbers["transition/error_T"] = numbers[f"transition/error_{horizon}"]
     shown = []
@@ -126,7 +134,8 @@ def _summary(run: ImitationRun, directory: Path) -> Table:
     if evaluated:  # a run may end between two evaluations
         end, best = evaluated[-1], max(evaluated, key=lambda row: row["return_mean"])
         at = "" if end is last else f", at {_place(end)}"
-        returned = f"{end['return_mean']:,.1f} ± {end['return_std']:,.1f}, {end['expert_percent']:.1f}% of the expert"
+        percent = "" if math.isnan(end["expert_percent"]) else f", {end['expert_percent']:.1f}% of the expert"
+        returned = f"{end['return_mean']:,.1f} ± {end['return_std']:,.1f}{percent}"
         rows.add_row("return", returned + at)
         rows.add_row("best on the way", f"{best['return_mean']:,.1f} at {_place(best)}")
     if run.config.warm_start == "bc":

@@ -18,7 +18,7 @@ from mgail_dyna.arguments import parse, peek
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert, shipped_experts, tells_simulator_states
-from mgail_dyna.fit import check_fits, check_starts, episode_limit, other_task
+from mgail_dyna.fit import check_fits, check_starts, episode_limit, never_varies, other_task
 from mgail_dyna.presets import (
     MODES,
     UNUSED,
@@ -77,6 +77,7 @@ def main(argv: Sequence[str]) -> None:
             holding.enter_context(runs.held(directory))
             saved = runs.load_run(directory)
         settings, run = _built(command)
+        holding.callback(run.close)
         for note in _notes(argv, command):
             print(f"note: {note}", file=sys.stderr)
         if directory is None:
@@ -134,13 +135,12 @@ def _built(command: TrainCommand) -> tuple[runs.RunSettings, ImitationRun]:
     if settings.mode in ("dyna", "mgail"):
         check_starts(expert, config.rollout.starts)
     env.close()
-    if note := other_task(expert, config.env):
+    for note in filter(None, (other_task(expert, config.env), never_varies(expert))):
         print(note, file=sys.stderr)
     runtime.import_tensorflow()
-    from mgail_dyna.algorithms.modes import BUILDERS
     from mgail_dyna.training import ImitationRun
 
-    return settings, ImitationRun(config, expert, build=BUILDERS[settings.mode])
+    return settings, ImitationRun(config, expert, settings.mode)
 
 
 def resolved(argv: Sequence[str]) -> TrainCommand:

@@ -252,7 +252,8 @@ class ImitationConfig:
     seed: int = 0
     """Of everything random: weights, environments, action noise, minibatches."""
     env_steps: int = 100_000
-    """Env steps of training to stop after; bc takes none and stops by --cloning.steps."""
+    """Env steps of training: dyna and mgail take so many and no more, gail and dyna-trpo end with an iteration, bc
+    takes none."""
     demonstrations: int | None = None
     """How many of the demonstrations to imitate, the first ones; all if None."""
     subsample: int = 1
@@ -268,7 +269,7 @@ class ImitationConfig:
     final_learning_rate: float = 0.1
     """Learning rates fall linearly to this share of their start over the run's env steps."""
     evaluation_episodes: int = 10
-    """Episodes of the mean action after an iteration that ends with an evaluation."""
+    """Episodes of the mean action in an evaluation, which takes env steps of its own; 0 for no evaluations."""
     evaluate_every: int = 1
     """Iterations between two evaluations."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
@@ -290,7 +291,7 @@ class ImitationConfig:
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
             rounds=(self.rounds >= 1, "at least 1"),
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
-            evaluation_episodes=(self.evaluation_episodes >= 1, "at least 1"),
+            evaluation_episodes=(self.evaluation_episodes >= 0, "at least 0"),
             evaluate_every=(self.evaluate_every >= 1, "at least 1"),
         )
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 STEPS = "environment steps of training"
 TRAJECTORIES = "real trajectories of training"
 PERCENT = "return, % of the expert's"
+RETURN = "return"
 GREY = "0.35"
 
 
