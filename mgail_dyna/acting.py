@@ -44,8 +44,8 @@ class ActionHead(Protocol):
 class GaussianHead:
     """Mean plus scale times standard normal noise; clipped to the box when executed.
 
-    The policy works in units of the box (-1 to 1), whatever the environment's own are; where there are no bounds the
-    units are the environment's.
+    The policy works in units of the box (-1 to 1), whatever the environment's own are, or of `ActionSpec.unit` where it
+    has no bounds.
     """
 
     def __init__(self, spec: ActionSpec, log_std: FloatArray) -> None:

@@ -16,6 +16,8 @@ from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.presets import ENVIRONMENTS
 from mgail_dyna.types import ActionSpec, Array, FloatArray
 
+LONGEST_EPISODE = 1_000
+
 SimulatorState = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -74,6 +76,11 @@ def spec(env_id: str) -> gym.envs.registration.EnvSpec:
     return found
 
 
+def time_limit(env_id: str) -> int:
+    """Steps of an episode at most: the environment's own limit, `LONGEST_EPISODE` where nothing else would end one."""
+    return spec(env_id).max_episode_steps or LONGEST_EPISODE
+
+
 def unknown_environment(env_id: str) -> UserError:
     """The error for an environment that is not there, with the nearest names that are."""
     module, colon, _ = env_id.rpartition(":")
@@ -126,17 +133,20 @@ def action_spec(space: gym.Space[Any]) -> ActionSpec:
     if isinstance(space, gym.spaces.Discrete):
         return ActionSpec("discrete", int(space.n), start=int(space.start))
     if isinstance(space, gym.spaces.Box) and len(space.shape) == 1 and np.issubdtype(space.dtype, np.floating):
-        low, high = _rounded(space.low, np.inf), _rounded(space.high, -np.inf)
-        return ActionSpec("continuous", space.shape[0], low, high)
+        return ActionSpec("continuous", space.shape[0], *_floats(space.low, space.high))
     raise UserError(f"expected actions in a Discrete space or a Box of one dimension, found {space}")
 
 
-def _rounded(bound: Array, inwards: float) -> FloatArray:
-    """`bound` in float32, inside the box also where that lies between two of float32's numbers."""
+def _floats(low: Array, high: Array) -> tuple[FloatArray, FloatArray]:
+    """Bounds in float32, inside the box also where those lie between two floats, unless there is none between them."""
     with np.errstate(over="ignore"):
-        near = bound.astype(np.float32)
-        outside = near < bound if inwards > 0 else near > bound
-        return np.where(outside, np.nextafter(near, np.float32(inwards)), near)
+        nearest = [bound.astype(np.float32) for bound in (low, high)]
+        inwards = (
+            np.where(nearest[0] < low, np.nextafter(nearest[0], np.float32(np.inf)), nearest[0]),
+            np.where(nearest[1] > high, np.nextafter(nearest[1], -np.float32(np.inf)), nearest[1]),
+        )
+    empty = inwards[0] > inwards[1]
+    return np.where(empty, nearest[0], inwards[0]), np.where(empty, nearest[0], inwards[1])
 
 
 class Ledger:

@@ -46,27 +46,36 @@ class Expert:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "trajectories", tuple(self.trajectories))
         if not self.trajectories:
             raise ValueError("trajectories: expected at least 1, found 0")
-        wanted = {
-            "observations": (observation_size(self.observation_space),),
-            "actions": self.action_space.shape,
-        }
         action_spec(self.action_space)
-        for number, trajectory in enumerate(self.trajectories):
-            if len(trajectory) < SHORTEST_EPISODE and trajectory.stride == 1:
+        fitted = tuple(self._fitted(number, trajectory) for number, trajectory in enumerate(self.trajectories))
+        object.__setattr__(self, "trajectories", fitted)
+
+    def _fitted(self, number: int, trajectory: Trajectory) -> Trajectory:
+        """A demonstration with its actions as the space has them, numbers of choices as integers."""
+        if len(trajectory) < SHORTEST_EPISODE and trajectory.stride == 1:
+            raise ValueError(
+                f"trajectory {number}: expected at least {SHORTEST_EPISODE} steps, found {len(trajectory)}"
+            )
+        shapes = {"observations": (observation_size(self.observation_space),), "actions": self.action_space.shape}
+        for name, shape in shapes.items():
+            found = getattr(trajectory, name)
+            if found.shape[1:] != shape:
+                expected = ", ".join(["T", *map(str, shape or ())])
                 raise ValueError(
-                    f"trajectory {number}: expected at least {SHORTEST_EPISODE} steps, found {len(trajectory)}"
+                    f"trajectory {number}: {name}: expected shape [{expected}] to fit the space, "
+                    f"found {list(found.shape)}"
                 )
-            for name, shape in wanted.items():
-                found = getattr(trajectory, name)
-                if found.shape[1:] != shape:
-                    expected = ", ".join(["T", *map(str, shape or ())])
-                    raise ValueError(
-                        f"trajectory {number}: {name}: expected shape [{expected}] to fit the space, "
-                        f"found {list(found.shape)}"
-                    )
+        actions = trajectory.actions
+        kept = actions.astype(
+            np.int64 if isinstance(self.action_space, gym.spaces.Discrete) else np.float32, copy=False
+        )
+        if (kept != actions).any():
+            raise ValueError(
+                f"trajectory {number}: actions: expected numbers of choices, found {actions[kept != actions][0]}"
+            )
+        return trajectory if kept is actions else replace(trajectory, actions=kept)
 
     @functools.cached_property
     def action(self) -> ActionSpec:

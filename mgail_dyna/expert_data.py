@@ -10,6 +10,7 @@ The last two groups are ours; Minari reads `episode_*` only and passes them by.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ def _read_episode(
         return Trajectory(
             observations=read("observations", np.float32, observation_space.shape),
             actions=actions,
-            rewards=read("rewards", np.float64, ()),
+            rewards=read("rewards", np.float64, ()) if "rewards" in group else np.zeros(len(actions)),
             terminated=bool(terminations[-1]),
             truncated=bool(truncations[-1]),
             seed=_seed(path, key, group),
@@ -195,7 +196,7 @@ def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: in
                 raise UserError(f"{name}: expected finite numbers, found NaN, infinity or none")
         attributes = file["policy"].attrs
         policy = NumpyPolicy(
-            spec,
+            replace(spec, unit=attributes.get("unit")),
             weights,
             str(attributes["activation"]),
             statistics["mean"],

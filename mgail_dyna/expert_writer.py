@@ -137,6 +137,8 @@ def _write_policy(file: h5py.File, policy: NumpyPolicy) -> None:
     group.attrs["activation"] = policy.activation
     group.attrs["clip"] = policy.clip
     group.attrs["squash"] = policy.squash
+    if policy.spec.unit is not None:
+        group.attrs["unit"] = policy.spec.unit
     for name, array in policy.weights.items():
         group.create_dataset(name, data=array)
     file.create_dataset("normalization/mean", data=policy.mean)

@@ -11,6 +11,7 @@ import numpy as np
 from mgail_dyna.envs import action_spec, observation_size, spec
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import Expert, outside
+from mgail_dyna.types import ActionSpec
 
 
 def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
@@ -24,22 +25,33 @@ def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
     Raises:
         UserError: the spaces differ, or an action is outside them.
     """
-    found = (observation_size(expert.observation_space), expert.action)
-    expected = (observation_size(env.observation_space), action_spec(env.action_space))
-    if found[0] != expected[0]:
+    found, expected = observation_size(expert.observation_space), observation_size(env.observation_space)
+    if found != expected:
+        raise UserError(f"{name}: observations: expected {expected} numbers to fit the environment, found {found}")
+    same_actions(expert.action, action_spec(env.action_space), name)
+    check_actions(expert, name)
+
+
+def same_actions(found: ActionSpec, expected: ActionSpec, name: str) -> None:
+    """Makes sure that actions are what an environment expects.
+
+    Args:
+        found: what they are.
+        expected: of the environment.
+        name: of what they belong to, for the message.
+
+    Raises:
+        UserError: kind, size or bounds differ.
+    """
+    if (found.kind, found.size, found.start) != (expected.kind, expected.size, expected.start):
         raise UserError(
-            f"{name}: observations: expected {expected[0]} numbers to fit the environment, found {found[0]}"
-        )
-    if (found[1].kind, found[1].size, found[1].start) != (expected[1].kind, expected[1].size, expected[1].start):
-        raise UserError(
-            f"{name}: actions: expected {expected[1].kind} of size {expected[1].size} to fit the environment, "
-            f"found {found[1].kind} of size {found[1].size}"
+            f"{name}: actions: expected {expected.kind} of size {expected.size} from {expected.start} to fit the "
+            f"environment, found {found.kind} of size {found.size} from {found.start}"
         )
     for bound in ("low", "high"):
-        theirs, ours = (getattr(spec, bound) for spec in (found[1], expected[1]))
+        theirs, ours = (getattr(spec, bound) for spec in (found, expected))
         if (theirs is None) != (ours is None) or (ours is not None and not np.allclose(theirs, ours)):
             raise UserError(f"{name}: actions: {bound}: expected {ours} to fit the environment, found {theirs}")
-    check_actions(expert, name)
 
 
 def check_actions(expert: Expert, name: str) -> None:

@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from mgail_dyna.types import FloatArray
 
-# A coordinate that varies by less than this share of its size is constant: float32 holds seven digits.
+# A coordinate that varies by less than this share of its size is constant, as float32 holds seven digits; and so is one
+# that varies by less than this, as what sums of doubles leave of zero does.
 LEAST_VARIATION = 1e-6
+LEAST_STD = 1e-10
 
 
 def statistics(observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -25,7 +27,8 @@ def statistics(observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def constant(observations: NDArray[Any]) -> NDArray[np.bool_]:
     """Which coordinates, `[d]`, do not vary over `observations [n, d]`, whatever unit they are in."""
     observations = observations.astype(np.float64)
-    return np.asarray(observations.std(axis=0) <= LEAST_VARIATION * np.abs(observations).max(axis=0))
+    least = np.maximum(LEAST_VARIATION * np.abs(observations).max(axis=0), LEAST_STD)
+    return np.asarray(observations.std(axis=0) <= least)
 
 
 class Whitening(NamedTuple):

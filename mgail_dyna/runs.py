@@ -173,6 +173,11 @@ def save_policy(path: str | Path, policy: NumpyPolicy) -> None:
     save_state(Path(path), policy.state(), POLICY_KIND)
 
 
+def is_policy_file(path: Path) -> bool:
+    """Whether there is a file there that `save_policy` may have written: none of an expert's."""
+    return path.is_file() and str(path) not in shipped_experts() and path.name != DATA_FILE
+
+
 def load_policy(path: str | Path) -> NumpyPolicy:
     """The policy of a run, the one that is evaluated, or an expert's own; `policy.act(observation)` is all it takes.
 
@@ -185,7 +190,7 @@ def load_policy(path: str | Path) -> NumpyPolicy:
         UserError: nothing there, no checkpoint yet, or demonstrations without a policy.
     """
     directory = Path(path)
-    if directory.is_file() and str(path) not in shipped_experts() and directory.name != DATA_FILE:
+    if is_policy_file(directory):
         saved = load_state(directory, POLICY_KIND)
         with fitting(directory):
             return NumpyPolicy.from_state(saved)

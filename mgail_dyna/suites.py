@@ -125,8 +125,8 @@ def _mgail(task: str) -> Kind:
 def _more_steps(task: str) -> Kind:
     """MGAIL given what Dyna-AIL is given, env steps and policy gradient steps: what is left is planning's.
 
-    Twice as many gradient steps where its own rollouts are longer: an iteration ends with the episode under way, and so
-    may take twice the env steps it is told. And at least twice its preset's.
+    Twice as many gradient steps where its own rollouts are longer: an iteration but the last ends with the episode
+    under way, and so may take twice the env steps it is told. And at least twice its preset's.
     """
     dyna, mgail = (imitation_preset("tuned", ENVIRONMENTS[task], mode) for mode in ("dyna", "mgail"))
     rate = dyna.rounds * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps

@@ -141,9 +141,12 @@ class ImitationRun:
         Raises:
             UserError: the demonstrations are others.
         """
-        fresh, saved = self.agent.acting.state(), state["agent"]["acting"]
-        if not all(np.array_equal(fresh[name], saved[name]) for name in ("mean", "std")):
-            raise UserError("the demonstrations have changed since the run was begun; begin anew")
+        fresh, saved = self.agent.acting, state["agent"]["acting"]
+        units = [(fresh.mean, saved["mean"]), (fresh.std, saved["std"]), (fresh.spec.unit, saved["spec"].get("unit"))]
+        if not all(np.array_equal(np.asarray(now), np.asarray(then)) for now, then in units):
+            raise UserError(
+                "the demonstrations, or the units they are seen in, have changed since the run was begun; begin anew"
+            )
         self.agent.restore(state["agent"])
         self.ledger.restore(state["ledger"])
         self.history = [dict(row) for row in state["history"]]

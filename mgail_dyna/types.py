@@ -74,10 +74,16 @@ class ActionSpec:
         return np.asarray(self.low == self.high)
 
     def outside(self, actions: Array) -> NDArray[np.bool_]:
-        """Which of `actions`, `[T, size]` or `[T]` where discrete, are not allowed; `[T]`."""
+        """Which of `actions`, `[T, size]` or `[T]` where discrete, are not allowed; `[T]`.
+
+        The border of a box of doubles may lie between two floats; either of them is on it.
+        """
         if self.kind == "discrete":
             return np.asarray((actions < self.start) | (actions >= self.start + self.size))
-        return np.asarray(((actions < self.low) | (actions > self.high)).any(axis=-1))
+        assert self.low is not None and self.high is not None
+        with np.errstate(over="ignore"):
+            low, high = np.nextafter(self.low, -np.float32(np.inf)), np.nextafter(self.high, np.float32(np.inf))
+        return np.asarray(((actions < low) | (actions > high)).any(axis=-1))
 
 
 # Of a trajectory's arrays; an action's number is an integer, its vector is not.

@@ -356,7 +356,6 @@ CONTENTS = {
     "no episodes": ("episode_{0,1,2}", None, ["episode_0", "found normalization, policy", "data convert"]),
     "observations missing": ("episode_1/observations", None, ["episode_1/observations", "missing"]),
     "actions missing": ("episode_1/actions", None, ["episode_1/actions", "missing"]),
-    "rewards missing": ("episode_1/rewards", None, ["episode_1/rewards", "missing"]),
     "terminations missing": ("episode_1/terminations", None, ["episode_1/terminations", "missing"]),
     "truncations missing": ("episode_1/truncations", None, ["episode_1/truncations", "missing"]),
     "an episode missing": ("episode_1", None, ["expected the 3 episodes", "found 2"]),

@@ -11,8 +11,11 @@ import pytest
 from conftest import random_policy
 
 from mgail_dyna import envs, film
+from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.cli import main
 from mgail_dyna.collect import play_episode
+from mgail_dyna.commands.session import figures_of
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.expert import Expert
 from mgail_dyna.expert_data import load_expert
@@ -21,7 +24,7 @@ from mgail_dyna.experts.trainer import ExpertTrainer
 from mgail_dyna.fit import episode_limit
 from mgail_dyna.normalization import constant, statistics
 from mgail_dyna.presets import environment_name, imitation_preset
-from mgail_dyna.runs import load_policy, save_policy
+from mgail_dyna.runs import load_policy, load_run, save_policy
 from mgail_dyna.training import ImitationRun
 from mgail_dyna.types import Trajectory
 
@@ -213,13 +216,17 @@ def test_actions_outside_are_not_imitated(own):
         ImitationRun(imitation_preset("reset", f"{own}:Never-v0"), beyond, "dyna")
 
 
-def test_actions_without_bounds_are_measured_in_the_largest():
-    made = demonstrations()
-    boundless = replace(
-        changed(made, actions=np.full((20, 1), -300.0)), action_space=gym.spaces.Box(-np.inf, np.inf, (1,))
+def boundless():
+    large = changed(demonstrations(), actions=np.full((20, 1), -0.5))
+    space = gym.spaces.Box(-np.inf, np.inf, (1,))
+    return replace(
+        large, trajectories=[replace(t, actions=600 * t.actions) for t in large.trajectories[:1]], action_space=space
     )
-    np.testing.assert_array_equal(boundless.action.half_range, [300])
-    assert made.action.unit is None
+
+
+def test_actions_without_bounds_are_measured_in_the_largest():
+    np.testing.assert_array_equal(boundless().action.half_range, [300])
+    assert demonstrations().action.unit is None
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
@@ -241,8 +248,9 @@ def test_what_an_environment_raises_is_told_with_what_is_kept(own, tmp_path):
         main(["--env", f"{own}:Breaks-v0", "--expert", str(tmp_path / "ds"), "--logdir", str(tmp_path), *FEW])
     (note,) = caught.value.__notes__
     kept, line = re.fullmatch(r"(\d+) env steps are kept; go on with: run.py (--resume .*)", note).groups()
-    assert int(kept) >= 20
-    assert main([*line.split(), "--env-steps", kept]) == 0
+    run = tmp_path / f"{environment_name(f'{own}:Breaks-v0')}-dyna-seed0"
+    assert line == f"--resume {run}"
+    assert int(kept) == load_run(run)["ledger"]["steps"]["training"] >= 20
 
 
 def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp_path, capsys):
@@ -257,9 +265,11 @@ def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp
     for words in (["evaluate", str(run)], ["plot", str(run), "--out", str(tmp_path / "curve.png")]):
         assert main(words) == 0
     told = capsys.readouterr()
-    assert "no rewards" in told.out and "its demonstrations tell no rewards" in told.out
+    assert "no rewards" in told.out and "no return to compare with" in told.out
     assert "nan" not in told.out + told.err
-    assert "of expert)" not in told.err and "of the expert" not in told.out
+    assert "of the expert" not in told.out
+    row = {"return_mean": -3.0, "expert_percent": float("nan")}
+    assert figures_of([row], 1.0, 5) == ["return -3"]
 
 
 def test_a_dataset_is_not_trusted_with_a_module(own, tmp_path, capsys):
@@ -274,7 +284,7 @@ def test_a_dataset_is_not_trusted_with_a_module(own, tmp_path, capsys):
 
 def test_a_policy_is_not_evaluated_where_it_does_not_fit(capsys):
     assert main(["evaluate", "hopper", "--env", "cartpole"]) == 2
-    assert "expected a policy of 4 observations and discrete actions of size 2" in capsys.readouterr().err
+    assert "expected a policy of 4 observations to fit the environment, found one of 11" in capsys.readouterr().err
 
 
 def test_a_policy_is_saved_by_itself(cartpole, tmp_path, refused):
@@ -284,3 +294,64 @@ def test_a_policy_is_saved_by_itself(cartpole, tmp_path, refused):
     np.testing.assert_array_equal(again.act(seen), cartpole.policy.act(seen))
     (tmp_path / "other.h5").write_bytes(b"no such thing")
     refused([tmp_path / "other.h5"], load_policy, tmp_path / "other.h5")
+    assert main(["evaluate", str(tmp_path / "agent.h5"), "--env", "cartpole", "--episodes", "1"]) == 0
+    assert main(["evaluate", str(tmp_path / "agent.h5")]) == 2
+
+
+def test_a_policy_for_boundless_actions_is_saved_with_their_unit(tmp_path):
+    made = boundless()
+    weights = {
+        "kernel_0": np.ones((2, 1), np.float32),
+        "bias_0": np.ones(1, np.float32),
+        "log_std": np.zeros(1, np.float32),
+    }
+    policy = NumpyPolicy(made.action, weights)
+    save_expert(tmp_path / "ds", replace(made, policy=policy))
+    save_policy(tmp_path / "agent.h5", policy)
+    for again in (load_expert(tmp_path / "ds").policy, load_policy(tmp_path / "agent.h5")):
+        np.testing.assert_array_equal(again.act(np.zeros(2)), [300])
+
+
+def test_where_one_side_has_a_bound_planned_actions_are_those_executed(own):
+    space = gym.spaces.Box(-5, np.inf, (1,))
+    made = replace(changed(demonstrations(), actions=np.full((20, 1), 50.0)), action_space=space)
+
+    class Half(gym.Wrapper):
+        action_space = space
+
+    agent = DynaAgent(imitation_preset("reset", f"{own}:Point-v0"), Half(envs.make(f"{own}:Point-v0")), made)
+    wanted = np.float32([[-3.0], [0.01], [2.0]])
+    rebuilt = agent.policy.rebuild(
+        np.concatenate([wanted, np.zeros((3, 1), np.float32)], axis=1), np.zeros((3, 1), np.float32)
+    )
+    np.testing.assert_allclose(rebuilt, agent.acting.head.vectors(agent.acting.head.executed(wanted)), rtol=1e-6)
+
+
+def test_choices_may_be_given_as_floats_that_are_whole(cartpole):
+    first = cartpole.trajectories[0]
+    whole = replace(cartpole, trajectories=[replace(first, actions=first.actions.astype(float))])
+    assert whole.trajectories[0].actions.dtype == np.int64
+    with pytest.raises(ValueError, match=r"trajectory 0: actions: expected numbers of choices, found 0\.5"):
+        replace(cartpole, trajectories=[replace(first, actions=np.full(len(first), 0.5))])
+
+
+def test_a_box_of_doubles_takes_actions_on_its_border(tmp_path):
+    space = gym.spaces.Box(np.array([-0.1]), np.array([0.1]), dtype=np.float64)
+    border = demonstrations().trajectories[0]
+    made = replace(demonstrations(), trajectories=[replace(border, actions=np.full((20, 1), 0.1))], action_space=space)
+    save_expert(tmp_path / "ds", made)
+    np.testing.assert_allclose(load_expert(tmp_path / "ds").trajectories[0].actions, 0.1)
+    fixed = envs.action_spec(gym.spaces.Box(np.array([0.1, -1]), np.array([0.1, 1]), dtype=np.float64))
+    assert list(fixed.fixed) == [True, False]
+    assert not fixed.outside(np.float32([[0.1, 0]])).any()
+
+
+def test_demonstrations_in_hdf5_need_no_rewards(tmp_path, put):
+    save_expert(tmp_path / "ds", demonstrations())
+    for number in range(2):
+        put(tmp_path / "ds" / "data" / "main_data.hdf5", f"episode_{number}/rewards", None)
+    assert not load_expert(tmp_path / "ds").rewarded
+
+
+def test_what_rounding_leaves_of_zero_is_constant():
+    assert constant(1e-16 * np.random.default_rng(0).standard_normal((500, 1))).all()

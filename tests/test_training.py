@@ -479,7 +479,7 @@ def test_demonstrations_that_changed_are_not_gone_on_with(expert):
     run = ImitationRun(small_config(), expert, "dyna")
     state = run.state()
     state["agent"]["acting"]["mean"] = state["agent"]["acting"]["mean"] + 1
-    with pytest.raises(UserError, match="the demonstrations have changed since the run was begun"):
+    with pytest.raises(UserError, match="the demonstrations, or the units they are seen in, have changed"):
         ImitationRun(small_config(), expert, "dyna").restore(state)
 
 

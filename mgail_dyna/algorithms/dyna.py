@@ -45,7 +45,7 @@ class DynaAgent:
         self.config, self.env, self.expert = config, env, expert
         check_fits(expert, env, "the demonstrations")
         check_starts(expert, config.rollout.starts)
-        action, size = envs.action_spec(env.action_space), envs.observation_size(env.observation_space)
+        action, size = expert.action, envs.observation_size(env.observation_space)
         seeds = [int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3) >> 1]
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
 

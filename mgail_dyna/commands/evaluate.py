@@ -23,7 +23,7 @@ from mgail_dyna.collect import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import percent_of
 from mgail_dyna.expert_data import load_expert
-from mgail_dyna.fit import episode_limit, named_environment
+from mgail_dyna.fit import episode_limit, named_environment, same_actions
 from mgail_dyna.presets import environment_id
 from mgail_dyna.storage import fitting, replacing
 
@@ -37,9 +37,9 @@ class EvaluateCommand:
     """Plays a trained policy's mean action and sets its returns beside the expert's."""
 
     run: tyro.conf.Positional[Path]
-    """Directory of a run, or of an expert (its own policy is played)."""
+    """Directory of a run, or of an expert (its own policy is played); or a policy's file, with --env."""
     env: str | None = None
-    """Play in this environment; in the run's own, or the one the expert's file names, if not given."""
+    """Play in this environment, under its own time limit; as the run or the expert had it if not given."""
     episodes: int = 10
     """Episodes to play."""
     seed: int = FIRST_SEED
@@ -72,8 +72,8 @@ def main(argv: Sequence[str]) -> None:
         "returns": returns.tolist(),
         "return_mean": returns.mean(),
         "return_std": returns.std(),
-        "expert_return": expert_return,
-        "expert_percent": percent if math.isfinite(percent) else None,  # JSON has no NaN
+        "expert_return": expert_return if math.isfinite(expert_return) else None,  # JSON has no NaN
+        "expert_percent": percent if math.isfinite(percent) else None,
         **counted,
         "seeds": [seeds.start, seeds.stop - 1],
     }
@@ -105,29 +105,38 @@ def _subject(command: EvaluateCommand) -> _Subject:
             ledger, policy = state["ledger"], NumpyPolicy.from_state(state["agent"]["acting"])
             counted = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
         try:
-            length = episode_limit(load_expert(settings.expert), asked or settings.config.env)
+            length = (
+                envs.time_limit(asked) if asked else episode_limit(load_expert(settings.expert), settings.config.env)
+            )
         except UserError as error:
             length = None
             told = f"note: the environment's own time limit is kept, as the demonstrations cannot be read: {error}"
             print(told, file=sys.stderr)
         return _Subject(policy, asked or settings.config.env, length, expert_return, counted)
+    if runs.is_policy_file(path):
+        if asked is None:
+            raise UserError(f"{path}: expected --env ENV with a policy's file, which names none")
+        return _Subject(runs.load_policy(path), asked, envs.time_limit(asked), math.nan, {})
     expert = load_expert(path)
     env_id = asked or named_environment(expert, path)
-    if expert.policy is None or env_id is None:
+    if expert.policy is None:
         raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations alone")
+    if env_id is None:
+        raise UserError(f"{path}: names no environment; pass --env ENV")
     counted = {"env_steps": expert.provenance.get("steps_trained")}
-    return _Subject(expert.policy, env_id, episode_limit(expert, env_id), float(expert.returns.mean()), counted)
+    length = envs.time_limit(asked) if asked else episode_limit(expert, env_id)
+    return _Subject(expert.policy, env_id, length, float(expert.returns.mean()), counted)
 
 
 def _check_fits(policy: NumpyPolicy, env: gym.Env[Any, Any], command: EvaluateCommand) -> None:
     observations, action = envs.observation_size(env.observation_space), envs.action_spec(env.action_space)
-    expected = (observations, action.kind, action.size)
-    found = (policy.layers[0][0].shape[0], policy.spec.kind, policy.spec.size)
-    if expected != found:
+    seen = policy.layers[0][0].shape[0]
+    if seen != observations:
         raise UserError(
-            f"{command.run}: expected a policy of {expected[0]} observations and {expected[1]} actions of size "
-            f"{expected[2]} to fit the environment, found one of {found[0]} and {found[1]} of size {found[2]}"
+            f"{command.run}: expected a policy of {observations} observations to fit the environment, "
+            f"found one of {seen}"
         )
+    same_actions(policy.spec, action, str(command.run))
 
 
 def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, length: int | None) -> None:
@@ -148,7 +157,7 @@ def _table(result: dict[str, Any]) -> Table:
     spread = f"{min(result['returns']):,.1f} to {max(result['returns']):,.1f}"
     rows.add_row("return", f"{result['return_mean']:,.1f} ± {result['return_std']:,.1f}; {spread}")
     if result["expert_percent"] is None:
-        rows.add_row("expert", "its demonstrations tell no rewards")
+        rows.add_row("expert", "no return to compare with")
     else:
         rows.add_row("expert", f"{result['expert_return']:,.1f}")
         rows.add_row("percent of expert", f"{result['expert_percent']:.1f}")

@@ -17,6 +17,7 @@ from mgail_dyna import envs, runs, runtime
 from mgail_dyna.arguments import parse, peek
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
+from mgail_dyna.expert import subset
 from mgail_dyna.expert_data import load_expert, shipped_experts, tells_simulator_states
 from mgail_dyna.fit import check_fits, check_starts, episode_limit, never_varies, other_task
 from mgail_dyna.presets import (
@@ -135,7 +136,8 @@ def _built(command: TrainCommand) -> tuple[runs.RunSettings, ImitationRun]:
     if settings.mode in ("dyna", "mgail"):
         check_starts(expert, config.rollout.starts)
     env.close()
-    for note in filter(None, (other_task(expert, config.env), never_varies(expert))):
+    imitated = subset(expert, config.demonstrations, config.subsample)
+    for note in filter(None, (other_task(expert, config.env), never_varies(imitated))):
         print(note, file=sys.stderr)
     runtime.import_tensorflow()
     from mgail_dyna.training import ImitationRun

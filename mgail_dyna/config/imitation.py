@@ -20,7 +20,7 @@ class PolicyConfig:
     activation: Literal["relu", "tanh"] = "relu"
     """Of the hidden layers; with gail and dyna-trpo also of the value network's, which are as wide."""
     noise_std: float = 0.1
-    """Standard deviation of continuous actions, in units of half the action space's width."""
+    """Standard deviation of continuous actions, in half widths of their space (or the largest shown, if boundless)."""
     train_noise: bool = False
     """Whether the standard deviation is trained, or held constant."""
     averaging: float = 0.99

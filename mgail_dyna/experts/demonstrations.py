@@ -10,7 +10,8 @@ import numpy as np
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.collect import play_episode
-from mgail_dyna.expert import Expert
+from mgail_dyna.errors import UserError
+from mgail_dyna.expert import SHORTEST_EPISODE, Expert
 
 # Demonstrations are recorded with consecutive seeds from here on; none is left out.
 DEMONSTRATION_SEED = 0
@@ -31,6 +32,11 @@ def record(
     env = envs.make(env_id, length)
     seeds = range(DEMONSTRATION_SEED, DEMONSTRATION_SEED + trajectories)
     episodes = tuple(play_episode(env, policy, seed) for seed in seeds)
+    if shortest := [seed for seed, episode in zip(seeds, episodes, strict=True) if len(episode) < SHORTEST_EPISODE]:
+        raise UserError(
+            f"{env_id}: expected demonstrations of at least {SHORTEST_EPISODE} steps, found 1 in the episode of seed "
+            f"{shortest[0]}; train for longer: --resume --steps N"
+        )
     returns = np.array([episode.episode_return for episode in episodes])
     space = env.observation_space
     assert isinstance(space, gym.spaces.Box) and isinstance(env.action_space, gym.spaces.Box | gym.spaces.Discrete)

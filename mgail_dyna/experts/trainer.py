@@ -23,8 +23,6 @@ from mgail_dyna.updates.trust_region import TrustRegionUpdate
 # Evaluations that choose the policy use seeds from here on; demonstrations are recorded with seeds from 0.
 SELECTION_SEED = 10_000
 FINAL_ROUNDS = 10
-# Steps of an episode that nothing else would end.
-LONGEST_EPISODE = 1_000
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class ExpertTrainer:
 
     def __init__(self, config: ExpertConfig) -> None:
         if config.length is None:
-            config = replace(config, length=envs.spec(config.env).max_episode_steps or LONGEST_EPISODE)
+            config = replace(config, length=envs.time_limit(config.env))
         self.config = config
         seeds = [int(s) for s in np.random.SeedSequence(config.seed).generate_state(4) >> 1]
         copies = [envs.make(config.env, config.length) for _ in range(config.environments)]
