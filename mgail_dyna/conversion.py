@@ -46,7 +46,7 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
         clip_actions: move actions outside the action space onto its border, as simulators do.
 
     Returns:
-        What `expert_data.save_expert` writes, and notes for the user.
+        What `expert_writer.save_expert` writes, and notes for the user.
 
     Raises:
         UserError: naming file and key, what was expected and what was found.
