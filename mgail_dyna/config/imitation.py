@@ -252,8 +252,7 @@ class ImitationConfig:
     seed: int = 0
     """Of everything random: weights, environments, action noise, minibatches."""
     env_steps: int = 100_000
-    """Env steps of training: dyna and mgail take so many and no more, gail and dyna-trpo end with an iteration, bc
-    takes none."""
+    """Env steps of training; dyna and mgail take no more, gail and dyna-trpo end their iteration; bc takes none."""
     demonstrations: int | None = None
     """How many of the demonstrations to imitate, the first ones; all if None."""
     subsample: int = 1
