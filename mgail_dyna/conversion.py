@@ -172,7 +172,7 @@ def _read_d4rl(path: Path) -> Source:
     terminals = arrays["terminals"].astype(bool)
     timeouts = arrays["timeouts"].astype(bool) if "timeouts" in arrays else np.zeros(steps, bool)
     last = np.flatnonzero(terminals | timeouts)
-    notes = _rewarded(arrays)
+    notes = _without_rewards(arrays)
     arrays.setdefault("rewards", np.zeros(steps))
     if not len(last) or last[-1] != steps - 1:
         notes.append("the last episode is cut off by the file's end; it counts as truncated")
@@ -232,7 +232,7 @@ def _read_npz(path: Path) -> Source:
     for name in ("terminations", "truncations"):
         if name in arrays:
             _require_flags(path, name, arrays[name])
-    notes = _rewarded(arrays)
+    notes = _without_rewards(arrays)
     if "terminations" not in arrays and "truncations" not in arrays:
         notes.append("no terminations or truncations: every episode counts as truncated")
     longest = int(lengths.max(initial=0))
@@ -285,7 +285,8 @@ def _npz_episode(arrays: Mapping[str, Array], n: int, steps: int, longest: int) 
     }
 
 
-def _rewarded(arrays: Mapping[str, Array]) -> list[str]:
+def _without_rewards(arrays: Mapping[str, Array]) -> list[str]:
+    """What to tell of arrays that hold none."""
     if "rewards" in arrays:
         return []
     return ["no rewards: imitation needs none, but nothing will say how near the expert's return an agent's is"]

@@ -198,7 +198,8 @@ class Nudged(gym.Wrapper[Any, Any, Any, Any]):
 
     def __init__(self, env: gym.Env[Any, Any], std: float) -> None:
         super().__init__(env)
-        self.spec_of_actions, self.std = action_spec(env.action_space), std
+        self.actions = action_spec(env.action_space)
+        self.scale = std * self.actions.half_range if self.actions.kind == "continuous" else None
         self.rng = np.random.default_rng()
 
     def reset(self, *, seed: int | None = None, **kwargs: Any) -> Any:
@@ -206,10 +207,9 @@ class Nudged(gym.Wrapper[Any, Any, Any, Any]):
         return self.env.reset(seed=seed, **kwargs)
 
     def step(self, action: Any) -> Any:
-        actions = self.spec_of_actions
-        if actions.kind == "continuous":
-            noise = self.std * actions.half_range * self.rng.standard_normal(actions.size)
-            action = np.clip(action + noise, actions.low, actions.high).astype(np.float32)
+        if self.scale is not None:
+            noise = self.scale * self.rng.standard_normal(self.actions.size)
+            action = np.clip(action + noise, self.actions.low, self.actions.high).astype(np.float32)
         return self.env.step(action)
 
 

@@ -16,8 +16,8 @@ from mgail_dyna import runtime
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.expert_data import DATA_FILE, load_expert, shipped_experts
-from mgail_dyna.storage import fitting, load_state, locked, save_state, unwritable, write_text
+from mgail_dyna.expert_data import load_expert, shipped_experts
+from mgail_dyna.storage import fitting, kind_of, load_state, locked, save_state, unwritable, write_text
 
 CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
 KIND, POLICY_KIND = "a run", "a policy"
@@ -174,8 +174,8 @@ def save_policy(path: str | Path, policy: NumpyPolicy) -> None:
 
 
 def is_policy_file(path: Path) -> bool:
-    """Whether there is a file there that `save_policy` may have written: none of an expert's."""
-    return path.is_file() and str(path) not in shipped_experts() and path.name != DATA_FILE
+    """Whether `save_policy` wrote what is there; the name of an expert that ships is the expert's."""
+    return str(path) not in shipped_experts() and kind_of(path) == POLICY_KIND
 
 
 def load_policy(path: str | Path) -> NumpyPolicy:

@@ -163,6 +163,15 @@ def save_state(path: Path, state: dict[str, Any], kind: str) -> None:
         file.create_dataset("tree", data=json.dumps(skeleton(state, "arrays")))
 
 
+def kind_of(path: Path) -> str | None:
+    """The kind that `save_state` wrote the file at `path` as; None if there is no such file."""
+    try:
+        with open_hdf5(path) as file:
+            return file.attrs.get("kind")
+    except UserError:
+        return None
+
+
 def load_state(path: Path, kind: str) -> dict[str, Any]:
     """Reads what `save_state` wrote as `kind`; tuples come back as lists.
 

@@ -298,6 +298,14 @@ def test_a_policy_is_saved_by_itself(cartpole, tmp_path, refused):
     assert main(["evaluate", str(tmp_path / "agent.h5")]) == 2
 
 
+def test_an_experts_file_by_another_name_is_no_policys_file(cartpole, tmp_path):
+    save_expert(tmp_path, cartpole)
+    (tmp_path / "data" / "main_data.hdf5").rename(tmp_path / "data" / "mine.hdf5")
+    seen = cartpole.trajectories[0].observations
+    again = load_policy(tmp_path / "data" / "mine.hdf5")
+    np.testing.assert_array_equal(again.act(seen), cartpole.policy.act(seen))
+
+
 def test_a_policy_for_boundless_actions_is_saved_with_their_unit(tmp_path):
     made = boundless()
     weights = {
