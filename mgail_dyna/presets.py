@@ -60,10 +60,11 @@ PAPER: dict[str, Any] = {
     "rollout": {"steps": 1_000, "starts": "reset", "reset_length": 1_000},
 }
 
-# Where nothing was tuned for the environment: whole episodes and long plans, as falls come late.
+# Where nothing was tuned for the environment: whole episodes and long plans, as falls come late, from where the agent
+# has been lately, as falls that nothing can mend come early.
 OTHERS: dict[str, Any] = {
     "env_steps": 30_000,
-    "plan": {"length": 20},
+    "plan": {"length": 20, "newest": 5_000},
     "rollout": {"expert_share": 0.5, "expert_length": 100, "reset_length": 1_000},
 }
 

@@ -170,6 +170,7 @@ def mixed_windows(
     shape: tuple[int, int],
     length: int,
     warmup: int,
+    newest: int | None = None,
 ) -> Windows:
     """Windows from demonstrations and from replay, side by side in each batch.
 
@@ -181,10 +182,11 @@ def mixed_windows(
         shape: `(K, B)`.
         length: as for `Replay.windows`.
         warmup: likewise.
+        newest: likewise, of replay.
     """
     steps, batch = shape
     from_expert = round(batch * expert_share)
-    sources = ((demonstrations, from_expert), (replay, batch - from_expert))
-    drawn = [source.windows(rng, (steps, count), length, warmup) for source, count in sources if count]
+    sources = ((demonstrations, from_expert, None), (replay, batch - from_expert, newest))
+    drawn = [source.windows(rng, (steps, count), length, warmup, latest) for source, count, latest in sources if count]
     fields = ("states", "actions", "noise", "mask")
     return Windows(*(np.concatenate([getattr(w, name) for w in drawn], axis=2) for name in fields))

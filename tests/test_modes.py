@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -20,7 +21,8 @@ from mgail_dyna.algorithms.bc import Cloner, split_pairs
 from mgail_dyna.algorithms.modes import BUILDERS
 from mgail_dyna.collect import RolloutCollector, stretches
 from mgail_dyna.commands.session import figures_of
-from mgail_dyna.config.imitation import CloningConfig, ImitationConfig
+from mgail_dyna.config.cloning import CloningConfig
+from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.distributions import cross_entropy, rebuild_for, squared_error
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
@@ -282,6 +284,31 @@ OTHERWISE = {
 }
 
 
+def starts_among(states, windows):
+    return (windows.states[:, -1][:, :, None] == states).all(axis=-1).any(axis=-1)
+
+
+@pytest.mark.parametrize("mode", ["dyna", "dyna-trpo"])
+def test_plans_start_in_demonstrations_and_where_the_agent_has_been_lately(mode):
+    config = small_config(mode)
+    config = replace(config, plan=replace(config.plan, expert_share=0.25, newest=30))
+    run, seen = ImitationRun(config, small_expert("cartpole"), mode), []
+    list(run.iterate(iterations=2))
+    agent = run.agent
+    if mode == "dyna":
+        agent.policy.plan = lambda starts, *_: seen.append(starts) or {}
+        agent.plan(1.0)
+    else:
+        agent.imagination = lambda starts, _: seen.append(starts) or SimpleNamespace(rewards=np.zeros(1))
+        agent.learning.improve = lambda _: {}
+        agent.plan()
+    learner = getattr(agent, "learning", agent)
+    known, lived = (source.all_pairs()[0] for source in (learner.demonstrations, learner.replay))
+    count = [[True] * 8 + [False] * 24] * len(seen[0].states)
+    np.testing.assert_array_equal(starts_among(known, seen[0]), count)
+    np.testing.assert_array_equal(starts_among(lived[-30:], seen[0]), np.logical_not(count))
+
+
 @pytest.mark.parametrize(("planned", "cloned", "expected"), [(1.0, 0.25, 8), (0.125, 0.25, 4), (1.0, None, 32)])
 def test_a_clone_plans_from_its_own_states_too(planned, cloned, expected):
     config = small_config("dyna", warm_start="none" if cloned is None else "bc")
@@ -291,9 +318,8 @@ def test_a_clone_plans_from_its_own_states_too(planned, cloned, expected):
     list(run.iterate(iterations=1))
     run.agent.policy.plan = lambda starts, *_: seen.append(starts) or {}
     run.agent.plan(1.0)
-    starts, known = seen[0].states[:, -1], run.agent.demonstrations.all_pairs()[0]
-    from_expert = (starts[:, :, None] == known).all(axis=-1).any(axis=-1)
-    assert (from_expert.sum(axis=-1) == expected).all()
+    known = starts_among(run.agent.demonstrations.all_pairs()[0], seen[0])
+    assert (known.sum(axis=-1) == expected).all()
 
 
 @pytest.mark.parametrize("mode", presets.MODES)

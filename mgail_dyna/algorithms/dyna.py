@@ -269,11 +269,11 @@ class DynaAgent:
 
     def _plan_starts(self, steps: int, batch: int) -> Windows:
         """Observed steps up to the state a plan goes on from."""
-        share = self.config.plan.expert_share
+        config, share = self.config.plan, self.config.plan.expert_share
         if self.cloned:
             share = min(share, self.config.cloning.expert_share)
-        return self._mixed(share, (steps, batch), 0)
+        return self._mixed(share, (steps, batch), 0, config.newest)
 
-    def _mixed(self, expert_share: float, shape: tuple[int, int], length: int) -> Windows:
-        warmup = self.config.transition.warmup
-        return mixed_windows(self.demonstrations, self.replay, expert_share, self.rng, shape, length, warmup)
+    def _mixed(self, expert_share: float, shape: tuple[int, int], length: int, newest: int | None = None) -> Windows:
+        sources, warmup = (self.demonstrations, self.replay), self.config.transition.warmup
+        return mixed_windows(*sources, expert_share, self.rng, shape, length, warmup, newest)

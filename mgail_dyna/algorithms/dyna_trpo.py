@@ -91,15 +91,15 @@ class DynaTrustRegionAgent:
         """Lines 8, 9: trust-region steps on imagined trajectories; means over them. The environment is not touched."""
         config, told = self.config.plan, []
         for _ in range(config.steps):
-            start = self._mixed(config.expert_share, (1, config.batch), 0)
+            start = self._mixed(config.expert_share, (1, config.batch), 0, config.newest)
             noise = self.acting.head.noise(self.rng, (config.length + 1, config.batch))
             rollout = self.imagination(start, noise)
             told.append({"reward": float(rollout.rewards.mean()), **self.learning.improve(rollout)})
         return {name: float(np.mean([metrics[name] for metrics in told])) for name in (told[0] if told else ())}
 
-    def _mixed(self, expert_share: float, shape: tuple[int, int], length: int) -> Windows:
-        learning, warmup = self.learning, self.config.transition.warmup
-        return mixed_windows(learning.demonstrations, learning.replay, expert_share, self.rng, shape, length, warmup)
+    def _mixed(self, expert_share: float, shape: tuple[int, int], length: int, newest: int | None = None) -> Windows:
+        sources, warmup = (self.learning.demonstrations, self.learning.replay), self.config.transition.warmup
+        return mixed_windows(*sources, expert_share, self.rng, shape, length, warmup, newest)
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mgail_dyna.config.imitation import CloningConfig
+from mgail_dyna.config.cloning import CloningConfig
 from mgail_dyna.distributions import cloning_loss_for
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.types import ActionSpec, FloatArray
