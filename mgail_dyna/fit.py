@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from mgail_dyna.envs import action_spec, observation_size, spec
+from mgail_dyna.envs import action_spec, observation_size, reset_to, spec
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import Expert, outside
+from mgail_dyna.normalization import statistics
 from mgail_dyna.types import ActionSpec
+
+# In standard deviations of the demonstrations' observations. MuJoCo plays a step again to 1e-5 of one; half as much
+# mass or friction again is 0.02 and more.
+PLAYED_AGAIN = 1e-3
 
 
 def check_fits(expert: Expert, env: gym.Env[Any, Any], name: str) -> None:
@@ -126,3 +132,58 @@ def other_task(expert: Expert, env_id: str) -> str | None:
     if of is None or of == env_id:
         return None
     return f"note: the demonstrations are of {of}, and the environment is {env_id}"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What came of playing single steps of demonstrations again, each from its own simulator state.
+
+    Attributes:
+        steps: played.
+        seen_otherwise: of them, how many begin with another observation than the demonstration has there.
+        led_elsewhere: how many end with another.
+        error: root mean square of the latter difference, in standard deviations of the demonstrations' observations.
+    """
+
+    steps: int
+    seen_otherwise: int
+    led_elsewhere: int
+    error: float
+
+
+def replayed(expert: Expert, env: gym.Env[Any, Any], steps: int = 100) -> Replayed:
+    """Plays steps of the demonstrations again: whether this is the environment they were recorded in.
+
+    Args:
+        expert: with simulator states.
+        env: in which; it may be left in any state.
+        steps: at most, spread evenly over the demonstrations.
+
+    Raises:
+        UserError: it cannot be put into those states.
+    """
+    _, unit = statistics(np.concatenate([trajectory.observations for trajectory in expert.trajectories]))
+    rows = [(trajectory, t) for trajectory in expert.trajectories for t in range(len(trajectory))]
+    apart = []
+    for trajectory, t in rows[:: -(-len(rows) // steps)]:
+        assert trajectory.qpos is not None and trajectory.qvel is not None
+        first = reset_to(env, trajectory.qpos[t], trajectory.qvel[t], env.reset(seed=0)[0])
+        then = np.asarray(env.step(trajectory.actions[t])[0], np.float32)
+        apart.append((np.stack([first, then]) - trajectory.observations[t : t + 2]) / unit)
+    errors = np.sqrt(np.mean(np.square(apart), axis=-1))
+    seen_otherwise, led_elsewhere = (errors > PLAYED_AGAIN).sum(axis=0)
+    error = float(np.sqrt(np.mean(np.square(errors[:, 1]))))
+    return Replayed(len(errors), int(seen_otherwise), int(led_elsewhere), error)
+
+
+def played_otherwise(found: Replayed, env_id: str) -> str | None:
+    """A note for whoever imitates demonstrations in `env_id`, if they do not play again there as they were recorded."""
+    if not (found.seen_otherwise or found.led_elsewhere):
+        return None
+    told = f"{found.led_elsewhere} end elsewhere, {found.error:.2g} standard deviations away"
+    if found.seen_otherwise:
+        told = f"{found.seen_otherwise} begin with another observation"
+    return (
+        f"note: of {found.steps} steps played again in {env_id} from their simulator states, {told}: the "
+        "demonstrations are not of this environment as it is here"
+    )

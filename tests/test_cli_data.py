@@ -66,6 +66,8 @@ def test_json_is_all_there_is_on_stdout(dataset, cheetah):
     assert facts["return"]["std"] == pytest.approx(np.std(returns))
     assert (facts["return"]["min"], facts["return"]["max"]) == pytest.approx((min(returns), max(returns)))
     assert (facts["policy"], facts["simulator_state"], facts["terminated"]) == (True, True, 0)
+    again = facts["played_again"]
+    assert (again["steps"], again["seen_otherwise"], again["led_elsewhere"]) == (18, 0, 0)
 
 
 def test_an_unknown_command_is_told_by_the_exit_code():
@@ -147,6 +149,21 @@ def test_check_shows_a_table(dataset, capsys):
     out, err = capsys.readouterr()
     assert "HalfCheetah-v5" in out and "17 observations; 6 continuous actions" in out
     assert err == ""
+
+
+def test_check_plays_steps_again(dataset, data_file, put, capsys):
+    assert main(["data", "check", str(dataset)]) == 0
+    assert "18 of 18 steps end as recorded" in capsys.readouterr().out
+    put(data_file, "episode_1/actions", np.zeros((6, 6), np.float32))
+    assert main(["data", "check", str(dataset)]) == 0
+    out, err = capsys.readouterr()
+    assert "12 of 18 steps end as recorded" in out
+    assert err.startswith("note: of 18 steps played again in HalfCheetah-v5")
+    put(data_file, "episode_1/infos/qpos", np.zeros((7, 3)))
+    assert main(["data", "check", str(dataset)]) == 0
+    out, err = capsys.readouterr()
+    assert err == "note: simulator state: expected qpos [9] and qvel [9], found [3] and [9]\n"
+    assert "played again" not in out
 
 
 def test_check_against_another_environment(dataset, complaint):

@@ -18,7 +18,7 @@ from mgail_dyna.collect import RolloutCollector, play_episode
 from mgail_dyna.expert import subset
 from mgail_dyna.expert_data import SHIPPED, load_expert, locate, tells_simulator_states
 from mgail_dyna.expert_writer import save_expert
-from mgail_dyna.fit import check_fits, other_task
+from mgail_dyna.fit import check_fits, other_task, played_otherwise, replayed
 from mgail_dyna.types import Trajectory
 
 NAMES = sorted(path.parent.name for path in SHIPPED.glob("*/trpo-v0"))
@@ -628,3 +628,42 @@ def test_a_path_below_a_file_cannot_be_written(below, cheetah, tmp_path, refused
     refused([Path(file, below), "cannot be written"], save_expert, file / below, cheetah)
     assert file.read_text() == "here before"
     assert list(tmp_path.iterdir()) == [file]
+
+
+# Played again, each step from its own simulator state
+
+
+def test_demonstrations_play_again_where_they_were_recorded(cheetah):
+    again = replayed(cheetah, envs.make("HalfCheetah-v5"))
+    assert (again.steps, again.seen_otherwise, again.led_elsewhere) == (18, 0, 0)
+    assert again.error < 1e-6
+    assert played_otherwise(again, "HalfCheetah-v5") is None
+    assert replayed(cheetah, envs.make("HalfCheetah-v5"), steps=4).steps == 4
+
+
+def test_another_mass_is_told_by_where_steps_end(cheetah):
+    env = envs.make("HalfCheetah-v5")
+    env.unwrapped.model.body_mass[:] *= 1.2
+    again = replayed(cheetah, env)
+    assert (again.seen_otherwise, again.led_elsewhere) == (0, 18)
+    assert 0.01 < again.error < 10
+    note = played_otherwise(again, "HalfCheetah-v5")
+    assert note.startswith(
+        "note: of 18 steps played again in HalfCheetah-v5 from their simulator states, 18 end elsewh"
+    )
+    assert "\n" not in note
+
+
+def test_other_observations_are_told_by_where_steps_begin(cheetah):
+    second = cheetah.trajectories[1]
+    other = replace(second, observations=second.observations[:, ::-1])
+    expert = replace(cheetah, trajectories=(cheetah.trajectories[0], other, cheetah.trajectories[2]))
+    again = replayed(expert, envs.make("HalfCheetah-v5"))
+    assert again.seen_otherwise == 6
+    assert "6 begin with another observation" in played_otherwise(again, "HalfCheetah-v5")
+
+
+def test_what_cannot_be_put_into_a_state_says_so(cheetah, refused):
+    misfits = tuple(replace(t, qpos=t.qpos[:, 1:]) for t in cheetah.trajectories)
+    said = ["simulator state", "expected qpos [9]", "found [8]"]
+    refused(said, replayed, replace(cheetah, trajectories=misfits), envs.make("HalfCheetah-v5"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,15 @@ from mgail_dyna.arguments import parse
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import Expert
 from mgail_dyna.expert_data import load_expert, locate
-from mgail_dyna.fit import check_fits, named_environment, never_varies, other_task
+from mgail_dyna.fit import (
+    Replayed,
+    check_fits,
+    named_environment,
+    never_varies,
+    other_task,
+    played_otherwise,
+    replayed,
+)
 from mgail_dyna.presets import environment_id
 
 
@@ -40,25 +48,37 @@ def main(argv: Sequence[str]) -> None:
     command = parse(CheckCommand, argv, prog="run.py data check")
     expert, where = load_expert(command.file), locate(command.file)
     env_id = environment_id(command.env) if command.env else named_environment(expert, where)
-    if env_id is not None:
-        try:
-            env = envs.make(env_id, expert.length)
-        except UserError as error:
-            raise UserError(f"{where}: {error}") if command.env is None else error from None
-        check_fits(expert, env, str(where))
-        env.close()
-        if note := other_task(expert, env_id):
-            print(note, file=sys.stderr)
+    again = None if env_id is None else _in_environment(expert, where, env_id, asked=command.env is not None)
     if note := never_varies(expert):
         print(note, file=sys.stderr)
     if command.json:
-        print(json.dumps(summary(expert, where), indent=2))
+        print(json.dumps(summary(expert, where, again), indent=2))
     else:
-        Console().print(table(expert, where))
+        Console().print(table(expert, where, again))
 
 
-def summary(expert: Expert, where: Path) -> dict[str, Any]:
-    """What there is to say of demonstrations, as JSON can hold it."""
+def _in_environment(expert: Expert, where: Path, env_id: str, asked: bool) -> Replayed | None:
+    """Makes sure that demonstrations fit an environment; what came of playing them again, if that can be done."""
+    try:
+        env = envs.make(env_id, expert.length)
+    except UserError as error:
+        raise error if asked else UserError(f"{where}: {error}") from None
+    check_fits(expert, env, str(where))
+    notes, again = [other_task(expert, env_id)], None
+    if expert.simulated:
+        try:
+            again = replayed(expert, env)
+            notes.append(played_otherwise(again, env_id))
+        except UserError as error:
+            notes.append(f"note: {error}")
+    env.close()
+    for note in filter(None, notes):
+        print(note, file=sys.stderr)
+    return again
+
+
+def summary(expert: Expert, where: Path, again: Replayed | None = None) -> dict[str, Any]:
+    """What there is to say of demonstrations and of having played them again, as JSON can hold it."""
     lengths = np.array([len(trajectory) for trajectory in expert.trajectories])
     returns = expert.returns
     return {
@@ -79,14 +99,15 @@ def summary(expert: Expert, where: Path) -> dict[str, Any]:
         "action_space": str(expert.action_space),
         "constant_observations": expert.constant,
         "simulator_state": expert.simulated,
+        "played_again": again and asdict(again),
         "policy": expert.policy is not None,
         "provenance": expert.provenance,
     }
 
 
-def table(expert: Expert, where: Path) -> Table:
+def table(expert: Expert, where: Path, again: Replayed | None = None) -> Table:
     """The summary as a table."""
-    facts = summary(expert, where)
+    facts = summary(expert, where, again)
     spread, lengths, origin = facts["return"], facts["episode_length"], facts["provenance"]
     observations, action = expert.observation_space.shape[0], expert.action
     rows = Table(title=str(where), title_justify="left", show_header=False)
@@ -97,6 +118,8 @@ def table(expert: Expert, where: Path) -> Table:
     rows.add_row("return", returned if expert.rewarded else "no rewards are told")
     rows.add_row("spaces", f"{observations} observations; {action.size} {action.kind} actions")
     rows.add_row("simulator state", "qpos and qvel of every step" if facts["simulator_state"] else "none")
+    if again is not None:
+        rows.add_row("played again", f"{again.steps - again.led_elsewhere} of {again.steps} steps end as recorded")
     rows.add_row("expert's policy", "in the file" if facts["policy"] else "none")
     rows.add_row("algorithm", str(origin.get("algorithm", "unknown")))
     for key in ("seed", "steps_trained", "steps_at_selection", "actions", "commit", "source"):
