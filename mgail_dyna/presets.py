@@ -179,7 +179,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "gail": ("transition", "plan", *_BY_TRUST_REGION),
     "bc": (
         *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
-        *(f"cloning.{name}" for name in ("wait", "pace", "noise_std", "anchor", "expert_share", "held_out_ratio")),
+        *(f"cloning.{name}" for name in ("wait", "pace", "expert_share", "held_out_ratio")),
         *_THROUGH_THE_GRAPH,
     ),
 }

@@ -136,38 +136,6 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     )
 
 
-@pytest.mark.parametrize(
-    ("warm_start", "weight", "held"), [("bc", 3.0, True), ("bc", 0.0, False), ("none", 3.0, False)]
-)
-def test_a_clone_goes_on_cloning_while_it_learns(expert, warm_start, weight, held):
-    config = small_config(env_steps=10_000, warm_start=warm_start, rounds=1)
-    config = replace(config, cloning=replace(config.cloning, steps=50, anchor=weight, batch=32, held_out_ratio=1e9))
-    run, seen = ImitationRun(config, expert, "dyna"), []
-    list(run.iterate(iterations=1))
-    agent = run.agent
-    agent.policy.learn = lambda windows, rate, anchor: seen.append((config.learn.steps, anchor)) or {}
-    agent.policy.plan = lambda windows, noise, rate, anchor: seen.append((config.plan.steps, anchor)) or {}
-    agent.learn(1.0), agent.plan(1.0)
-    known = agent.demonstrations.all_pairs()[0]
-    for steps, anchor in seen:
-        assert (anchor is not None) == held
-        if held:
-            assert (anchor.states.shape, anchor.weight) == ((steps, 32, 4), weight)
-            assert (anchor.states[..., None, :] == known).all(axis=-1).any(axis=-1).all()
-    assert len(seen) == 2
-
-
-@pytest.mark.parametrize(("asked", "held_out_ratio", "std"), [(0.25, 1e9, 0.25), (0.05, 1e9, 0.1), (0.25, 0.0, 0.1)])
-def test_a_clone_explores_with_more_noise(asked, held_out_ratio, std):
-    config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5")
-    cloning = replace(config.cloning, steps=20, interval=20, noise_std=asked, held_out_ratio=held_out_ratio or 1e-9)
-    config = replace(config, warm_start="bc", cloning=cloning)
-    agent = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_expert("halfcheetah"))
-    agent._clone()
-    for weights in (agent.exploring.weights, agent.acting.weights, agent.policy.policy.acting_weights()):
-        np.testing.assert_allclose(np.exp(weights["log_std"]), std, rtol=1e-5)
-
-
 def test_a_clone_that_knows_the_demonstrations_by_heart_is_forgotten(expert):
     config = small_config(env_steps=10_000, warm_start="bc", demonstrations=2, subsample=25)
     config = replace(config, cloning=replace(config.cloning, steps=3_000, interval=1_000, patience=3))

@@ -27,7 +27,7 @@ from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Replay, Windows, mixed_windows
 from mgail_dyna.types import Array, FloatArray
 from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
-from mgail_dyna.updates.policy import Anchor, PolicyUpdate
+from mgail_dyna.updates.policy import PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
 from mgail_dyna.updates.variables import restore_variables, variable_state
 
@@ -132,11 +132,9 @@ class DynaAgent:
         """
         policy, untrained = self.policy.policy, variable_state(policy=self.policy.policy)
         self.held_out_ratio = Cloner(policy, self.acting, self.expert, self.config).finish()
-        if self.cloned:
-            policy.explore(self.config.cloning.noise_std)
-        else:
+        if not self.cloned:
             restore_variables(untrained, policy=policy)
-        self.acting.load(policy.acting_weights())
+            self.acting.load(policy.acting_weights())
         for average, policy in zip(self.policy.average.variables, self.policy.policy.variables, strict=True):
             average.assign(policy)
         self.exploring.load(self.policy.average.acting_weights())
@@ -206,7 +204,7 @@ class DynaAgent:
             self.config.transition.warmup,
             config.newest,
         )
-        return self.policy.learn(windows, learning_rate, self._anchor(config.steps))
+        return self.policy.learn(windows, learning_rate)
 
     def model_errors(self) -> dict[str, float]:
         """How far the model is off on the newest steps, which it has not seen yet."""
@@ -226,14 +224,7 @@ class DynaAgent:
         config = self.config.plan
         windows = self._plan_starts(config.steps, config.batch)
         noise = self.acting.head.noise(self.rng, (config.steps, config.length, config.batch))
-        return self.policy.plan(windows, noise, learning_rate, self._anchor(config.steps))
-
-    def _anchor(self, steps: int) -> Anchor | None:
-        """What keeps a clone from unlearning what it was cloned from while D and the model still know little."""
-        config = self.config.cloning
-        if not self.cloned or not config.anchor:
-            return None
-        return Anchor(*self.demonstrations.pairs(self.rng, (steps, config.batch)), config.anchor)
+        return self.policy.plan(windows, noise, learning_rate)
 
     def _imagined_pairs(self, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
         """States `[*shape, d]` and actions `[*shape, a]` of plans under the policy as it is now."""

@@ -78,11 +78,6 @@ class PolicyNetwork(keras.Model):
             return outputs
         return tf.concat([outputs, tf.broadcast_to(self.log_std, tf.shape(outputs))], axis=-1)
 
-    def explore(self, noise_std: float) -> None:
-        """Lets continuous actions vary by a standard deviation of `noise_std` at least."""
-        if self.log_std is not None:
-            self.log_std.assign(tf.maximum(self.log_std, tf.math.log(noise_std)))
-
     def acting_weights(self) -> dict[str, FloatArray]:
         """The weights as `acting.NumpyPolicy` takes them."""
         weights = {}
