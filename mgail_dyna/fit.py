@@ -140,19 +140,19 @@ class Replayed:
 
     Attributes:
         steps: played.
-        seen_otherwise: of them, how many begin with another observation than the demonstration has there.
-        led_elsewhere: how many end with another.
-        error: root mean square of the latter difference, in standard deviations of the demonstrations' observations.
+        elsewhere: of them, how many end with another observation than the demonstration has there.
+        error: root mean square of the difference, in standard deviations of the demonstrations' observations.
     """
 
     steps: int
-    seen_otherwise: int
-    led_elsewhere: int
+    elsewhere: int
     error: float
 
 
 def replayed(expert: Expert, env: gym.Env[Any, Any], steps: int = 100) -> Replayed:
     """Plays steps of the demonstrations again: whether this is the environment they were recorded in.
+
+    What a state looks like before the step does not tell: forces are of the step that led there, and not restored.
 
     Args:
         expert: with simulator states.
@@ -165,25 +165,23 @@ def replayed(expert: Expert, env: gym.Env[Any, Any], steps: int = 100) -> Replay
     _, unit = statistics(np.concatenate([trajectory.observations for trajectory in expert.trajectories]))
     rows = [(trajectory, t) for trajectory in expert.trajectories for t in range(len(trajectory))]
     apart = []
-    for trajectory, t in rows[:: -(-len(rows) // steps)]:
+    for row in np.linspace(0, len(rows) - 1, min(steps, len(rows))).astype(int):
+        trajectory, t = rows[row]
         assert trajectory.qpos is not None and trajectory.qvel is not None
-        first = reset_to(env, trajectory.qpos[t], trajectory.qvel[t], env.reset(seed=0)[0])
-        then = np.asarray(env.step(trajectory.actions[t])[0], np.float32)
-        apart.append((np.stack([first, then]) - trajectory.observations[t : t + 2]) / unit)
+        reset_to(env, trajectory.qpos[t], trajectory.qvel[t], env.reset(seed=0)[0])
+        led_to = np.asarray(env.step(trajectory.actions[t])[0], np.float32)
+        apart.append((led_to - trajectory.observations[t + 1]) / unit)
     errors = np.sqrt(np.mean(np.square(apart), axis=-1))
-    seen_otherwise, led_elsewhere = (errors > PLAYED_AGAIN).sum(axis=0)
-    error = float(np.sqrt(np.mean(np.square(errors[:, 1]))))
-    return Replayed(len(errors), int(seen_otherwise), int(led_elsewhere), error)
+    elsewhere = ~(errors <= PLAYED_AGAIN)  # NaN is elsewhere
+    return Replayed(len(errors), int(elsewhere.sum()), float(np.sqrt(np.mean(np.square(errors)))))
 
 
 def played_otherwise(found: Replayed, env_id: str) -> str | None:
     """A note for whoever imitates demonstrations in `env_id`, if they do not play again there as they were recorded."""
-    if not (found.seen_otherwise or found.led_elsewhere):
+    if not found.elsewhere:
         return None
-    told = f"{found.led_elsewhere} end elsewhere, {found.error:.2g} standard deviations away"
-    if found.seen_otherwise:
-        told = f"{found.seen_otherwise} begin with another observation"
     return (
-        f"note: of {found.steps} steps played again in {env_id} from their simulator states, {told}: the "
-        "demonstrations are not of this environment as it is here"
+        f"note: of {found.steps} steps played again in {env_id} from their simulator states, {found.elsewhere} end "
+        f"elsewhere ({found.error:.2g} standard deviations, root mean square): the demonstrations are of another "
+        "environment, or it has randomness or a state that qpos and qvel do not tell"
     )

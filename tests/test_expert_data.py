@@ -18,6 +18,7 @@ from mgail_dyna.collect import RolloutCollector, play_episode
 from mgail_dyna.expert import subset
 from mgail_dyna.expert_data import SHIPPED, load_expert, locate, tells_simulator_states
 from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.experts.demonstrations import record
 from mgail_dyna.fit import check_fits, other_task, played_otherwise, replayed
 from mgail_dyna.types import Trajectory
 
@@ -635,17 +636,36 @@ def test_a_path_below_a_file_cannot_be_written(below, cheetah, tmp_path, refused
 
 def test_demonstrations_play_again_where_they_were_recorded(cheetah):
     again = replayed(cheetah, envs.make("HalfCheetah-v5"))
-    assert (again.steps, again.seen_otherwise, again.led_elsewhere) == (18, 0, 0)
+    assert (again.steps, again.elsewhere) == (18, 0)
     assert again.error < 1e-6
     assert played_otherwise(again, "HalfCheetah-v5") is None
-    assert replayed(cheetah, envs.make("HalfCheetah-v5"), steps=4).steps == 4
+
+
+@pytest.mark.parametrize("env_id", ["Ant-v5", "Pusher-v5"])
+def test_forces_that_a_state_does_not_restore_are_no_other_environment(env_id):
+    expert = record(env_id, 10, random_policy(env_id), 2)
+    assert replayed(expert, envs.make(env_id)).elsewhere == 0
+
+
+def test_steps_played_again_are_spread_over_episodes_and_times(cheetah):
+    seen = []
+
+    class Watched(gym.Wrapper):
+        def step(self, action):
+            seen.append(np.array(self.unwrapped.data.qpos))
+            return self.env.step(action)
+
+    assert replayed(cheetah, Watched(envs.make("HalfCheetah-v5")), steps=4).steps == 4
+    states = np.stack([trajectory.qpos[:-1] for trajectory in cheetah.trajectories])
+    places = [tuple(np.argwhere((states == qpos).all(axis=-1))[0]) for qpos in seen]
+    assert places == [(0, 0), (0, 5), (1, 5), (2, 5)]
 
 
 def test_another_mass_is_told_by_where_steps_end(cheetah):
     env = envs.make("HalfCheetah-v5")
     env.unwrapped.model.body_mass[:] *= 1.2
     again = replayed(cheetah, env)
-    assert (again.seen_otherwise, again.led_elsewhere) == (0, 18)
+    assert again.elsewhere == 18
     assert 0.01 < again.error < 10
     note = played_otherwise(again, "HalfCheetah-v5")
     assert note.startswith(
@@ -654,13 +674,20 @@ def test_another_mass_is_told_by_where_steps_end(cheetah):
     assert "\n" not in note
 
 
-def test_other_observations_are_told_by_where_steps_begin(cheetah):
+def test_other_observations_are_told_too(cheetah):
     second = cheetah.trajectories[1]
     other = replace(second, observations=second.observations[:, ::-1])
     expert = replace(cheetah, trajectories=(cheetah.trajectories[0], other, cheetah.trajectories[2]))
-    again = replayed(expert, envs.make("HalfCheetah-v5"))
-    assert again.seen_otherwise == 6
-    assert "6 begin with another observation" in played_otherwise(again, "HalfCheetah-v5")
+    assert replayed(expert, envs.make("HalfCheetah-v5")).elsewhere == 6
+
+
+def test_a_step_that_ends_in_no_number_ends_elsewhere(cheetah):
+    class Broken(gym.Wrapper):
+        def step(self, action):
+            observation, *rest = self.env.step(action)
+            return observation * np.nan, *rest
+
+    assert replayed(cheetah, Broken(envs.make("HalfCheetah-v5"))).elsewhere == 18
 
 
 def test_what_cannot_be_put_into_a_state_says_so(cheetah, refused):

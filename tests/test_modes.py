@@ -307,6 +307,7 @@ def test_plans_start_in_demonstrations_and_where_the_agent_has_been_lately(mode)
     count = [[True] * 8 + [False] * 24] * len(seen[0].states)
     np.testing.assert_array_equal(starts_among(known, seen[0]), count)
     np.testing.assert_array_equal(starts_among(lived[-30:], seen[0]), np.logical_not(count))
+    assert (starts_among(known[-30:], seen[0]) != count).any(), "of demonstrations all states are started from"
 
 
 @pytest.mark.parametrize(("planned", "cloned", "expected"), [(1.0, 0.25, 8), (0.125, 0.25, 4), (1.0, None, 32)])

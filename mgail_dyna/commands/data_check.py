@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -70,7 +71,7 @@ def _in_environment(expert: Expert, where: Path, env_id: str, asked: bool) -> Re
             again = replayed(expert, env)
             notes.append(played_otherwise(again, env_id))
         except UserError as error:
-            notes.append(f"note: {error}")
+            notes.append(f"note: {str(error).partition(';')[0]}")
     env.close()
     for note in filter(None, notes):
         print(note, file=sys.stderr)
@@ -99,7 +100,7 @@ def summary(expert: Expert, where: Path, again: Replayed | None = None) -> dict[
         "action_space": str(expert.action_space),
         "constant_observations": expert.constant,
         "simulator_state": expert.simulated,
-        "played_again": again and asdict(again),
+        "played_again": again and {**asdict(again), "error": again.error if math.isfinite(again.error) else None},
         "policy": expert.policy is not None,
         "provenance": expert.provenance,
     }
@@ -119,7 +120,7 @@ def table(expert: Expert, where: Path, again: Replayed | None = None) -> Table:
     rows.add_row("spaces", f"{observations} observations; {action.size} {action.kind} actions")
     rows.add_row("simulator state", "qpos and qvel of every step" if facts["simulator_state"] else "none")
     if again is not None:
-        rows.add_row("played again", f"{again.steps - again.led_elsewhere} of {again.steps} steps end as recorded")
+        rows.add_row("played again", f"{again.steps - again.elsewhere} of {again.steps} steps end as recorded")
     rows.add_row("expert's policy", "in the file" if facts["policy"] else "none")
     rows.add_row("algorithm", str(origin.get("algorithm", "unknown")))
     for key in ("seed", "steps_trained", "steps_at_selection", "actions", "commit", "source"):
