@@ -87,9 +87,14 @@ class Expert:
         return replace(spec, unit=np.where(largest > 0, largest, 1).astype(np.float32))
 
     @property
+    def observations(self) -> Array:
+        """`[n, d]`, those of all demonstrations, final ones included."""
+        return np.concatenate([trajectory.observations for trajectory in self.trajectories])
+
+    @property
     def constant(self) -> list[int]:
         """Coordinates of observations that are the same throughout, so that nothing tells in what unit they vary."""
-        return [int(i) for i in np.flatnonzero(constant(np.concatenate([t.observations for t in self.trajectories])))]
+        return [int(i) for i in np.flatnonzero(constant(self.observations))]
 
     @property
     def connected(self) -> bool:

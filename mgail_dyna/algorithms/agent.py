@@ -83,7 +83,7 @@ def imitation_policy(action: ActionSpec, observation_size: int, config: PolicyCo
 
 def acting_copy(policy: PolicyNetwork, config: PolicyConfig, expert: Expert) -> NumpyPolicy:
     """The twin of `policy` that acts: it sees observations in units of the demonstrations' statistics."""
-    mean, std = statistics(np.concatenate([trajectory.observations for trajectory in expert.trajectories]))
+    mean, std = statistics(expert.observations)
     weights = policy.acting_weights()
     return NumpyPolicy(expert.action, weights, config.activation, mean, std, STATE_LIMIT, policy.squash)
 

@@ -269,10 +269,8 @@ class DynaAgent:
 
     def _plan_starts(self, steps: int, batch: int) -> Windows:
         """Observed steps up to the state a plan goes on from."""
-        config, share = self.config.plan, self.config.plan.expert_share
-        if self.cloned:
-            share = min(share, self.config.cloning.expert_share)
-        return self._mixed(share, (steps, batch), 0, config.newest)
+        config, most = self.config.plan, self.config.cloning.expert_share if self.cloned else 1.0
+        return self._mixed(min(config.expert_share, most), (steps, batch), 0, config.newest)
 
     def _mixed(self, expert_share: float, shape: tuple[int, int], length: int, newest: int | None = None) -> Windows:
         sources, warmup = (self.demonstrations, self.replay), self.config.transition.warmup
