@@ -80,7 +80,11 @@ TUNED: dict[str, dict[str, Any]] = {
         "rollout": {"steps": 50, "starts": "reset", "reset_length": 150},
     },
     "Hopper-v5": {**OTHERS, "env_steps": 12_000, "plan": {"length": 50}},
-    "HalfCheetah-v5": {"env_steps": 12_000, "plan": {"expert_share": 1.0}},
+    "HalfCheetah-v5": {
+        "env_steps": 12_000,
+        "plan": {"expert_share": 1.0},
+        "cloning": {"noise_std": 0.3, "anchor": 10.0},
+    },
 }
 
 # MGAIL, over those: few rounds between which it acts, so that D sees what the policy has become. Dyna-AIL imagines that
@@ -179,7 +183,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "gail": ("transition", "plan", *_BY_TRUST_REGION),
     "bc": (
         *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
-        *(f"cloning.{name}" for name in ("wait", "pace", "expert_share", "held_out_ratio")),
+        *(f"cloning.{name}" for name in ("wait", "pace", "noise_std", "anchor", "expert_share", "held_out_ratio")),
         *_THROUGH_THE_GRAPH,
     ),
 }

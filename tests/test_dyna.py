@@ -22,6 +22,7 @@ from mgail_dyna.expert_data import load_expert
 from mgail_dyna.losses import transition_loss
 from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Replay
+from mgail_dyna.updates.policy import Anchor
 from mgail_dyna.updates.transition import TransitionUpdate
 
 PARTS = ("discriminator", "learn", "transition", "plan")
@@ -164,6 +165,33 @@ def test_the_averaged_policy_is_an_exponential_moving_average(dyna):
     for name, arrays in agent.policy.state().items():
         for one, other in zip(arrays, kept[name], strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_an_anchor_holds_the_policy_to_what_it_demonstrates(dyna):
+    agent, config = dyna.agent, dyna.agent.config
+    kept, update = agent.policy.state(), agent.policy
+    windows = agent.replay.windows(agent.rng, (40, 16), config.learn.length, config.transition.warmup)
+    noise = agent.acting.head.noise(agent.rng, (40, config.plan.length, 16))
+    states, actions = agent.demonstrations.pairs(agent.rng, (40, 32))
+
+    def told_and_loss(learn, anchor):
+        update.restore(kept)
+        told = learn(anchor)
+        outputs = update.policy(states.reshape(-1, states.shape[-1]))
+        return told, float(update.cloning_loss(outputs, actions.reshape(-1, actions.shape[-1])))
+
+    for learn in (
+        lambda anchor: update.learn(windows, 1.0, anchor),
+        lambda anchor: update.plan(windows, noise, 1.0, anchor),
+    ):
+        free, loss_free = told_and_loss(learn, None)
+        weightless, loss_weightless = told_and_loss(learn, Anchor(states, actions, np.float32(0.0)))
+        held, loss_held = told_and_loss(learn, Anchor(states, actions, np.float32(1e4)))
+        assert weightless == pytest.approx(free, rel=1e-3)
+        assert loss_weightless == pytest.approx(loss_free, rel=1e-3)
+        assert loss_held < loss_free - 0.01
+        assert abs(held["cost"]) < 100, "the anchor's part is not told as cost"
+    update.restore(kept)
 
 
 @pytest.fixture(scope="module")

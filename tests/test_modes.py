@@ -277,6 +277,8 @@ OTHERWISE = {
     "rollout.expert_length": 7,
     "cloning.wait": 7,
     "cloning.pace": 0.9,
+    "cloning.noise_std": 0.9,
+    "cloning.anchor": 0.7,
     "cloning.expert_share": 0.1,
     "cloning.held_out_ratio": 0.1,
     "rollout.copies": 3,

@@ -136,6 +136,52 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     )
 
 
+@pytest.mark.parametrize(
+    ("warm_start", "weight", "held"), [("bc", 3.0, True), ("bc", 0.0, False), ("none", 3.0, False)]
+)
+def test_a_clone_goes_on_cloning_while_it_learns(expert, warm_start, weight, held):
+    config = small_config(env_steps=10_000, warm_start=warm_start, rounds=1)
+    config = replace(config, cloning=replace(config.cloning, steps=50, anchor=weight, batch=32, held_out_ratio=1e9))
+    run, seen = ImitationRun(config, expert, "dyna"), []
+    list(run.iterate(iterations=1))
+    agent = run.agent
+    agent.policy.learn = lambda windows, rate, anchor: seen.append((config.learn.steps, anchor)) or {}
+    agent.policy.plan = lambda windows, noise, rate, anchor: seen.append((config.plan.steps, anchor)) or {}
+    known = agent.demonstrations.all_pairs()[0]
+    for env_steps, left in ((0, 1.0), (2_500, 0.75), (10_000, 0.0)):
+        agent.env_steps = env_steps
+        agent.learn(1.0), agent.plan(1.0)
+        for steps, anchor in seen[-2:]:
+            assert (anchor is not None) == held
+            if held:
+                assert anchor.states.shape == (steps, 32, 4) and anchor.weight == pytest.approx(weight * left)
+                assert (anchor.states[..., None, :] == known).all(axis=-1).any(axis=-1).all()
+    assert len(seen) == 6
+
+
+def test_an_anchored_run_compiles_its_updates_once(expert):
+    config = small_config(env_steps=10_000, warm_start="bc", rounds=2)
+    cloning = replace(config.cloning, steps=50, anchor=3.0, batch=32, wait=0, held_out_ratio=1e9)
+    run = ImitationRun(replace(config, cloning=cloning), expert, "dyna")
+    list(run.iterate(iterations=2))
+    for name in ("_learn", "_plan"):
+        assert getattr(run.agent.policy, name).experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(("asked", "held_out_ratio", "std"), [(0.25, 1e9, 0.25), (None, 1e9, 0.1), (0.25, 1e-9, 0.1)])
+def test_a_clone_explores_with_noise_of_its_own(asked, held_out_ratio, std):
+    config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5")
+    cloning = replace(config.cloning, steps=20, interval=20, noise_std=asked, held_out_ratio=held_out_ratio)
+    config = replace(config, rounds=1, warm_start="bc", cloning=cloning)
+    agent = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_expert("halfcheetah"))
+    agent.iterate()
+    resumed = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_expert("halfcheetah"))
+    resumed.restore(agent.state())
+    for one in (agent, resumed):
+        np.testing.assert_allclose(one.exploring.head.std, std, rtol=1e-5)
+        np.testing.assert_allclose(one.acting.head.std, 0.1, rtol=1e-5, err_msg="plans and evaluations are as ever")
+
+
 def test_a_clone_that_knows_the_demonstrations_by_heart_is_forgotten(expert):
     config = small_config(env_steps=10_000, warm_start="bc", demonstrations=2, subsample=25)
     config = replace(config, cloning=replace(config.cloning, steps=3_000, interval=1_000, patience=3))

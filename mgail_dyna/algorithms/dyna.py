@@ -27,7 +27,7 @@ from mgail_dyna.networks.transition import TransitionModel
 from mgail_dyna.replay import Replay, Windows, mixed_windows
 from mgail_dyna.types import Array, FloatArray
 from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
-from mgail_dyna.updates.policy import PolicyUpdate
+from mgail_dyna.updates.policy import Anchor, PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
 from mgail_dyna.updates.variables import restore_variables, variable_state
 
@@ -99,8 +99,8 @@ class DynaAgent:
         pace = self._pace()
         rounds = [self._round(share, pace * share) for _ in range(self.config.rounds)]
         self.iterations += 1
-        self.exploring.load(self.policy.average.acting_weights())
-        self.acting.load(self._averaged(self.acting.weights, self.exploring.weights))
+        self._explore()
+        self.acting.load(self._averaged(self.acting.weights, self.policy.average.acting_weights()))
         return metrics | {name: float(np.mean([told[name] for told in rounds])) for name in rounds[0]}
 
     def _round(self, learning_rate: float, policy_learning_rate: float) -> dict[str, float]:
@@ -137,7 +137,14 @@ class DynaAgent:
             self.acting.load(policy.acting_weights())
         for average, policy in zip(self.policy.average.variables, self.policy.policy.variables, strict=True):
             average.assign(policy)
-        self.exploring.load(self.policy.average.acting_weights())
+        self._explore()
+
+    def _explore(self) -> None:
+        """Hands the averaged policy to the environment: a clone's with noise of its own, as it is too sure."""
+        weights, noise_std = self.policy.average.acting_weights(), self.config.cloning.noise_std
+        if self.cloned and noise_std is not None and "log_std" in weights:
+            weights["log_std"] = np.full_like(weights["log_std"], math.log(noise_std))
+        self.exploring.load(weights)
 
     def _averaged(self, before: dict[str, FloatArray], now: dict[str, FloatArray]) -> dict[str, FloatArray]:
         """Weights of the acting policy; the average is a short one at first, unless it begins as a clone."""
@@ -204,7 +211,7 @@ class DynaAgent:
             self.config.transition.warmup,
             config.newest,
         )
-        return self.policy.learn(windows, learning_rate)
+        return self.policy.learn(windows, learning_rate, self._anchor(config.steps))
 
     def model_errors(self) -> dict[str, float]:
         """How far the model is off on the newest steps, which it has not seen yet."""
@@ -224,7 +231,15 @@ class DynaAgent:
         config = self.config.plan
         windows = self._plan_starts(config.steps, config.batch)
         noise = self.acting.head.noise(self.rng, (config.steps, config.length, config.batch))
-        return self.policy.plan(windows, noise, learning_rate)
+        return self.policy.plan(windows, noise, learning_rate, self._anchor(config.steps))
+
+    def _anchor(self, steps: int) -> Anchor | None:
+        """What a clone goes on cloning, ever more lightly, as D and the model come to know more."""
+        config = self.config.cloning
+        if not self.cloned or config.anchor == 0:
+            return None
+        weight = np.asarray(config.anchor * (1.0 - self.progress), np.float32)
+        return Anchor(*self.demonstrations.pairs(self.rng, (steps, config.batch)), weight)
 
     def _imagined_pairs(self, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
         """States `[*shape, d]` and actions `[*shape, a]` of plans under the policy as it is now."""
@@ -264,7 +279,7 @@ class DynaAgent:
         self.env_steps = int(state["env_steps"])
         self.iterations = int(state["iterations"])
         self.held_out_ratio = float(state["held_out_ratio"])
-        self.exploring.load(self.policy.average.acting_weights())
+        self._explore()
         self.acting.load(state["acting"]["weights"])
 
     def _plan_starts(self, steps: int, batch: int) -> Windows:

@@ -27,6 +27,10 @@ class CloningConfig:
     """With --warm-start bc: iterations the clone waits for a discriminator and a model that know something."""
     pace: float = 0.2
     """With --warm-start bc: share of its learning rate the policy goes on with."""
+    noise_std: float | None = None
+    """With --warm-start bc: --policy.noise-std while it acts in the environment; the same as elsewhere if None."""
+    anchor: float = 0.0
+    """With --warm-start bc: weight of cloning's loss beside the cost of Eq. 7 and 8 at first; 0 in the end."""
     expert_share: float = 0.5
     """With --warm-start bc: --plan.expert-share at most, as a clone's own states are worth planning from at once."""
     held_out_ratio: float = 2.5
@@ -44,6 +48,8 @@ class CloningConfig:
             patience=(self.patience >= 1, "at least 1"),
             wait=(self.wait >= 0, "at least 0"),
             pace=(0 < self.pace <= 1, "above 0 and at most 1"),
+            noise_std=(self.noise_std is None or self.noise_std > 0, "above 0"),
+            anchor=(self.anchor >= 0, "at least 0"),
             expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
             held_out_ratio=(self.held_out_ratio > 0, "above 0"),
         )
