@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.presets import unused
 from mgail_dyna.runs import CONFIG, CURVE
@@ -192,10 +193,13 @@ def differences(record: Record, config: dict[str, Any]) -> Iterator[tuple[str, A
 def told_apart(one: dict[str, Any], other: dict[str, Any], mode: str) -> Iterator[tuple[str, Any, Any]]:
     """Where two configurations of a mode differ in more than the seed and what the mode has no use for.
 
+    What one of them is too old to tell is at its default, which stands for what was done before there was a choice.
+
     Yields:
         The field, or `group.field`, and its two values.
     """
-    first, second = (dict(_leaves(json.loads(json.dumps(tree)))) for tree in (one, other))
+    defaults, *told = (dict(_leaves(json.loads(json.dumps(tree)))) for tree in (asdict(ImitationConfig()), one, other))
+    first, second = (defaults | leaves for leaves in told)
     for key in sorted((first.keys() | second.keys()) - {"seed"}):
         if first.get(key) != second.get(key) and not unused(mode, key, second.get("warm_start", "none")):
             yield key, first.get(key), second.get(key)

@@ -47,6 +47,18 @@ def test_a_record_differs_only_in_what_its_mode_uses(finished_run):
     assert not list(differences(replace(record, mode="bc"), other))
 
 
+def test_a_parameter_that_is_younger_than_a_record_had_its_default(finished_run):
+    record = from_run(finished_run(0), KIND.run(0))
+    older = json.loads(json.dumps(record.config))
+    length = older["learn"].pop("length")
+    record = replace(record, config=older)
+    for found, told in ((5, []), (6, [("learn.length", 5, 6)])):
+        newer = {**older, "learn": {**older["learn"], "length": found}}
+        assert list(differences(record, newer)) == told
+        assert [key for key, *_ in differences(replace(record, config=newer), older)] == [key for key, *_ in told]
+    assert length == 10, "the preset's is another"
+
+
 def test_iterations_without_an_evaluation_are_left_out(tmp_path, finished_run):
     source = finished_run(0)
     (tmp_path / "config.json").write_text((source / "config.json").read_text())
