@@ -142,9 +142,10 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
 def test_a_clone_goes_on_cloning_while_it_learns(expert, warm_start, weight, held):
     config = small_config(env_steps=10_000, warm_start=warm_start, rounds=1)
     config = replace(config, cloning=replace(config.cloning, steps=50, anchor=weight, batch=32, held_out_ratio=1e9))
-    run, seen = ImitationRun(config, expert, "dyna"), []
-    list(run.iterate(iterations=1))
-    agent = run.agent
+    agent, seen = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert), []
+    if warm_start == "bc":
+        agent._clone()
+    agent.collect()
     agent.policy.learn = lambda windows, rate, anchor: seen.append((config.learn.steps, anchor)) or {}
     agent.policy.plan = lambda windows, noise, rate, anchor: seen.append((config.plan.steps, anchor)) or {}
     known = agent.demonstrations.all_pairs()[0]
@@ -172,7 +173,8 @@ def test_an_anchored_run_compiles_its_updates_once(expert):
 def test_a_clone_explores_with_noise_of_its_own(asked, held_out_ratio, std):
     config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5")
     cloning = replace(config.cloning, steps=20, interval=20, noise_std=asked, held_out_ratio=held_out_ratio)
-    config = replace(config, rounds=1, warm_start="bc", cloning=cloning)
+    short = {name: replace(getattr(config, name), length=1) for name in ("learn", "plan", "transition")}
+    config = replace(config, rounds=1, warm_start="bc", cloning=cloning, **short)
     agent = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_expert("halfcheetah"))
     agent.iterate()
     resumed = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_expert("halfcheetah"))
