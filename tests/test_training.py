@@ -169,18 +169,20 @@ def test_an_anchored_run_compiles_its_updates_once(expert):
         assert getattr(run.agent.policy, name).experimental_get_tracing_count() == 1
 
 
-@pytest.mark.parametrize(("asked", "held_out_ratio", "std"), [(0.25, 1e9, 0.25), (None, 1e9, 0.1), (0.25, 1e-9, 0.1)])
-def test_a_clone_explores_with_noise_of_its_own(asked, held_out_ratio, std):
+@pytest.mark.parametrize(("asked", "held_out_ratio", "std"), [(0.3, 1e9, 0.25), (None, 1e9, 0.1), (0.3, 1e-9, 0.1)])
+def test_a_clone_explores_with_noise_of_its_own_that_fades(asked, held_out_ratio, std):
     config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5")
     cloning = replace(config.cloning, steps=20, interval=20, noise_std=asked, held_out_ratio=held_out_ratio)
     short = {name: replace(getattr(config, name), length=1) for name in ("learn", "plan", "transition")}
-    config = replace(config, rounds=1, warm_start="bc", cloning=cloning, **short)
+    config = replace(config, rounds=1, warm_start="bc", cloning=cloning, env_steps=400, **short)
+    config = replace(config, rollout=replace(config.rollout, steps=100, reset_length=100))
     agent = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_expert("halfcheetah"))
     agent.iterate()
     resumed = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_expert("halfcheetah"))
     resumed.restore(agent.state())
     for one in (agent, resumed):
-        np.testing.assert_allclose(one.exploring.head.std, std, rtol=1e-5)
+        assert one.progress == 0.25
+        np.testing.assert_allclose(one.exploring.head.std, std, rtol=1e-5, err_msg="a quarter of the run is over")
         np.testing.assert_allclose(one.acting.head.std, 0.1, rtol=1e-5, err_msg="plans and evaluations are as ever")
 
 

@@ -140,10 +140,11 @@ class DynaAgent:
         self._explore()
 
     def _explore(self) -> None:
-        """Hands the averaged policy to the environment: a clone's with noise of its own, as it is too sure."""
+        """Hands the averaged policy to the environment: a clone's with noise of its own at first, as it is too sure."""
         weights, noise_std = self.policy.average.acting_weights(), self.config.cloning.noise_std
         if self.cloned and noise_std is not None and "log_std" in weights:
-            weights["log_std"] = np.full_like(weights["log_std"], math.log(noise_std))
+            std = np.exp(weights["log_std"])
+            weights["log_std"] = np.log(std + (noise_std - std) * np.float32(1.0 - self.progress))
         self.exploring.load(weights)
 
     def _averaged(self, before: dict[str, FloatArray], now: dict[str, FloatArray]) -> dict[str, FloatArray]:

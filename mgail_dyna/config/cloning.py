@@ -28,7 +28,7 @@ class CloningConfig:
     pace: float = 0.2
     """With --warm-start bc: share of its learning rate the policy goes on with."""
     noise_std: float | None = None
-    """With --warm-start bc: --policy.noise-std while it acts in the environment; the same as elsewhere if None."""
+    """With --warm-start bc: --policy.noise-std in the environment at first; that of plans in the end, or if None."""
     anchor: float = 0.0
     """With --warm-start bc: weight of cloning's loss beside the cost of Eq. 7 and 8 at first; 0 in the end."""
     expert_share: float = 0.5
