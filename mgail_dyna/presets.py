@@ -83,7 +83,7 @@ TUNED: dict[str, dict[str, Any]] = {
     "HalfCheetah-v5": {
         "env_steps": 12_000,
         "plan": {"expert_share": 1.0},
-        "cloning": {"noise_std": 0.3, "anchor": 10.0},
+        "cloning": {"batch": 1_024, "steps": 40_000, "noise_std": 0.3, "anchor": 10.0, "plan_length": 20},
     },
 }
 
@@ -178,12 +178,20 @@ _BY_TRUST_REGION = ("learn", "cloning", "warm_start", "discriminator.imagined_sh
 # Per mode: what no result of it depends on, of a configuration: fields and `group.field`s.
 UNUSED: dict[str, tuple[str, ...]] = {
     "dyna": ("trust_region", *_COPIES),
-    "mgail": ("plan", "trust_region", "discriminator.imagined_share", "cloning.expert_share", *_COPIES),
+    "mgail": (
+        "plan",
+        "trust_region",
+        "discriminator.imagined_share",
+        "cloning.expert_share",
+        "cloning.plan_length",
+        *_COPIES,
+    ),
     "dyna-trpo": _BY_TRUST_REGION,
     "gail": ("transition", "plan", *_BY_TRUST_REGION),
     "bc": (
         *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
-        *(f"cloning.{name}" for name in ("wait", "pace", "noise_std", "anchor", "expert_share", "held_out_ratio")),
+        *(f"cloning.{name}" for name in ("wait", "pace", "noise_std", "anchor", "plan_length", "expert_share")),
+        "cloning.held_out_ratio",
         *_THROUGH_THE_GRAPH,
     ),
 }

@@ -279,6 +279,7 @@ OTHERWISE = {
     "cloning.pace": 0.9,
     "cloning.noise_std": 0.9,
     "cloning.anchor": 0.7,
+    "cloning.plan_length": 7,
     "cloning.expert_share": 0.1,
     "cloning.held_out_ratio": 0.1,
     "rollout.copies": 3,

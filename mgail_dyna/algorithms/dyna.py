@@ -124,6 +124,12 @@ class DynaAgent:
         """Whether it began as a clone: asked to, and the clone did not know the demonstrations by heart."""
         return self.config.warm_start == "bc" and self.held_out_ratio <= self.config.cloning.held_out_ratio
 
+    @property
+    def plan_length(self) -> int:
+        """Steps of a plan; a clone's may be longer, as what it does wrong shows late."""
+        asked = self.config.cloning.plan_length if self.cloned else None
+        return self.config.plan.length if asked is None else asked
+
     def _clone(self) -> None:
         """Begins with behavioural cloning: the policy that learns, the ones that explore and act.
 
@@ -231,7 +237,7 @@ class DynaAgent:
         """Lines 8, 9: the policy learns on imagined trajectories. The environment is not touched."""
         config = self.config.plan
         windows = self._plan_starts(config.steps, config.batch)
-        noise = self.acting.head.noise(self.rng, (config.steps, config.length, config.batch))
+        noise = self.acting.head.noise(self.rng, (config.steps, self.plan_length, config.batch))
         return self.policy.plan(windows, noise, learning_rate, self._anchor(config.steps))
 
     def _anchor(self, steps: int) -> Anchor | None:
@@ -244,11 +250,11 @@ class DynaAgent:
 
     def _imagined_pairs(self, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
         """States `[*shape, d]` and actions `[*shape, a]` of plans under the policy as it is now."""
-        config = self.config.plan
-        batch = -(-shape[0] * shape[1] // config.length)
-        noise = self.acting.head.noise(self.rng, (config.length, batch))
+        length = self.plan_length
+        batch = -(-shape[0] * shape[1] // length)
+        noise = self.acting.head.noise(self.rng, (length, batch))
         trace = self.policy.imagine(self._plan_starts(1, batch), noise)
-        rows = self.rng.permutation(config.length * batch)[: shape[0] * shape[1]].reshape(shape)
+        rows = self.rng.permutation(length * batch)[: shape[0] * shape[1]].reshape(shape)
         states, actions = (array.reshape(-1, array.shape[-1])[rows] for array in trace)
         return states, actions
 

@@ -31,6 +31,8 @@ class CloningConfig:
     """With --warm-start bc: --policy.noise-std in the environment at first; that of plans in the end, or if None."""
     anchor: float = 0.0
     """With --warm-start bc: weight of cloning's loss beside the cost of Eq. 7 and 8 at first; 0 in the end."""
+    plan_length: int | None = None
+    """With --warm-start bc: --plan.length; the same as without if None."""
     expert_share: float = 0.5
     """With --warm-start bc: --plan.expert-share at most, as a clone's own states are worth planning from at once."""
     held_out_ratio: float = 2.5
@@ -50,6 +52,7 @@ class CloningConfig:
             pace=(0 < self.pace <= 1, "above 0 and at most 1"),
             noise_std=(self.noise_std is None or self.noise_std > 0, "above 0"),
             anchor=(self.anchor >= 0, "at least 0"),
+            plan_length=(self.plan_length is None or self.plan_length >= 1, "at least 1"),
             expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
             held_out_ratio=(self.held_out_ratio > 0, "above 0"),
         )
