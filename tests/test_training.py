@@ -160,6 +160,23 @@ def test_a_clone_goes_on_cloning_while_it_learns(expert, warm_start, weight, hel
     assert len(seen) == 6
 
 
+@pytest.mark.parametrize(("asked", "held_out_ratio", "length"), [(7, 1e9, 7), (None, 1e9, 3), (7, 1e-9, 3)])
+def test_a_clone_plans_as_far_as_it_is_told(expert, asked, held_out_ratio, length):
+    config = small_config(env_steps=10_000, warm_start="bc", rounds=1)
+    cloning = replace(config.cloning, steps=20, interval=20, plan_length=asked, held_out_ratio=held_out_ratio)
+    config = replace(config, cloning=cloning, plan=replace(config.plan, length=3))
+    agent, seen = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert), []
+    agent._clone()
+    agent.collect()
+    imagine = agent.policy.imagine
+    agent.policy.imagine = lambda windows, noise: seen.append(noise.shape[0]) or imagine(windows, noise)
+    agent.policy.plan = lambda windows, noise, rate, anchor: seen.append(noise.shape[1]) or {}
+    states, actions = agent._imagined_pairs((2, 8))
+    agent.plan(1.0)
+    assert states.shape[:2] == actions.shape[:2] == (2, 8)
+    assert seen == [length, length], "D's imagined pairs are of the plans the policy learns from"
+
+
 def test_an_anchored_run_compiles_its_updates_once(expert):
     config = small_config(env_steps=10_000, warm_start="bc", rounds=2)
     cloning = replace(config.cloning, steps=50, anchor=3.0, batch=32, wait=0, held_out_ratio=1e9)
