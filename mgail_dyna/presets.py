@@ -83,7 +83,14 @@ TUNED: dict[str, dict[str, Any]] = {
     "HalfCheetah-v5": {
         "env_steps": 12_000,
         "plan": {"expert_share": 1.0},
-        "cloning": {"batch": 1_024, "steps": 40_000, "noise_std": 0.3, "anchor": 10.0, "plan_length": 20},
+        "cloning": {
+            "batch": 1_024,
+            "steps": 40_000,
+            "held_out_ratio": 4.0,
+            "noise_std": 0.3,
+            "anchor": 10.0,
+            "plan_length": 20,
+        },
     },
 }
 

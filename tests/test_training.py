@@ -209,12 +209,12 @@ def test_a_clone_that_knows_the_demonstrations_by_heart_is_forgotten(expert):
     warm, cold = (ImitationRun(each, expert, "dyna") for each in (config, replace(config, warm_start="none")))
     rows = [list(run.iterate(iterations=2)) for run in (warm, cold)]
     assert rows[0][0]["cloning/held_out_ratio"] == rows[0][1]["cloning/held_out_ratio"] > 2.5
-    assert not warm.agent.cloned
+    assert not warm.agent.warm_start.cloned
     told = [{name: value for name, value in row.items() if name != "cloning/held_out_ratio"} for row in rows[0]]
     assert without_clocks(told) == without_clocks(rows[1]), "as from scratch, number by number"
     again = ImitationRun(config, expert, "dyna")
     again.restore(warm.state())
-    assert again.agent.held_out_ratio == warm.agent.held_out_ratio
+    assert again.agent.warm_start.held_out_ratio == warm.agent.warm_start.held_out_ratio
     assert began_as(warm).startswith("untrained: the clone knew the demonstrations by heart")
 
 

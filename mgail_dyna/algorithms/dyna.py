@@ -18,7 +18,7 @@ from mgail_dyna.algorithms.agent import (
     imitation_discriminator,
     imitation_policy,
 )
-from mgail_dyna.algorithms.bc import Cloner
+from mgail_dyna.algorithms.warm_start import WarmStart
 from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.expert import Expert
@@ -29,7 +29,6 @@ from mgail_dyna.types import Array, FloatArray
 from mgail_dyna.updates.discriminator import DiscriminatorUpdate, mixing
 from mgail_dyna.updates.policy import Anchor, PolicyUpdate
 from mgail_dyna.updates.transition import TransitionUpdate
-from mgail_dyna.updates.variables import restore_variables, variable_state
 
 
 class DynaAgent:
@@ -53,6 +52,7 @@ class DynaAgent:
         self.acting = acting_copy(policy, config.policy, expert)
         self.exploring = NumpyPolicy.from_state(self.acting.state())
         self.demonstrations, self.replay = demonstrated(expert, self.acting), Replay(size, action.size, action.size)
+        self.warm_start = WarmStart(config, self.demonstrations)
 
         discriminator = imitation_discriminator(self.demonstrations, config.discriminator, seeds[1])
         transition = TransitionModel(size, action.size, config.transition.units, seed=seeds[2])
@@ -70,7 +70,6 @@ class DynaAgent:
             config.transition.warmup,
         )
         self.env_steps = self.iterations = 0
-        self.held_out_ratio = math.inf  # of the clone it began as, once there is one
 
     @property
     def budget(self) -> Budget:
@@ -89,14 +88,14 @@ class DynaAgent:
         short rounds (`config.rounds`; the paper's is 1).
         """
         share, first = self.config.learning_rate_at(self.progress), self.env_steps == 0
-        if first and self.config.warm_start == "bc":
+        if first and self.warm_start.wanted:
             self._clone()
-        told = {"cloning/held_out_ratio": self.held_out_ratio} if self.config.warm_start == "bc" else {}
+        told = {"cloning/held_out_ratio": self.warm_start.held_out_ratio} if self.warm_start.wanted else {}
         metrics = told | {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
         if first:
             self.transition.scale(self.demonstrations, self.replay)
         metrics |= {"transition/" + name: value for name, value in self.model_errors().items()}
-        pace = self._pace()
+        pace = self.warm_start.pace(self.iterations)
         rounds = [self._round(share, pace * share) for _ in range(self.config.rounds)]
         self.iterations += 1
         self._explore()
@@ -113,49 +112,21 @@ class DynaAgent:
         }
         return {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
 
-    def _pace(self) -> float:
-        """Share of its learning rate the policy learns with: a clone waits at first, and then goes with care."""
-        if not self.cloned:
-            return 1.0
-        return 0.0 if self.iterations < self.config.cloning.wait else self.config.cloning.pace
-
-    @property
-    def cloned(self) -> bool:
-        """Whether it began as a clone: asked to, and the clone did not know the demonstrations by heart."""
-        return self.config.warm_start == "bc" and self.held_out_ratio <= self.config.cloning.held_out_ratio
-
-    @property
-    def plan_length(self) -> int:
-        """Steps of a plan; a clone's may be longer, as what it does wrong shows late."""
-        asked = self.config.cloning.plan_length if self.cloned else None
-        return self.config.plan.length if asked is None else asked
-
     def _clone(self) -> None:
-        """Begins with behavioural cloning: the policy that learns, the ones that explore and act.
-
-        Of few pairs the clone knows each and nothing between; what it does there is worse to learn from than what an
-        untrained policy does, so that it is forgotten again.
-        """
-        policy, untrained = self.policy.policy, variable_state(policy=self.policy.policy)
-        self.held_out_ratio = Cloner(policy, self.acting, self.expert, self.config).finish()
-        if not self.cloned:
-            restore_variables(untrained, policy=policy)
-            self.acting.load(policy.acting_weights())
+        """Begins with behavioural cloning: the policy that learns, the ones that explore and act."""
+        self.warm_start.clone(self.policy.policy, self.acting, self.expert)
         for average, policy in zip(self.policy.average.variables, self.policy.policy.variables, strict=True):
             average.assign(policy)
         self._explore()
 
     def _explore(self) -> None:
-        """Hands the averaged policy to the environment: a clone's with noise of its own at first, as it is too sure."""
-        weights, noise_std = self.policy.average.acting_weights(), self.config.cloning.noise_std
-        if self.cloned and noise_std is not None and "log_std" in weights:
-            std = np.exp(weights["log_std"])
-            weights["log_std"] = np.log(std + (noise_std - std) * np.float32(1.0 - self.progress))
-        self.exploring.load(weights)
+        """Hands the averaged policy to the environment."""
+        weights = self.policy.average.acting_weights()
+        self.exploring.load(self.warm_start.exploring(weights, 1.0 - self.progress))
 
     def _averaged(self, before: dict[str, FloatArray], now: dict[str, FloatArray]) -> dict[str, FloatArray]:
         """Weights of the acting policy; the average is a short one at first, unless it begins as a clone."""
-        begun = 1.0 if self.cloned else self.iterations / (4.0 + self.iterations)
+        begun = 1.0 if self.warm_start.cloned else self.iterations / (4.0 + self.iterations)
         kept = np.float32(min(self.config.policy.acting_averaging, begun))
         return {name: kept * before[name] + (1 - kept) * now[name] for name in now}
 
@@ -237,20 +208,15 @@ class DynaAgent:
         """Lines 8, 9: the policy learns on imagined trajectories. The environment is not touched."""
         config = self.config.plan
         windows = self._plan_starts(config.steps, config.batch)
-        noise = self.acting.head.noise(self.rng, (config.steps, self.plan_length, config.batch))
+        noise = self.acting.head.noise(self.rng, (config.steps, self.warm_start.plan_length, config.batch))
         return self.policy.plan(windows, noise, learning_rate, self._anchor(config.steps))
 
     def _anchor(self, steps: int) -> Anchor | None:
-        """What a clone goes on cloning, ever more lightly, as D and the model come to know more."""
-        config = self.config.cloning
-        if not self.cloned or config.anchor == 0:
-            return None
-        weight = np.asarray(config.anchor * (1.0 - self.progress), np.float32)
-        return Anchor(*self.demonstrations.pairs(self.rng, (steps, config.batch)), weight)
+        return self.warm_start.anchor(self.rng, steps, 1.0 - self.progress)
 
     def _imagined_pairs(self, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
         """States `[*shape, d]` and actions `[*shape, a]` of plans under the policy as it is now."""
-        length = self.plan_length
+        length = self.warm_start.plan_length
         batch = -(-shape[0] * shape[1] // length)
         noise = self.acting.head.noise(self.rng, (length, batch))
         trace = self.policy.imagine(self._plan_starts(1, batch), noise)
@@ -273,7 +239,7 @@ class DynaAgent:
             "env_steps": self.env_steps,
             "iterations": self.iterations,
             "acting": self.acting.state(),
-            "held_out_ratio": self.held_out_ratio,
+            "held_out_ratio": self.warm_start.held_out_ratio,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -285,14 +251,13 @@ class DynaAgent:
         self.rng.bit_generator.state = state["rng"]
         self.env_steps = int(state["env_steps"])
         self.iterations = int(state["iterations"])
-        self.held_out_ratio = float(state["held_out_ratio"])
+        self.warm_start.held_out_ratio = float(state["held_out_ratio"])
         self._explore()
         self.acting.load(state["acting"]["weights"])
 
     def _plan_starts(self, steps: int, batch: int) -> Windows:
         """Observed steps up to the state a plan goes on from."""
-        config, most = self.config.plan, self.config.cloning.expert_share if self.cloned else 1.0
-        return self._mixed(min(config.expert_share, most), (steps, batch), 0, config.newest)
+        return self._mixed(self.warm_start.plan_expert_share, (steps, batch), 0, self.config.plan.newest)
 
     def _mixed(self, expert_share: float, shape: tuple[int, int], length: int, newest: int | None = None) -> Windows:
         sources, warmup = (self.demonstrations, self.replay), self.config.transition.warmup
