@@ -178,6 +178,10 @@ _THROUGH_THE_GRAPH = (
     "rounds",
     *(f"policy.{name}" for name in ("learning_rate", "averaging", "acting_averaging", "clip_norm", "state_clip_norm")),
 )
+_BEGUN_AS_A_CLONE = tuple(
+    f"cloning.{name}"
+    for name in ("wait", "pace", "noise_std", "anchor", "plan_length", "expert_share", "held_out_ratio")
+)
 _COPIES = ("rollout.copies", "rollout.memory")
 _EPISODES = tuple(f"rollout.{name}" for name in ("starts", "expert_share", "reset_length", "expert_length"))
 _BY_TRUST_REGION = ("learn", "cloning", "warm_start", "discriminator.imagined_share", *_THROUGH_THE_GRAPH, *_EPISODES)
@@ -197,8 +201,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "gail": ("transition", "plan", *_BY_TRUST_REGION),
     "bc": (
         *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
-        *(f"cloning.{name}" for name in ("wait", "pace", "noise_std", "anchor", "plan_length", "expert_share")),
-        "cloning.held_out_ratio",
+        *_BEGUN_AS_A_CLONE,
         *_THROUGH_THE_GRAPH,
     ),
 }
