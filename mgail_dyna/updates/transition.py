@@ -31,9 +31,15 @@ class TransitionUpdate:
         self.optimizer.build(model.trainable_variables)
 
     def scale(self, *sources: Replay) -> None:
-        """Tells the model how much states change in a step, as in the first of `sources` that holds a transition."""
-        changes = next(changes for changes in (source.changes() for source in sources) if len(changes))
-        self.model.change_scale.assign(np.maximum(changes.std(axis=0), LEAST_CHANGE))
+        """Tells the model how much states change in a step: each coordinate as in the first of `sources` where it does.
+
+        One that changes in none keeps the unit it is seen in: were it to change after all, the smallest unit would
+        leave the loss nothing else to look at.
+        """
+        found = np.zeros(self.model.change_scale.shape, np.float32)
+        for changes in filter(len, (source.changes() for source in sources)):
+            found = np.where(found > LEAST_CHANGE, found, np.maximum(found, changes.std(axis=0)))
+        self.model.change_scale.assign(np.where(found > 0, np.maximum(found, LEAST_CHANGE), 1.0))
 
     def __call__(self, windows: Windows, learning_rate: float) -> dict[str, float]:
         """Takes `K` steps on windows `[K, L, B, ...]`.
