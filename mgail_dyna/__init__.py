@@ -3,7 +3,7 @@
     import gymnasium, mgail_dyna
 
     expert = mgail_dyna.load_expert("halfcheetah")
-    config = mgail_dyna.ImitationConfig(env="HalfCheetah-v5", env_steps=50_000)
+    config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5")
     agent = mgail_dyna.DynaAgent(config, gymnasium.make("HalfCheetah-v5"), expert)
     while agent.env_steps < config.env_steps:
         metrics = agent.iterate()

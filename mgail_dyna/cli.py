@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import mgail_dyna
+from mgail_dyna import runtime
 from mgail_dyna.errors import UserError, unknown_name
 
 # Each has a module in `commands`, with `main(argv)`; without a command, it is `commands.train`.
@@ -28,9 +30,8 @@ COMMANDS = {
 
 def _usage() -> str:
     rows = "\n".join(f"  run.py {name:<14} {line}" for name, line in COMMANDS.items())
-    return (
-        f"run.py imitates an expert (run.py --help: options). Its other commands, each with its own --help:\n\n{rows}"
-    )
+    own = "run.py imitates an expert (run.py --help: options; --version)"
+    return f"{own}. Its other commands, each with its own --help:\n\n{rows}"
 
 
 def dispatch(argv: Sequence[str]) -> None:
@@ -42,6 +43,10 @@ def dispatch(argv: Sequence[str]) -> None:
     if not argv or argv[0] in ("-h", "--help"):
         print(_usage() + "\n")
     if not argv:
+        return
+    if argv[0] == "--version":
+        about = {"mgail_dyna": mgail_dyna.__version__, "commit": runtime.git_commit(), **runtime.versions()}
+        print("\n".join(f"{name} {told}" for name, told in about.items() if told))
         return
     if argv[0].startswith("-"):
         importlib.import_module("mgail_dyna.commands.train").main(list(argv))

@@ -91,7 +91,7 @@ class _Copy:
         return self.env.reset(seed=seed)[0]
 
     def step(self, action: Any) -> tuple[Any, ...]:
-        self.actions.append(action)
+        self.actions.append(np.copy(action))  # an environment may write into what it is given
         return self.env.step(action)
 
 

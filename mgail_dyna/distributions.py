@@ -80,17 +80,17 @@ def rebuilt_gaussian(parameters: tf.Tensor, noise: tf.Tensor, low: Bound = -1.0,
     return tf.clip_by_value(tf.stop_gradient(action), low, high) + (action - tf.stop_gradient(action))
 
 
-def rebuilt_categorical(parameters: tf.Tensor, noise: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
-    """Straight-through Gumbel-softmax: one-hot of the greatest logit plus noise, with the softmax's gradient.
+def rebuilt_categorical(parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Straight-through Gumbel-softmax (Jang et al. 2017): one-hot of the greatest logit plus noise, the gradient being
+    that of the softmax, at a temperature of 1.
 
     Args:
         parameters: `[..., n]` logits.
         noise: `[..., n]` standard Gumbel, recorded or fresh.
-        temperature: of the softmax (Jang et al. 2017).
     """
     perturbed = parameters + noise
     chosen = tf.one_hot(tf.argmax(perturbed, axis=-1), parameters.shape[-1], dtype=parameters.dtype)
-    soft = tf.nn.softmax(perturbed / temperature)
+    soft = tf.nn.softmax(perturbed)
     return chosen + (soft - tf.stop_gradient(soft))
 
 

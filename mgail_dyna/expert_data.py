@@ -50,7 +50,9 @@ def locate(name: str | Path) -> Path:
     if path.is_file():
         return path  # not ours by name; reading it will say what it is
     if path.is_dir():
-        raise UserError(f"{path}: expected {DATA_FILE} in it or in its data directory, found neither")
+        inside = sorted(path.glob(f"*/data/{DATA_FILE}"))
+        instead = f"; did you mean {inside[0].parent.parent}?" if inside else ""
+        raise UserError(f"{path}: expected {DATA_FILE} in it or in its data directory, found neither{instead}")
     raise UserError(f"{path}: no such file or directory, nor an expert that ships ({', '.join(shipped_experts())})")
 
 

@@ -79,7 +79,8 @@ def _metadata(expert: Expert, name: str, target: Path) -> dict[str, Any]:
     }
     if expert.env_id is not None:
         spec = copy.deepcopy(envs.spec(expert.env_id))
-        spec.max_episode_steps = expert.length
+        if expert.length is not None:
+            spec.max_episode_steps = expert.length
         metadata["env_spec"] = _told(spec)
     return metadata
 

@@ -88,17 +88,17 @@ def check_starts(expert: Expert, starts: str) -> None:
         )
 
 
-def episode_limit(expert: Expert, env_id: str) -> int | None:
-    """The time limit to imitate under: the demonstrations' own, if they tell one; None for the environment's own.
+def episode_limit(expert: Expert, env_id: str) -> int:
+    """Steps of an episode at most, to imitate under: the demonstrations' own limit, if they tell one, or the
+    environment's.
 
     Where neither has one, the longest demonstration's length: an episode that nothing ends would never come back.
 
     Raises:
         UserError: there is no such environment.
     """
-    if expert.length is not None or spec(env_id).max_episode_steps is not None:
-        return expert.length
-    return max(len(trajectory) for trajectory in expert.trajectories)
+    longest = max(len(trajectory) for trajectory in expert.trajectories)
+    return expert.length or spec(env_id).max_episode_steps or longest
 
 
 def named_environment(expert: Expert, where: Path) -> str | None:

@@ -122,10 +122,11 @@ MGAIL_TUNED: dict[str, dict[str, Any]] = {
     "HalfCheetah-v5": {**MGAIL, "env_steps": 30_000},
 }
 
-# Over what was tuned, where the simulator cannot be put into the demonstrations' states, as no real environment can.
+# Over what was tuned, where the simulator cannot be put into the demonstrations' states, as no real environment can; by
+# mode and environment.
 RESET: dict[str, Any] = {"rollout": {"starts": "reset"}}
-RESET_TUNED: dict[str, dict[str, Any]] = {
-    "HalfCheetah-v5": {"env_steps": 20_000, "rollout": {"starts": "reset", "reset_length": 100}}
+RESET_TUNED: dict[str, dict[str, dict[str, Any]]] = {
+    "dyna": {"HalfCheetah-v5": {"env_steps": 20_000, "rollout": {"starts": "reset", "reset_length": 100}}}
 }
 
 IMITATION_PRESETS = ("tuned", "reset", "paper")
@@ -200,7 +201,8 @@ UNUSED: dict[str, tuple[str, ...]] = {
     "dyna-trpo": _BY_TRUST_REGION,
     "gail": ("transition", "plan", *_BY_TRUST_REGION),
     "bc": (
-        *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
+        *("discriminator", "transition", "learn", "plan", "rollout", "trust_region", "warm_start", "cost", "env_steps"),
+        "policy.train_noise",
         *_BEGUN_AS_A_CLONE,
         *_THROUGH_THE_GRAPH,
     ),
@@ -236,7 +238,7 @@ def imitation_preset(name: str, env_id: str, mode: str = "dyna") -> ImitationCon
     env_id = environment_id(env_id)
     needed = NEEDED.get(mode, {})
     tuned = [by_environment.get(env_id, otherwise) for by_environment, otherwise in _TUNED_BY_MODE[mode]]
-    reset = RESET_TUNED.get(env_id, RESET)
+    reset = RESET_TUNED.get(mode, {}).get(env_id, RESET)
     layers = {"tuned": (needed, *tuned), "reset": (needed, *tuned, reset), "paper": (PAPER, needed)}[name]
     return MODES[mode](functools.reduce(_filled, layers, ImitationConfig(env=env_id)))
 

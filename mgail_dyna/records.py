@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.presets import unused
-from mgail_dyna.runs import CONFIG, CURVE
+from mgail_dyna.runs import CONFIG, CURVE, leaves
 from mgail_dyna.storage import write_text
 from mgail_dyna.suites import Kind, Run
 
@@ -94,13 +94,13 @@ def read_progress(directory: Path) -> dict[str, NDArray[np.float64]]:
     path = directory / CURVE
     if not path.exists():
         raise UserError(f"{path}: no such file; a run's directory holds a {CURVE}")
-    with path.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
-        raise UserError(f"{path}: expected at least 1 row, found none")
     try:
+        with path.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if not rows:
+            raise UserError(f"{path}: expected at least 1 row, found none")
         return {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(f"{path}: expected the columns of a run's {CURVE}, found others ({error!r})") from None
 
 
@@ -198,19 +198,11 @@ def told_apart(one: dict[str, Any], other: dict[str, Any], mode: str) -> Iterato
     Yields:
         The field, or `group.field`, and its two values.
     """
-    defaults, *told = (dict(_leaves(json.loads(json.dumps(tree)))) for tree in (asdict(ImitationConfig()), one, other))
+    defaults, *told = (dict(leaves(json.loads(json.dumps(tree)))) for tree in (asdict(ImitationConfig()), one, other))
     first, second = (defaults | leaves for leaves in told)
     for key in sorted((first.keys() | second.keys()) - {"seed"}):
         if first.get(key) != second.get(key) and not unused(mode, key, second.get("warm_start", "none")):
             yield key, first.get(key), second.get(key)
-
-
-def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _read_json(path: Path) -> dict[str, Any]:

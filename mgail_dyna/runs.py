@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mgail_dyna import runtime
@@ -23,6 +24,8 @@ CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "prog
 KIND, POLICY_KIND = "a run", "a policy"
 # In `config.json`, of a run that went on beyond the end it was begun with.
 EXTENDED = "extended_from"
+# Likewise, steps of an episode at most.
+EPISODE_LIMIT = "episode_limit"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,11 @@ def new_directory(parent: Path, name: str) -> Path:
     raise AssertionError
 
 
+def directory_of(path: Path) -> Path:
+    """The directory of a run, of which `path` may also name the configuration or the checkpoint."""
+    return path.parent if path.name in (CONFIG, CHECKPOINT) and path.is_file() else path
+
+
 @contextlib.contextmanager
 def held(directory: Path) -> Iterator[None]:
     """Keeps a run's directory from other processes.
@@ -78,8 +86,8 @@ def held(directory: Path) -> Iterator[None]:
         yield
 
 
-def write_settings(directory: Path, settings: RunSettings, expert_return: float) -> None:
-    """Writes `config.json`, with versions, commit and what 100% stands for beside the settings.
+def write_settings(directory: Path, settings: RunSettings, expert_return: float, episode_limit: int) -> None:
+    """Writes `config.json`, with versions, commit, what 100% stands for and in how long an episode beside the settings.
 
     A directory that has one is a run gone on with: the commits it was made by are named in order, the last one last,
     and the env steps it was to end at before, if they have changed.
@@ -88,7 +96,8 @@ def write_settings(directory: Path, settings: RunSettings, expert_return: float)
     before = read_about(file) if file.exists() else {}
     commits = [*(before.get("commit") or "").split(", "), runtime.git_commit()]
     told = ", ".join(commit for commit, _ in itertools.groupby(filter(None, commits))) or None
-    about: dict[str, Any] = {"expert_return": expert_return, "versions": runtime.versions(), "commit": told}
+    compared = {"expert_return": expert_return, EPISODE_LIMIT: episode_limit}
+    about: dict[str, Any] = {**compared, "versions": runtime.versions(), "commit": told}
     planned = before.get("config", {}).get("env_steps", settings.config.env_steps)
     extended = [*before.get(EXTENDED, []), *([planned] if planned != settings.config.env_steps else [])]
     if extended:
@@ -125,10 +134,13 @@ def read_settings(path: Path) -> RunSettings:
         config = _restored(ImitationConfig(), record["config"], "config")
         about = {name: record[name] for name in ("mode", "preset", "expert", "iterations")}
         for name, kind in _TYPES.items():
-            if not isinstance(about[name], kind):
-                raise UserError(f"{name}: a value does not fit, found {about[name]!r}")
+            _check_type(name, about[name], kind)
     except KeyError as error:
-        raise UserError(f"{file}: {error.args[0]}: missing") from None
+        if {"suite", "arguments"} <= record.keys():
+            again = f"; it is a record, whose run is: python run.py {' '.join(map(str, record['arguments']))}"
+        else:
+            again = ""
+        raise UserError(f"{file}: {error.args[0]}: missing{again}") from None
     except UserError as error:
         raise UserError(f"{file}: {error}") from None
     return RunSettings(**about, config=config)
@@ -151,11 +163,34 @@ def _restored(default: Any, values: Any, where: str) -> Any:
         elif get_origin(hints[key]) is Literal and value not in get_args(hints[key]):
             raise unknown_name(f"{where}.{key}", str(value), get_args(hints[key]))
         else:
+            _check_type(f"{where}.{key}", value, hints[key])
             restored[key] = tuple(value) if isinstance(value, list) else value
-    try:
-        return type(default)(**{**known, **restored})
-    except TypeError as error:
-        raise UserError(f"{where}: a value does not fit ({error})") from None
+    return type(default)(**{**known, **restored})
+
+
+def _check_type(where: str, value: Any, hint: Any) -> None:
+    if not _fits(value, hint):
+        raise UserError(f"{where}: expected {hint if get_args(hint) else hint.__name__}, found {value!r}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value from JSON is of a type; a whole number is a float as well, and true is no number."""
+    if isinstance(hint, UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(_fits(each, get_args(hint)[0]) for each in value)
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    return type(value) is hint or (hint is float and type(value) is int)
+
+
+def leaves(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields of a configuration as `asdict` has it, those of its groups as `group.field`, and their values."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def save_run(directory: Path, state: dict[str, Any]) -> None:
@@ -208,10 +243,13 @@ def load_run(directory: Path) -> dict[str, Any]:
     """Reads the checkpoint.
 
     Raises:
-        UserError: no run there, or a damaged one.
+        UserError: no run there, one without a checkpoint yet, or a damaged one.
     """
     if not directory.exists():
         raise UserError(f"{directory}: no such run")
+    if (directory / CONFIG).exists() and not (directory / CHECKPOINT).exists():
+        again = f"python run.py --config {directory / CONFIG}"
+        raise UserError(f"{directory}: the run ended before its first checkpoint; begin it again with: {again}")
     return load_state(directory / CHECKPOINT, KIND)
 
 

@@ -133,7 +133,8 @@ class ImitationRun:
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""
         clocks = {name: self.history[-1][name] if self.history else 0.0 for name in ("cpu_seconds", "wall_seconds")}
-        return {"agent": self.agent.state(), "ledger": self.ledger.state(), "history": self.history, **clocks}
+        history = [dict(row) for row in self.history]
+        return {"agent": self.agent.state(), "ledger": self.ledger.state(), "history": history, **clocks}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what `state` gave; the configuration and the demonstrations must be the same.

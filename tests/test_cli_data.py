@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mgail_dyna
 from mgail_dyna.cli import COMMANDS, main
 from mgail_dyna.expert_data import load_expert
 
@@ -131,6 +132,12 @@ def test_usage_names_every_command(argv, capsys):
     out, err = capsys.readouterr()
     assert all(name in out for name in COMMANDS)
     assert err == ""
+
+
+def test_the_version_names_what_results_depend_on(capsys):
+    assert main(["--version"]) == 0
+    told = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
+    assert told["mgail_dyna"] == mgail_dyna.__version__ and {"python", "tensorflow", "mujoco"} <= told.keys()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

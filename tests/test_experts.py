@@ -17,6 +17,7 @@ import tensorflow as tf
 from mgail_dyna import envs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.collect import play_episode
+from mgail_dyna.commands import expert as expert_command
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.distributions import for_actions
 from mgail_dyna.expert_data import load_expert
@@ -178,6 +179,19 @@ def test_an_interrupt_is_taken_between_two_iterations(tmp_path):
     assert trainer["collector"]["env_steps"] % 256 == 0
     under_way = sum(len(episode["actions"]) for episode in trainer["collector"]["episodes"])
     assert under_way <= trainer["collector"]["env_steps"]
+
+
+def test_what_is_to_be_replaced_is_not_gone_on_with(tmp_path, monkeypatch):
+    for name in ("checkpoint.h5", "progress.csv"):
+        (tmp_path / name).write_text("of an earlier run")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(expert_command, "_Session", killed)
+    with pytest.raises(KeyboardInterrupt):
+        expert_command.main(["--env", "cartpole", "--out", str(tmp_path), "--overwrite"])
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
 def test_killed_and_resumed_training_goes_on_and_writes_a_dataset(tmp_path):

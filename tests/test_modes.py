@@ -284,6 +284,8 @@ OTHERWISE = {
     "cloning.held_out_ratio": 0.1,
     "rollout.copies": 3,
     "rollout.memory": 500,
+    "env_steps": 7,
+    "policy.train_noise": True,
 }
 
 
@@ -447,6 +449,9 @@ def test_mode_presets_are_defaults_that_flags_replace():
     for env_id, length in (("HalfCheetah-v5", 100), ("Hopper-v5", 1_000), ("Walker2d-v5", 1_000)):
         rollout = presets.imitation_preset("reset", env_id).rollout
         assert (rollout.starts, rollout.reset_length) == ("reset", length)
+    for mode in ("mgail", "gail", "dyna-trpo"):
+        tuned, reset = (presets.imitation_preset(name, "HalfCheetah-v5", mode) for name in ("tuned", "reset"))
+        assert reset == replace(tuned, rollout=replace(tuned.rollout, starts="reset")), "no other number is of the mode"
 
 
 def run_py(*words):
@@ -506,12 +511,13 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
             "--trust-region.value-batch: expected at most the 100 states of a rollout (--rollout.steps), found 128",
         ),
         (["--mode", "gail", "--warm-start", "bc"], "--warm-start: has no effect with --mode gail; leave it out"),
-        (["--mode", "mgail", "--plan.steps", "5"], "--plan: has no effect with --mode mgail; leave it out"),
+        (["--mode", "mgail", "--plan.steps", "5"], "--plan.steps: has no effect with --mode mgail; leave it out"),
         (["--mode", "gail", "--policy-learning-rate", "0.1"], "--policy.learning-rate: has no effect with --mode gail"),
         (["--mode", "mgail", "--discriminator.imagined-share=0.3"], "--discriminator.imagined-share: has no effect"),
         (["--mode", "dyna", "--rollout.copies", "2"], "--rollout.copies: has no effect with --mode dyna"),
-        (["--mode", "dyna", "--trust-region.damping", "1"], "--trust-region: has no effect with --mode dyna"),
-        (["--mode", "dyna", "--cloning.pace", "0.9"], "--cloning: has no effect without --warm-start bc; leave it out"),
+        (["--mode", "dyna", "--trust-region.damping", "1"], "--trust-region.damping: has no effect with --mode dyna"),
+        (["--mode", "dyna", "--cloning.pace", "0.9"], "--cloning.pace: has no effect without --warm-start bc"),
+        (["--mode", "bc", "--env-steps", "100"], "--env-steps: has no effect with --mode bc; leave it out"),
         (["--policy.clip-norm", "inf"], "--policy.clip-norm: expected above 0 and finite, found inf"),
         (["cartpole"], "unexpected argument 'cartpole'; options and their values: run.py --help"),
         (["--mode", "dyna-trpo", "--plan.batch", "5"], "at most the 50 states of a rollout (--plan.batch times"),

@@ -124,19 +124,18 @@ def test_the_network_predicts_the_change_of_state_in_units_of_its_scale():
     )
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.5])
-def test_discrete_actions_are_one_hot_with_the_gradient_of_the_softmax(temperature):
+def test_discrete_actions_are_one_hot_with_the_gradient_of_the_softmax():
     logits, noise, weights = normal(8, 3), normal(8, 3, seed=1), normal(8, 3, seed=2)
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        actions = rebuilt_categorical(logits, noise, temperature)
+        actions = rebuilt_categorical(logits, noise)
         total = tf.reduce_sum(weights * actions)
     np.testing.assert_allclose(actions, np.eye(3)[np.argmax(logits + noise, axis=-1)], atol=1e-7)
     np.testing.assert_array_equal(
         np.argmax(actions, -1), CategoricalHead(ActionSpec("discrete", 3)).sample(logits, noise)
     )
-    p, w = tf.nn.softmax((logits + noise) / temperature).numpy(), weights.numpy()
-    expected = p * (w - (p * w).sum(axis=-1, keepdims=True)) / temperature
+    p, w = tf.nn.softmax(logits + noise).numpy(), weights.numpy()
+    expected = p * (w - (p * w).sum(axis=-1, keepdims=True))
     np.testing.assert_allclose(tape.gradient(total, logits), expected, rtol=1e-4, atol=1e-6)
 
 

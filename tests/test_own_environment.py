@@ -14,7 +14,7 @@ from mgail_dyna import envs, film
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.cli import main
-from mgail_dyna.collect import play_episode
+from mgail_dyna.collect import RolloutCollector, play_episode
 from mgail_dyna.commands.session import figures_of
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.expert import Expert
@@ -107,12 +107,14 @@ def test_a_class_that_is_registered_is_told_by_its_name(own, tmp_path):
     assert told["entry_point"] == f"{own}:Point"
     loaded = load_expert(tmp_path / "ds")
     assert (loaded.env_id, loaded.length) == (f"{own}:Point-v0", 9)
+    save_expert(tmp_path / "unlimited", demonstrations(env_id=f"{own}:Point-v0"))
+    assert load_expert(tmp_path / "unlimited").length == 9, "the environment's own"
 
 
 def test_what_never_ends_is_ended_after_the_longest_demonstration(own):
     never, point = f"{own}:Never-v0", f"{own}:Point-v0"
     assert episode_limit(demonstrations(), never) == 21
-    assert episode_limit(demonstrations(), point) is None, "it has a limit itself"
+    assert episode_limit(demonstrations(), point) == 9, "it has a limit itself"
     assert episode_limit(demonstrations(length=5), never) == 5
     run = ImitationRun(imitation_preset("reset", never), demonstrations(), "dyna")
     assert run._evaluated(True)["return_mean"] < 0
@@ -124,6 +126,10 @@ def test_an_environment_may_go_on_writing_into_what_it_gives_and_takes(own):
     trajectory = play_episode(envs.make(env_id), random_policy(env_id), 0)
     assert len(np.unique(trajectory.observations, axis=0)) == 10
     assert np.abs(trajectory.actions).max() <= 1
+    collector, again = (RolloutCollector([envs.make(env_id)], random_policy(env_id), 0) for _ in range(2))
+    collector.collect(5)
+    again.restore(collector.state())
+    np.testing.assert_array_equal(again.observations, collector.observations)
 
 
 @pytest.mark.parametrize(

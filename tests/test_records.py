@@ -73,6 +73,13 @@ def test_iterations_without_an_evaluation_are_left_out(tmp_path, finished_run):
     assert np.isnan(read_progress(tmp_path)["expert_percent"][0])
 
 
+@pytest.mark.parametrize("spoilt", [b"\xff\xfe", b"env_steps\n"])
+def test_a_curve_that_is_no_text_is_refused(finished_run, refused, spoilt):
+    directory = finished_run(0)
+    (directory / "progress.csv").write_bytes(spoilt)
+    refused(["progress.csv", "expected"], read_progress, directory)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

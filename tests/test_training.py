@@ -18,7 +18,7 @@ from conftest import StepCounter
 
 import mgail_dyna
 from mgail_dyna import runs
-from mgail_dyna.cli import main
+from mgail_dyna.cli import dispatch, main
 from mgail_dyna.commands.plot import _labels
 from mgail_dyna.commands.session import _summary, began_as, figures_of
 from mgail_dyna.commands.train import _nothing_left, resolved
@@ -293,12 +293,15 @@ def test_policies_load_without_what_they_were_trained_with(expert, tmp_path, ref
     run = ImitationRun(small_config(env_steps=60), expert, "dyna")
     list(run.iterate())
     refused([tmp_path, "no such file or directory"], mgail_dyna.load_policy, tmp_path / "none")
-    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "gone", None, run.config), 1_000.0)
+    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "gone", None, run.config), 1_000.0, 1_000)
     runs.save_run(tmp_path, run.state())
     np.testing.assert_array_equal(mgail_dyna.load_policy(tmp_path).act(observations), run.agent.act(observations))
     result = run_py("evaluate", tmp_path, "--episodes", 1, "--json")
-    assert "demonstrations cannot be read: gone: no such file" in result.stderr
+    assert result.stderr == "", "what the demonstrations told is in the run"
     assert json.loads(result.stdout)["expert_return"] == 1_000.0
+    shorter = run_py("evaluate", tmp_path / runs.CONFIG, "--env", "CartPole-v0", "--episodes", 1, "--json")
+    assert "episodes of 200 steps are not set beside the expert's of 1000" in shorter.stderr
+    assert json.loads(shorter.stdout)["expert_percent"] is None
     state = run.state()
     del state["ledger"]
     runs.save_run(tmp_path, state)
@@ -401,7 +404,7 @@ def test_the_discriminator_sees_the_demonstrations_whitened_or_as_they_are(exper
 
 def test_settings_survive_being_written(tmp_path):
     settings = runs.RunSettings("mgail", "paper", "hopper", 7, imitation_preset("paper", "Hopper-v5"))
-    runs.write_settings(tmp_path, settings, 3_500.0)
+    runs.write_settings(tmp_path, settings, 3_500.0, 1_000)
     assert runs.read_settings(tmp_path) == settings
     record = json.loads((tmp_path / "config.json").read_text())
     assert record["versions"]["tensorflow"]
@@ -419,12 +422,24 @@ def test_settings_survive_being_written(tmp_path):
         (lambda record: record.pop("config"), "config: missing"),
         (lambda record: record["config"].update(plan=5), "config.plan: expected an object, found 5"),
         (lambda record: record["config"].update(cost="logits"), "unknown config.cost 'logits'; did you mean logit?"),
-        (lambda record: record.update(mode=["dyna"]), "mode: a value does not fit, found ['dyna']"),
-        (lambda record: record.update(expert=5), "expert: a value does not fit, found 5"),
+        (lambda record: record.update(mode=["dyna"]), "mode: expected str, found ['dyna']"),
+        (lambda record: record.update(expert=5), "expert: expected str, found 5"),
+        (lambda record: record.update(iterations=True), "iterations: expected int | None, found True"),
+        (lambda record: record["config"].update(env=5), "config.env: expected str, found 5"),
+        (lambda record: record["config"].update(seed=1.5), "config.seed: expected int, found 1.5"),
+        (lambda record: record["config"]["plan"].update(steps="3"), "config.plan.steps: expected int, found '3'"),
+        (lambda record: record["config"]["learn"].update(newest=3.5), "config.learn.newest: expected int | None"),
+        (lambda record: record["config"]["policy"].update(hidden=[100.5]), "hidden: expected tuple[int, ...], found"),
+        (lambda record: record["config"]["policy"].update(train_noise="no"), "train_noise: expected bool, found 'no'"),
+        (lambda record: record["config"].update(discount="1"), "config.discount: expected float, found '1'"),
+        (
+            lambda record: (record.pop("iterations"), record.update(suite="warm", arguments=["--env", "hopper"])),
+            "iterations: missing; it is a record, whose run is: python run.py --env hopper",
+        ),
     ],
 )
 def test_a_bad_config_file_is_one_line(tmp_path, change, line):
-    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig()), 3_500.0)
+    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig()), 3_500.0, 1_000)
     file = tmp_path / "config.json"
     record = json.loads(file.read_text())
     change(record)
@@ -439,14 +454,14 @@ def test_a_config_file_names_the_commits_a_run_was_made_by(tmp_path, monkeypatch
     settings = runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig())
     for commit, named in (("a", "a"), ("a", "a"), ("b+", "a, b+"), (None, "a, b+"), ("a", "a, b+, a")):
         monkeypatch.setattr(runs.runtime, "git_commit", lambda commit=commit: commit)
-        runs.write_settings(tmp_path, settings, 3_500.0)
+        runs.write_settings(tmp_path, settings, 3_500.0, 1_000)
         assert json.loads((tmp_path / "config.json").read_text())["commit"] == named
 
 
 def test_a_config_file_names_the_ends_a_run_had_before(tmp_path):
     for env_steps, extended in ((100, None), (100, None), (300, [100]), (500, [100, 300])):
         settings = runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig(env_steps=env_steps))
-        runs.write_settings(tmp_path, settings, 3_500.0)
+        runs.write_settings(tmp_path, settings, 3_500.0, 1_000)
         assert runs.read_about(tmp_path).get("extended_from") == extended
         assert runs.read_settings(tmp_path) == settings
 
@@ -512,6 +527,25 @@ def test_a_run_that_ends_between_two_evaluations_tells_the_last_one(expert):
     assert "return" not in set(_summary(run, Path("somewhere")).columns[0].cells)
 
 
+def test_a_run_without_a_checkpoint_says_how_to_begin_again(tmp_path):
+    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
+    again = f"ended before its first checkpoint; begin it again with: python run.py --config {tmp_path / 'config.json'}"
+    assert runs.directory_of(tmp_path / "config.json") == runs.directory_of(tmp_path) == tmp_path
+    for words in (["--resume", str(tmp_path / "config.json")], ["evaluate", str(tmp_path)]):
+        with pytest.raises(UserError) as error:
+            dispatch(words)
+        assert again in str(error.value)
+
+
+def test_a_state_is_not_written_into_by_what_comes_after(expert):
+    run = ImitationRun(small_config(env_steps=120), expert, "dyna")
+    list(run.iterate(iterations=1))
+    state = run.state()
+    list(run.iterate(iterations=2))
+    run.restore(state)
+    assert len(run.history) == 1
+
+
 def test_a_shipped_name_is_not_taken_over_by_a_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cartpole").mkdir()
@@ -519,6 +553,8 @@ def test_a_shipped_name_is_not_taken_over_by_a_directory(tmp_path, monkeypatch):
     assert resolved(["--env", "cartpole", "--expert", "cartpole"]).expert == "cartpole"
     with pytest.raises(UserError, match=r"expected main_data\.hdf5 in it"):
         load_expert("./cartpole")
+    with pytest.raises(UserError, match=r"found neither; did you mean .*cartpole.trpo-v0\?"):
+        load_expert(ROOT / "expert_data" / "cartpole")
 
 
 def test_a_run_that_has_ended_says_what_would_go_on_with_it():
@@ -605,7 +641,7 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
     assert "expected a checkpoint of an expert's training, found one of a run" in as_another.stderr
     changed = run_py("--resume", directory, "--policy.hidden", "7")
     assert changed.returncode == 2
-    assert "--resume: --policy cannot change" in changed.stderr
+    assert "--resume: --policy.hidden cannot change: the run was begun with (100, 50), found (7,)" in changed.stderr
     assert changed.stderr.count("\n") == 1
 
     film = tmp_path / "agent.gif"
@@ -655,7 +691,7 @@ def test_mistakes_are_one_line_and_exit_2(words, line, capsys):
 
 
 def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
-    runs.write_settings(tmp_path, runs.RunSettings("dina", "tuned", "cartpole", 1, small_config()), 1_000.0)
+    runs.write_settings(tmp_path, runs.RunSettings("dina", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
     assert main(["--config", str(tmp_path / "config.json")]) == 2
     assert capsys.readouterr().err == "error: unknown mode 'dina'; did you mean dyna?\n"
 
@@ -669,7 +705,7 @@ def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
     ],
 )
 def test_a_stored_configuration_is_not_called_another(words, line, tmp_path, capsys):
-    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0)
+    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
     assert main(["--config", str(tmp_path / "config.json"), *words]) == 2
     assert line in capsys.readouterr().err
 
@@ -678,7 +714,7 @@ def test_a_stored_configuration_runs_again(tmp_path):
     demonstrations = str(ROOT / "expert_data" / "cartpole" / "trpo-v0")
     settings = runs.RunSettings("mgail", "tuned", demonstrations, 1, MODES["mgail"](small_config(seed=3)))
     written = replace(settings, expert="expert_data/cartpole/trpo-v0")
-    runs.write_settings(tmp_path / "before", written, 1_000.0)
+    runs.write_settings(tmp_path / "before", written, 1_000.0, 1_000)
     result = run_py("--config", tmp_path / "before" / "config.json", "--logdir", tmp_path)
     assert result.returncode == 0, result.stderr
     assert runs.read_settings(tmp_path / "cartpole-mgail-seed3") == settings

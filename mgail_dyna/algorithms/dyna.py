@@ -91,10 +91,11 @@ class DynaAgent:
         if first and self.warm_start.wanted:
             self._clone()
         told = {"cloning/held_out_ratio": self.warm_start.held_out_ratio} if self.warm_start.wanted else {}
+        begun = self.env_steps
         metrics = told | {"rollout/" + name: value for name, value in self.collect().items()}  # lines 3, 4
         if first:
             self.transition.scale(self.demonstrations, self.replay)
-        metrics |= {"transition/" + name: value for name, value in self.model_errors().items()}
+        metrics |= {"transition/" + name: value for name, value in self.model_errors(self.env_steps - begun).items()}
         pace = self.warm_start.pace(self.iterations)
         rounds = [self._round(share, pace * share) for _ in range(self.config.rounds)]
         self.iterations += 1
@@ -191,10 +192,10 @@ class DynaAgent:
         )
         return self.policy.learn(windows, learning_rate, self._anchor(config.steps))
 
-    def model_errors(self) -> dict[str, float]:
-        """How far the model is off on the newest steps, which it has not seen yet."""
-        config = self.config.transition
-        horizon, newest = self.config.plan.length, self.config.rollout.steps
+    def model_errors(self, unseen: int) -> dict[str, float]:
+        """How far the model is off on the newest steps, of which it has not seen the last `unseen` yet."""
+        config, horizon = self.config.transition, self.config.plan.length
+        newest = min(unseen, self.config.rollout.steps)
         return self.transition.errors(self.replay.windows(self.rng, (1, config.batch), horizon, config.warmup, newest))
 
     def update_transition(self, learning_rate: float) -> dict[str, float]:

@@ -75,6 +75,9 @@ class WarmStart:
     def exploring(self, weights: dict[str, Array], left: float) -> dict[str, Array]:
         """Weights to act in the environment with: a clone's with noise of its own at first, as it is too sure.
 
+        The same draws are recorded, and learning rebuilds actions with the noise of plans: what a clone is judged by in
+        Eq. 7 is where the bolder action led, nu making up the difference.
+
         Args:
             weights: to act with in plans.
             left: share of the run's env steps that is left.

@@ -30,7 +30,7 @@ class ConvertCommand:
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """Directory to write."""
     env: str
-    """Environment the demonstrations come from: cartpole, hopper, halfcheetah, walker2d, ant or any Gymnasium id."""
+    """Environment the demonstrations come from: a short name, as run.py takes them, or any Gymnasium id."""
     clip_actions: bool = False
     """Move actions outside the action space onto its border, as simulators do."""
     overwrite: bool = False

@@ -90,33 +90,39 @@ class _Subject(NamedTuple):
 
     policy: NumpyPolicy
     env_id: str
-    length: int | None
+    length: int
     expert_return: float
     counted: dict[str, Any]
 
 
 def _subject(command: EvaluateCommand) -> _Subject:
-    path, asked = command.run, environment_id(command.env) if command.env else None
+    path, asked = runs.directory_of(command.run), environment_id(command.env) if command.env else None
     if (path / runs.CONFIG).exists():
-        settings, state = runs.read_settings(path), runs.load_run(path)
-        with fitting(path / runs.CONFIG):
-            expert_return = float(runs.read_about(path)["expert_return"])
-        with fitting(path / runs.CHECKPOINT):
-            ledger, policy = state["ledger"], NumpyPolicy.from_state(state["agent"]["acting"])
-            counted = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
-        try:
-            length = (
-                envs.time_limit(asked) if asked else episode_limit(load_expert(settings.expert), settings.config.env)
-            )
-        except UserError as error:
-            length = None
-            told = f"note: the environment's own time limit is kept, as the demonstrations cannot be read: {error}"
-            print(told, file=sys.stderr)
-        return _Subject(policy, asked or settings.config.env, length, expert_return, counted)
-    if runs.is_policy_file(path):
+        subject = _of_run(path)
+    elif runs.is_policy_file(path):
         if asked is None:
             raise UserError(f"{path}: expected --env ENV with a policy's file, which names none")
         return _Subject(runs.load_policy(path), asked, envs.time_limit(asked), math.nan, {})
+    else:
+        subject = _of_expert(path, asked)
+    return subject if asked is None else _elsewhere(subject, asked)
+
+
+def _of_run(directory: Path) -> _Subject:
+    settings, about, state = runs.read_settings(directory), runs.read_about(directory), runs.load_run(directory)
+    with fitting(directory / runs.CHECKPOINT):
+        ledger, policy = state["ledger"], NumpyPolicy.from_state(state["agent"]["acting"])
+        counted = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
+    with fitting(directory / runs.CONFIG):
+        # Runs made before it was told have nothing to compare with.
+        limit, expert_return = int(about.get(runs.EPISODE_LIMIT, 0)), float(about["expert_return"])
+    env_id = settings.config.env
+    if not limit:
+        return _Subject(policy, env_id, envs.time_limit(env_id), math.nan, counted)
+    return _Subject(policy, env_id, limit, expert_return, counted)
+
+
+def _of_expert(path: Path, asked: str | None) -> _Subject:
     expert = load_expert(path)
     env_id = asked or named_environment(expert, path)
     if expert.policy is None:
@@ -124,8 +130,18 @@ def _subject(command: EvaluateCommand) -> _Subject:
     if env_id is None:
         raise UserError(f"{path}: names no environment; pass --env ENV")
     counted = {"env_steps": expert.provenance.get("steps_trained")}
-    length = envs.time_limit(asked) if asked else episode_limit(expert, env_id)
-    return _Subject(expert.policy, env_id, length, float(expert.returns.mean()), counted)
+    return _Subject(expert.policy, env_id, episode_limit(expert, env_id), float(expert.returns.mean()), counted)
+
+
+def _elsewhere(subject: _Subject, env_id: str) -> _Subject:
+    """In the environment asked for, under its own time limit. What longer or shorter episodes return says nothing
+    beside the expert's return."""
+    limit = envs.time_limit(env_id)
+    if limit == subject.length:
+        return subject._replace(env_id=env_id)
+    told = f"episodes of {limit} steps are not set beside the expert's of {subject.length}"
+    print(f"note: {told}", file=sys.stderr)
+    return subject._replace(env_id=env_id, length=limit, expert_return=math.nan)
 
 
 def _check_fits(policy: NumpyPolicy, env: gym.Env[Any, Any], command: EvaluateCommand) -> None:
@@ -139,7 +155,7 @@ def _check_fits(policy: NumpyPolicy, env: gym.Env[Any, Any], command: EvaluateCo
     same_actions(policy.spec, action, str(command.run))
 
 
-def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, length: int | None) -> None:
+def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, length: int) -> None:
     from mgail_dyna import film
 
     assert command.video is not None

@@ -36,7 +36,7 @@ EXTENDABLE = {"steps", "trajectories", "evaluate_every", "evaluation_episodes", 
 class ExpertCommand:
     """Trains an expert with Trust Region Policy Optimization and writes its demonstrations as HDF5.
 
-    --env takes cartpole, hopper, halfcheetah, walker2d, ant or any Gymnasium id, and sets the other defaults.
+    --env takes cartpole, hopper, halfcheetah, walker2d, ant, swimmer or any Gymnasium id, and sets the other defaults.
     """
 
     out: Path | None = None
@@ -57,14 +57,17 @@ def main(argv: Sequence[str]) -> None:
     command = parse(ExpertCommand, argv, prog=PROG, default=ExpertCommand(config=_default_config(argv)))
     command = replace(command, config=replace(command.config, env=environment_id(command.config.env)))
     out, config = command.directory(), command.config
-    saved = load_state(out / CHECKPOINT, KIND) if command.resume else None
-    if saved is not None:
-        _refuse_changes(_stored_config(out / CHECKPOINT, saved), config)
-    elif not command.overwrite and any((out / name).exists() for name in (CHECKPOINT, "data")):
+    if not (command.resume or command.overwrite) and any((out / name).exists() for name in (CHECKPOINT, "data")):
         raise UserError(f"{out}: holds an earlier run; pass --resume, --overwrite or another --out")
     envs.make(config.env, config.length).close()  # a wrong name is told at once
     out.mkdir(parents=True, exist_ok=True)
     with held(out):
+        saved = load_state(out / CHECKPOINT, KIND) if command.resume else None
+        if saved is not None:
+            _refuse_changes(_stored_config(out / CHECKPOINT, saved), config)
+        elif command.overwrite:
+            for name in (CHECKPOINT, CURVE):  # so that nothing goes on with them should this run be killed
+                (out / name).unlink(missing_ok=True)
         runtime.import_tensorflow()
         from mgail_dyna.experts.trainer import ExpertTrainer
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,12 +21,11 @@ from mgail_dyna.expert_data import load_expert, shipped_experts, tells_simulator
 from mgail_dyna.fit import check_fits, check_starts, episode_limit, never_varies, other_task
 from mgail_dyna.presets import (
     MODES,
-    UNUSED,
     check_names,
     environment_id,
     environment_name,
     imitation_preset,
-    unused_names,
+    unused,
 )
 from mgail_dyna.storage import fitting
 
@@ -91,7 +89,8 @@ def main(argv: Sequence[str]) -> None:
         if run.ended(settings.iterations):
             print(f"note: {_nothing_left(settings)}", file=sys.stderr)
         else:
-            runs.write_settings(directory, settings, float(run.expert.returns.mean()))
+            limit = episode_limit(run.expert, run.config.env)
+            runs.write_settings(directory, settings, float(run.expert.returns.mean()), limit)
         from mgail_dyna.commands.session import Session
 
         Session(run, directory, settings).train()
@@ -156,7 +155,8 @@ def resolved(argv: Sequence[str]) -> TrainCommand:
     if expert is not None and expert not in shipped_experts() and Path(expert).exists():
         expert = str(Path(expert).resolve())  # so that the run can be resumed from anywhere
     settings = replace(MODES[command.mode](command.settings), env=environment_id(command.settings.env))
-    command = replace(command, settings=settings, expert=expert)
+    resume = command.resume and runs.directory_of(command.resume)
+    command = replace(command, settings=settings, expert=expert, resume=resume)
     if command.rerun is not None:
         _refuse_relabelling(runs.read_settings(command.rerun), command)
     return command
@@ -165,11 +165,10 @@ def resolved(argv: Sequence[str]) -> TrainCommand:
 def _refuse_unused(command: TrainCommand, default: TrainCommand) -> None:
     if command.resume is not None and command.logdir != default.logdir:
         raise UserError("--logdir: has no effect with --resume, which goes on in the run's own directory; leave it out")
-    without_clone = set(unused_names(command.mode, command.settings.warm_start)) - set(UNUSED[command.mode])
-    for name in (*UNUSED[command.mode], *without_clone):
-        value = operator.attrgetter(name)
-        if value(command.settings) != value(default.settings):
-            why = "without --warm-start bc" if name in without_clone else f"with --mode {command.mode}"
+    mode, before = command.mode, dict(runs.leaves(asdict(default.settings)))
+    for name, value in runs.leaves(asdict(command.settings)):
+        if value != before[name] and unused(mode, name, command.settings.warm_start):
+            why = f"with --mode {mode}" if unused(mode, name, "bc") else "without --warm-start bc"
             raise UserError(f"--{name.replace('_', '-')}: has no effect {why}; leave it out")
 
 
@@ -178,7 +177,7 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
     for flag in ("--resume", "--config"):
         path = peek(argv, flag)
         if path is not None:
-            stored = runs.read_settings(Path(path))
+            stored = runs.read_settings(runs.directory_of(Path(path)) if flag == "--resume" else Path(path))
             return TrainCommand(
                 stored.mode, stored.preset, stored.expert, Path("runs"), stored.iterations, settings=stored.config
             )
@@ -212,11 +211,11 @@ def _refuse_changes(stored: runs.RunSettings, command: TrainCommand) -> None:
         before, now = getattr(stored, name), getattr(command, name)
         if before != now:
             raise UserError(f"--resume: --{name} cannot change: the run was begun with {before}, found {now}")
-    for entry in fields(ImitationConfig):
-        before, now = getattr(stored.config, entry.name), getattr(command.settings, entry.name)
-        if before != now and entry.name not in EXTENDABLE:
-            flag = entry.name.replace("_", "-")
-            raise UserError(f"--resume: --{flag} cannot change: the run was begun with {before}, found {now}")
+    asked = dict(runs.leaves(asdict(command.settings)))
+    for name, before in runs.leaves(asdict(stored.config)):
+        if before != asked[name] and name not in EXTENDABLE:
+            flag = name.replace("_", "-")
+            raise UserError(f"--resume: --{flag} cannot change: the run was begun with {before}, found {asked[name]}")
 
 
 def _check(command: TrainCommand) -> None:

@@ -102,7 +102,7 @@ class TransitionConfig:
     batch: int = 64
     """Windows in a step."""
     length: int = 5
-    """Steps of a window the loss is over."""
+    """Steps of a window in training, after the warm-up, which the loss is over as well."""
     warmup: int = 4
     """Observed steps before a window, that warm the GRU, in training and in both kinds of unroll."""
     expert_share: float = 0.5

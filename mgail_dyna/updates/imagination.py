@@ -48,7 +48,8 @@ class Imagination:
 
         Args:
             windows: `[1, W, B, ...]`.
-            noise: `[T + 1, B, n]`, fresh; the last row only tells where the last step leads.
+            noise: `[T + 1, B, n]`, fresh; the last row decides nothing, as an unroll writes down states only
+                where it acts.
 
         Returns:
             `[T, B]` steps with the discriminator's rewards.
