@@ -1,40 +1,19 @@
-"""Demonstrations from elsewhere: Minari directories, D4RL's flat HDF5, padded arrays in `.npz`. No pickle is read."""
+"""Demonstrations from elsewhere, made into an expert of an environment."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import h5py
 import numpy as np
 
 from mgail_dyna import envs
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import SHORTEST_EPISODE, Expert
-from mgail_dyna.expert_data import DATA_FILE, load_expert
 from mgail_dyna.fit import check_fits
-from mgail_dyna.storage import open_hdf5
-from mgail_dyna.types import Array, Trajectory
-
-
-@dataclass(frozen=True)
-class Source:
-    """Episodes as another format holds them, before they are checked against an environment.
-
-    Attributes:
-        layout: the format's name.
-        episodes: keyword arguments of `Trajectory`, one mapping an episode.
-        notes: what was lost or changed on the way, in words for the user.
-    """
-
-    layout: str
-    episodes: list[dict[str, Any]]
-    notes: tuple[str, ...] = ()
+from mgail_dyna.layouts import read_source
+from mgail_dyna.types import Trajectory
 
 
 def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Expert, tuple[str, ...]]:
@@ -52,7 +31,7 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
         UserError: naming file and key, what was expected and what was found.
     """
     env = envs.make(env_id)
-    source = _read(path)
+    source = read_source(path)
     action = envs.action_spec(env.action_space)
     episodes, notes = [], list(source.notes)
     outside = 0
@@ -119,181 +98,3 @@ def _assembled(
     longest = max(len(episode) for episode in episodes)
     limit = max(longest, env.spec.max_episode_steps or 0) if env.spec else longest
     return Expert(episodes, observed, env.action_space, env_id=env_id, length=limit, provenance=provenance)
-
-
-def _read(path: Path) -> Source:
-    if not path.exists():
-        raise UserError(f"{path}: no such file or directory")
-    if path.is_dir() or path.name == DATA_FILE:
-        return _read_minari(path)
-    readers: Mapping[str, Callable[[Path], Source]] = {".npz": _read_npz, ".hdf5": _read_hdf5, ".h5": _read_hdf5}
-    if path.suffix not in readers:
-        raise UserError(
-            f"{path}: expected a Minari directory, a D4RL .hdf5 or an .npz file, found '{path.suffix or path.name}'"
-        )
-    return readers[path.suffix](path)
-
-
-def _read_hdf5(path: Path) -> Source:
-    with open_hdf5(path) as file:
-        minari = any(key.startswith("episode_") for key in file)
-    return _read_minari(path) if minari else _read_d4rl(path)
-
-
-def _read_minari(path: Path) -> Source:
-    expert = load_expert(path, check_actions=False)
-    names = ("observations", "actions", "rewards", "terminated", "truncated", "qpos", "qvel", "seed")
-    episodes = [{name: getattr(trajectory, name) for name in names} for trajectory in expert.trajectories]
-    return Source("Minari", episodes)
-
-
-def _read_d4rl(path: Path) -> Source:
-    with open_hdf5(path) as file:
-        needed = ("observations", "actions", "terminals")
-        wanted = (*needed, "rewards", "timeouts", "next_observations", "infos/qpos", "infos/qvel")
-        for name in wanted:
-            if name in file and not (isinstance(file[name], h5py.Dataset) and file[name].ndim):
-                raise UserError(f"{path}: {name}: expected an array with one row a step, found a group or a scalar")
-        arrays = {name: file[name][()] for name in wanted if name in file}
-    _require_keys(path, arrays, needed, "D4RL")
-    steps = len(arrays["actions"])
-    if not steps:
-        raise UserError(f"{path}: expected at least 1 step, found 0")
-    for name in ("terminals", "timeouts"):
-        if name in arrays:
-            _require_flags(path, name, arrays[name])
-    found = arrays.get("next_observations", arrays["observations"]).shape
-    if found != arrays["observations"].shape:
-        expected = list(arrays["observations"].shape)
-        raise UserError(f"{path}: next_observations: expected shape {expected}, found {list(found)}")
-    for name, array in arrays.items():
-        if len(array) != steps:
-            raise UserError(f"{path}: {name}: expected length {steps} (that of actions), found {len(array)}")
-    terminals = arrays["terminals"].astype(bool)
-    timeouts = arrays["timeouts"].astype(bool) if "timeouts" in arrays else np.zeros(steps, bool)
-    last = np.flatnonzero(terminals | timeouts)
-    notes = _without_rewards(arrays)
-    arrays.setdefault("rewards", np.zeros(steps))
-    if not len(last) or last[-1] != steps - 1:
-        notes.append("the last episode is cut off by the file's end; it counts as truncated")
-        last = np.append(last, steps - 1)
-    if "next_observations" not in arrays:
-        notes.append(
-            "no next_observations: what each episode's last action led to is unknown, so that step is left out"
-        )
-    starts = np.append(0, last[:-1] + 1)
-    episodes = [_d4rl_episode(arrays, terminals, int(start), int(end)) for start, end in zip(starts, last, strict=True)]
-    kept = [episode for episode in episodes if len(episode["actions"]) >= SHORTEST_EPISODE]
-    if len(kept) < len(episodes):
-        notes.append(f"{len(episodes) - len(kept)} episodes shorter than {SHORTEST_EPISODE} steps left out")
-    return Source("D4RL", kept, tuple(notes))
-
-
-def _d4rl_episode(arrays: Mapping[str, Array], terminals: Array, start: int, end: int) -> dict[str, Any]:
-    whole = "next_observations" in arrays
-    rows = slice(start, end + 1) if whole else slice(start, end)
-    observations = arrays["observations"][start : end + 1]
-    if whole:
-        observations = np.concatenate([observations, arrays["next_observations"][end : end + 1]])
-    return {
-        "observations": observations,
-        "actions": arrays["actions"][rows],
-        "rewards": arrays["rewards"][rows],
-        "terminated": bool(terminals[end]) and whole,
-        "truncated": not (terminals[end] and whole),
-        # One simulator state a step; the one after the last step is not in the file.
-        "qpos": arrays["infos/qpos"][start : end + 1] if "infos/qpos" in arrays else None,
-        "qvel": arrays["infos/qvel"][start : end + 1] if "infos/qvel" in arrays else None,
-    }
-
-
-def _require_flags(path: Path, name: str, array: Array) -> None:
-    if array.dtype.kind not in "biuf":
-        raise UserError(f"{path}: {name}: expected dtype bool, found {array.dtype}")
-
-
-def _read_npz(path: Path) -> Source:
-    if not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: cannot be read: it is damaged or no .npz file")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays: dict[str, Array] = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        reason = (
-            "it holds Python objects (a pickle)" if "pickle" in str(error).lower() else "it is damaged or no .npz file"
-        )
-        raise UserError(f"{path}: cannot be read: {reason}") from None
-    _require_keys(path, arrays, ("observations", "actions", "lengths"), ".npz")
-    lengths = arrays["lengths"]
-    if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
-        raise UserError(f"{path}: lengths: expected shape [n] of integers, found {list(lengths.shape)} {lengths.dtype}")
-    if (lengths < 0).any():
-        raise UserError(f"{path}: lengths: expected no negative ones, found {lengths.min()}")
-    for name in ("terminations", "truncations"):
-        if name in arrays:
-            _require_flags(path, name, arrays[name])
-    notes = _without_rewards(arrays)
-    if "terminations" not in arrays and "truncations" not in arrays:
-        notes.append("no terminations or truncations: every episode counts as truncated")
-    longest = int(lengths.max(initial=0))
-    extra = {"observations": 1, "qpos": 0, "qvel": 0}
-    for name in ("observations", "actions", "rewards", "terminations", "truncations", "qpos", "qvel"):
-        array = arrays.get(name)
-        if array is None:
-            continue
-        least = longest + extra.get(name, 0)
-        if array.ndim < 2 or array.shape[0] != len(lengths) or array.shape[1] < least:
-            raise UserError(
-                f"{path}: {name}: expected shape [{len(lengths)}, at least {least}, ...], found {list(array.shape)}"
-            )
-    _require_last(path, arrays, lengths)
-    return Source(
-        ".npz", [_npz_episode(arrays, n, int(steps), longest) for n, steps in enumerate(lengths)], tuple(notes)
-    )
-
-
-def _require_last(path: Path, arrays: Mapping[str, Array], lengths: Array) -> None:
-    """Refuses an episode that ends before its length: the step after it would be of another."""
-    for name in ("terminations", "truncations"):
-        for n, steps in enumerate(lengths if name in arrays else ()):
-            early = np.flatnonzero(arrays[name][n, : max(steps - 1, 0)])
-            if early.size:
-                raise UserError(
-                    f"{path}: {name}: expected true at the last step only, {steps - 1} of episode {n} by lengths, "
-                    f"found true at {early[0]}"
-                )
-
-
-def _npz_episode(arrays: Mapping[str, Array], n: int, steps: int, longest: int) -> dict[str, Any]:
-    def last(name: str) -> bool:
-        return bool(steps and name in arrays and arrays[name][n, steps - 1])
-
-    def simulator(name: str) -> Array | None:
-        if name not in arrays:
-            return None
-        # With one row a step, what follows a shorter episode's last is padding, not where it led.
-        return arrays[name][n, : steps + (arrays[name].shape[1] > longest)]
-
-    return {
-        "observations": arrays["observations"][n, : steps + 1],
-        "actions": arrays["actions"][n, :steps],
-        "rewards": arrays["rewards"][n, :steps] if "rewards" in arrays else np.zeros(steps),
-        "terminated": last("terminations"),
-        "truncated": last("truncations") or not last("terminations"),
-        "qpos": simulator("qpos"),
-        "qvel": simulator("qvel"),
-    }
-
-
-def _without_rewards(arrays: Mapping[str, Array]) -> list[str]:
-    """What to tell of arrays that hold none."""
-    if "rewards" in arrays:
-        return []
-    return ["no rewards: imitation needs none, but nothing will say how near the expert's return an agent's is"]
-
-
-def _require_keys(path: Path, arrays: Mapping[str, Array], needed: tuple[str, ...], layout: str) -> None:
-    for name in needed:
-        if name not in arrays:
-            found = ", ".join(arrays) or "none of them"
-            raise UserError(f"{path}: {name}: missing; {layout} needs {', '.join(needed)}, found {found}")

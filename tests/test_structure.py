@@ -13,7 +13,7 @@ FLOORS = [
     ["config"],
     ["presets", "suites", "statistics"],
     ["normalization", "storage", "replay", "acting", "envs"],
-    ["metadata", "expert", "expert_data", "fit", "expert_writer", "conversion"],
+    ["metadata", "expert", "expert_data", "fit", "expert_writer", "layouts", "conversion"],
     ["distributions", "networks"],
     ["advantages", "trust_region", "losses", "unroll"],
     ["updates", "collect", "film"],
