@@ -42,14 +42,7 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
         outside += int(action.outside(actions).sum()) if fits else 0
         if clip_actions and fits and action.kind == "continuous":
             arrays["actions"] = np.clip(actions, action.low, action.high)
-        try:
-            episodes.append(Trajectory(**arrays))
-        except ValueError as error:
-            raise UserError(f"{path}: episode {number}: {error}") from None
-        if len(episodes[-1]) < SHORTEST_EPISODE:
-            raise UserError(
-                f"{path}: episode {number}: expected at least {SHORTEST_EPISODE} steps, found {len(episodes[-1])}"
-            )
+        episodes.append(_trajectory(path, number, arrays))
     if outside and (not clip_actions or action.kind == "discrete"):
         remedy = (
             "" if action.kind == "discrete" else "; --clip-actions moves them onto its border, as the simulator does"
@@ -58,6 +51,10 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
         raise UserError(f"{path}: actions: {wanted}, found {outside} steps outside{remedy}")
     if outside:
         notes.append(f"{outside} actions clipped to the action space")
+    if not any(episode.rewards.any() for episode in episodes):
+        given = any(arrays["rewards"] is not None for arrays in source.episodes)
+        what = "every reward is 0, which counts as none" if given else "no rewards"
+        notes.append(f"{what}: imitation needs none, but nothing will say how near the expert's return an agent's is")
     expert = _assembled(path, source.layout, tuple(episodes), env, env_id, notes)
     check_fits(expert, env, str(path))
     return expert, tuple(notes)
@@ -76,6 +73,24 @@ def _typed(path: Path, number: int, arrays: dict[str, Any], discrete: bool) -> d
         with np.errstate(over="ignore"):
             typed[name] = array.astype(dtype)
     return typed
+
+
+def _trajectory(path: Path, number: int, arrays: dict[str, Any]) -> Trajectory:
+    for name, other in (("qpos", "qvel"), ("qvel", "qpos")):
+        if arrays[name] is None and arrays[other] is not None:
+            wanted = f"expected it beside {other}, as both make a simulator state"
+            raise UserError(f"{path}: episode {number}: {name}: {wanted}, found none; give both or neither")
+    if arrays["rewards"] is None:
+        arrays = {**arrays, "rewards": np.zeros(len(arrays["actions"]))}
+    try:
+        trajectory = Trajectory(**arrays)
+    except ValueError as error:
+        raise UserError(f"{path}: episode {number}: {error}") from None
+    if len(trajectory) < SHORTEST_EPISODE:
+        raise UserError(
+            f"{path}: episode {number}: expected at least {SHORTEST_EPISODE} steps, found {len(trajectory)}"
+        )
+    return trajectory
 
 
 def _assembled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -12,11 +13,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.expert import SHORTEST_EPISODE
 from mgail_dyna.expert_data import DATA_FILE, load_expert
 from mgail_dyna.storage import open_hdf5
 from mgail_dyna.types import Array
+
+# Arrays of an .npz file, those it needs first.
+NPZ = ("observations", "actions", "lengths", "rewards", "terminations", "truncations", "qpos", "qvel")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Source:
 
     Attributes:
         layout: the format's name.
-        episodes: keyword arguments of `Trajectory`, one mapping an episode.
+        episodes: keyword arguments of `Trajectory`, one mapping an episode; `rewards` are None where none are told.
         notes: what was lost or changed on the way, in words for the user.
     """
 
@@ -90,8 +94,7 @@ def _read_d4rl(path: Path) -> Source:
     terminals = arrays["terminals"].astype(bool)
     timeouts = arrays["timeouts"].astype(bool) if "timeouts" in arrays else np.zeros(steps, bool)
     last = np.flatnonzero(terminals | timeouts)
-    notes = _without_rewards(arrays)
-    arrays.setdefault("rewards", np.zeros(steps))
+    notes = []
     if not len(last) or last[-1] != steps - 1:
         notes.append("the last episode is cut off by the file's end; it counts as truncated")
         last = np.append(last, steps - 1)
@@ -116,7 +119,7 @@ def _d4rl_episode(arrays: Mapping[str, Array], terminals: Array, start: int, end
     return {
         "observations": observations,
         "actions": arrays["actions"][rows],
-        "rewards": arrays["rewards"][rows],
+        "rewards": arrays["rewards"][rows] if "rewards" in arrays else None,
         "terminated": bool(terminals[end]) and whole,
         "truncated": not (terminals[end] and whole),
         # One simulator state a step; the one after the last step is not in the file.
@@ -141,7 +144,8 @@ def _read_npz(path: Path) -> Source:
             "it holds Python objects (a pickle)" if "pickle" in str(error).lower() else "it is damaged or no .npz file"
         )
         raise UserError(f"{path}: cannot be read: {reason}") from None
-    _require_keys(path, arrays, ("observations", "actions", "lengths"), ".npz")
+    notes = _unread(path, arrays)
+    _require_keys(path, arrays, NPZ[:3], ".npz")
     lengths = arrays["lengths"]
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
         raise UserError(f"{path}: lengths: expected shape [n] of integers, found {list(lengths.shape)} {lengths.dtype}")
@@ -150,24 +154,36 @@ def _read_npz(path: Path) -> Source:
     for name in ("terminations", "truncations"):
         if name in arrays:
             _require_flags(path, name, arrays[name])
-    notes = _without_rewards(arrays)
     if "terminations" not in arrays and "truncations" not in arrays:
         notes.append("no terminations or truncations: every episode counts as truncated")
     longest = int(lengths.max(initial=0))
-    extra = {"observations": 1, "qpos": 0, "qvel": 0}
-    for name in ("observations", "actions", "rewards", "terminations", "truncations", "qpos", "qvel"):
-        array = arrays.get(name)
-        if array is None:
-            continue
-        least = longest + extra.get(name, 0)
-        if array.ndim < 2 or array.shape[0] != len(lengths) or array.shape[1] < least:
-            raise UserError(
-                f"{path}: {name}: expected shape [{len(lengths)}, at least {least}, ...], found {list(array.shape)}"
-            )
+    _require_shapes(path, arrays, len(lengths), longest)
     _require_last(path, arrays, lengths)
     return Source(
         ".npz", [_npz_episode(arrays, n, int(steps), longest) for n, steps in enumerate(lengths)], tuple(notes)
     )
+
+
+def _unread(path: Path, arrays: Mapping[str, Array]) -> list[str]:
+    """What to tell of arrays by names that nobody reads; refuses one that is nearly the name of one not there."""
+    others, absent = [name for name in arrays if name not in NPZ], [name for name in NPZ if name not in arrays]
+    for name in others:
+        if difflib.get_close_matches(name, absent):
+            raise UserError(f"{path}: {unknown_name('array', name, absent, 'leave it out if it is something else')}")
+    return [f"not read: {', '.join(others)}; read are {', '.join(NPZ)}"] if others else []
+
+
+def _require_shapes(path: Path, arrays: Mapping[str, Array], episodes: int, longest: int) -> None:
+    extra = {"observations": 1, "qpos": 0, "qvel": 0}
+    for name in (name for name in NPZ if name in arrays and name != "lengths"):
+        shape, least = arrays[name].shape, longest + extra.get(name, 0)
+        if len(shape) < 2 or shape[0] != episodes or shape[1] < least:
+            raise UserError(f"{path}: {name}: expected shape [{episodes}, at least {least}, ...], found {list(shape)}")
+        room = arrays["actions"].shape[1]
+        if name in ("rewards", "terminations", "truncations") and shape[1] != room:
+            raise UserError(
+                f"{path}: {name}: expected shape [{episodes}, {room}], as actions have, found {list(shape)}"
+            )
 
 
 def _require_last(path: Path, arrays: Mapping[str, Array], lengths: Array) -> None:
@@ -195,19 +211,12 @@ def _npz_episode(arrays: Mapping[str, Array], n: int, steps: int, longest: int) 
     return {
         "observations": arrays["observations"][n, : steps + 1],
         "actions": arrays["actions"][n, :steps],
-        "rewards": arrays["rewards"][n, :steps] if "rewards" in arrays else np.zeros(steps),
+        "rewards": arrays["rewards"][n, :steps] if "rewards" in arrays else None,
         "terminated": last("terminations"),
         "truncated": last("truncations") or not last("terminations"),
         "qpos": simulator("qpos"),
         "qvel": simulator("qvel"),
     }
-
-
-def _without_rewards(arrays: Mapping[str, Array]) -> list[str]:
-    """What to tell of arrays that hold none."""
-    if "rewards" in arrays:
-        return []
-    return ["no rewards: imitation needs none, but nothing will say how near the expert's return an agent's is"]
 
 
 def _require_keys(path: Path, arrays: Mapping[str, Array], needed: tuple[str, ...], layout: str) -> None:

@@ -221,10 +221,12 @@ def test_a_name_too_long_for_a_file(complaint):
 def test_convert_writes_a_dataset_and_its_notes(tmp_path, capsys):
     rng = np.random.default_rng(0)
     observations, actions = rng.standard_normal((2, 5, 17)), rng.uniform(-1.5, 1.5, (2, 4, 6))
-    np.savez(tmp_path / "in.npz", observations=observations, actions=actions, rewards=np.ones((2, 4)), lengths=[4, 3])
+    arrays = {"observations": observations, "actions": actions, "rewards": np.ones((2, 4)), "goal[x]": np.zeros(2)}
+    np.savez(tmp_path / "in.npz", lengths=[4, 3], **arrays)
     source, out = str(tmp_path / "in.npz"), str(tmp_path / "out")
     assert main(["data", "convert", source, out, "--env", "halfcheetah", "--clip-actions"]) == 0
     printed = capsys.readouterr().out
+    assert "note: not read: goal[x]; " in printed
     assert "note: no terminations or truncations" in printed
     assert "actions clipped" in printed
     loaded = load_expert(out)

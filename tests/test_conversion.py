@@ -161,7 +161,18 @@ def test_d4rl_of_a_discrete_task(d4rl):
 def test_rewards_are_not_needed(d4rl):
     expert, notes = convert(d4rl(rewards=None), CHEETAH)
     assert not expert.rewarded
-    assert any("no rewards: imitation needs none" in note for note in notes)
+    assert len(notes) == 1 and notes[0].startswith("no rewards: imitation needs none")
+
+
+def test_rewards_of_0_count_as_none_and_that_is_said(d4rl, npz, dataset, data_file, put):
+    for episode in range(3):
+        put(data_file, f"episode_{episode}/rewards", np.zeros(6))
+    # What lies beyond an episode's end is not 0, and no reward either.
+    for path in (d4rl(rewards=np.zeros(ROWS)), npz(rewards=padded(np.zeros((2, ROOM)))), dataset):
+        expert, notes = convert(path, CHEETAH)
+        assert not expert.rewarded
+        assert len(notes) == 1 and notes[0].startswith("every reward is 0, which counts as none: imitation needs none")
+        assert expert.provenance["notes"] == list(notes)
 
 
 BAD_ROWS = {
@@ -173,6 +184,7 @@ BAD_ROWS = {
     "other next observations": ({"next_observations": np.zeros((ROWS, 3))}, ["next_observations", "3]"]),
     "other actions": ({"actions": np.zeros((ROWS, 5))}, ["actions", "expected shape [6]", "found [5]"]),
     "rewards as a column": ({"rewards": np.zeros((ROWS, 1))}, ["rewards", "expected", "1]"]),
+    "no qvel": ({"infos__qvel": None}, ["episode 0", "qvel: expected it beside qpos", "both or neither"]),
     "qpos as a line": ({"infos__qpos": np.zeros(ROWS)}, ["qpos", "expected", "found"]),
     "terminals as text": ({"terminals": np.full(ROWS, b"x")}, ["terminals", "expected dtype bool", "|S1"]),
     "observations as text": (
@@ -287,6 +299,12 @@ def test_npz_flags_beyond_the_end_do_not_count(npz):
     assert flags(expert) == [(3, False, True), (2, False, True)]
 
 
+def test_npz_may_hold_arrays_that_nobody_reads_and_they_are_named(npz):
+    expert, notes = convert(npz(next_observations=np.zeros(3), seeds=np.zeros(2)), CHEETAH)
+    assert expert.rewarded
+    assert len(notes) == 1 and notes[0].startswith("not read: next_observations, seeds; ")
+
+
 def test_npz_of_a_discrete_task_may_be_compressed(npz):
     path = npz(
         np.savez_compressed,
@@ -322,6 +340,14 @@ BAD_ARRAYS = {
     "other actions": ({"actions": ACTIONS[..., :3]}, ["actions", "expected shape [6]", "found [3]"]),
     "flat actions": ({"actions": ACTIONS[..., 0]}, ["actions", "found []"]),
     "rewards as columns": ({"rewards": REWARDS[..., None]}, ["rewards", "expected", "1]"]),
+    "rewards of more steps": ({"rewards": np.zeros((2, 8))}, ["rewards: expected shape [2, 5]", "found [2, 8]"]),
+    "rewards of fewer steps": ({"rewards": REWARDS[:, :4]}, ["rewards: expected shape [2, 5]", "found [2, 4]"]),
+    "truncations of more steps": ({"truncations": np.zeros((2, 6), bool)}, ["truncations", "[2, 5]", "found [2, 6]"]),
+    "reward": ({"rewards": None, "reward": REWARDS}, ["unknown array 'reward'; did you mean rewards?", "leave it out"]),
+    "lenghts": ({"lengths": None, "lenghts": LENGTHS}, ["unknown array 'lenghts'; did you mean lengths?"]),
+    "terminals": ({"terminations": None, "terminals": REWARDS}, ["'terminals'", "did you mean terminations"]),
+    "no qvel": ({"qvel": None}, ["episode 0", "qvel: expected it beside qpos", "both or neither"]),
+    "no qpos": ({"qpos": None}, ["episode 0", "qpos: expected it beside qvel"]),
     "flat rewards": ({"rewards": REWARDS[0]}, ["rewards", "found [5]"]),
     "flat terminations": ({"terminations": np.array([True, False])}, ["terminations", "found [2]"]),
     "terminations as text": ({"terminations": np.full((2, 5), "x")}, ["terminations", "expected dtype bool", "<U1"]),

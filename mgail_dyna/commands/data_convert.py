@@ -44,5 +44,5 @@ def main(argv: Sequence[str]) -> None:
     save_expert(command.out, expert, overwrite=command.overwrite)
     console = Console()
     for note in notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False)
     console.print(table(expert, command.out / "data"))
