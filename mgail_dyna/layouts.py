@@ -206,7 +206,8 @@ def _npz_episode(arrays: Mapping[str, Array], n: int, steps: int, longest: int) 
         if name not in arrays:
             return None
         # With one row a step, what follows a shorter episode's last is padding, not where it led.
-        return arrays[name][n, : steps + (arrays[name].shape[1] > longest)]
+        rows = arrays[name].shape[1]
+        return arrays[name][n, : steps + (rows > longest and rows != arrays["actions"].shape[1])]
 
     return {
         "observations": arrays["observations"][n, : steps + 1],

@@ -275,9 +275,10 @@ def test_npz_gives_each_episode_up_to_its_length(npz):
     assert notes == ()
 
 
-def test_npz_with_a_simulator_state_a_step_takes_none_of_the_padding(npz):
-    given = np.arange(3)[:, None] < LENGTHS[:, None, None]
-    shorter = {name: np.where(given, NPZ[name][:, :3], np.nan) for name in ("qpos", "qvel")}
+@pytest.mark.parametrize("room", [3, ROOM])
+def test_npz_with_a_simulator_state_a_step_takes_none_of_the_padding(room, npz):
+    given = np.arange(room)[:, None] < LENGTHS[:, None, None]
+    shorter = {name: np.where(given, NPZ[name][:, :room], np.nan) for name in ("qpos", "qvel")}
     first, second = convert(npz(**shorter), CHEETAH)[0].trajectories
     assert (len(first.qpos), len(second.qpos)) == (3, 2)
 
