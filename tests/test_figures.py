@@ -7,7 +7,7 @@ from mgail_dyna import film
 from mgail_dyna.cli import main
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
-from mgail_dyna.figures import PICTURES, comparison, draw, recorded, show, write
+from mgail_dyna.figures import PICTURES, comparison, curve_of, draw, learning_curves, recorded, show, write
 from mgail_dyna.records import from_run, read_kind, write_record
 from mgail_dyna.runtime import import_tensorflow
 from mgail_dyna.statistics import estimate
@@ -96,6 +96,22 @@ def test_one_seed_is_drawn_without_a_band(finished_run, tmp_path):
     figure = comparison({"Dyna-AIL": [from_run(finished_run(0), kind.run(0))]})
     figure.savefig(tmp_path / "one.png")
     assert list(lines(figure.axes[0])) == ["Dyna-AIL (seed 0)"]
+
+
+def test_a_run_evaluated_once_is_a_point():
+    once, twice = (
+        curve_of([{"env_steps": n, "real_trajectories": n, "return_mean": 0, "expert_percent": n} for n in steps])
+        for steps in ([30], [10, 30])
+    )
+    (axes,) = learning_curves({"once": [once], "both": [once, twice], "twice": [twice]}).axes
+    drawn = {line.get_label(): line for line in axes.get_lines()}
+    for label in ("once, 1 run", "both, mean of 2 runs"):
+        line = drawn[label]
+        assert line.get_marker() not in ("None", "") and line.get_markevery() == [0]
+        assert (line.get_xdata()[0], line.get_ydata()[0]) == (30, 30)
+    assert drawn["twice, 1 run"].get_marker() == "None"
+    thin = [line for line in axes.get_lines() if line.get_alpha() is not None]
+    assert [line.get_marker() != "None" for line in thin] == [True, False]
 
 
 def test_the_command_writes_what_is_recorded_and_names_the_rest(results, tmp_path, capsys):

@@ -69,22 +69,28 @@ def draw_runs(
         number: of the kind, picks colour and style.
         measure: what of the curves to draw.
     """
-    colour, style = look(number).colour, look(number).line
     kept = []
     for curve in curves:
         measured = getattr(curve, measure)
         seen = np.isfinite(measured)
         kept.append((curve.env_steps[seen], measured[seen]))
         if len(curves) > 1:
-            axes.plot(*kept[-1], color=colour, linewidth=0.8, alpha=0.45, drawstyle="steps-post")
+            _draw(axes, *kept[-1], number, linewidth=0.8, alpha=0.45)
     runs = "1 run" if len(curves) == 1 else f"mean of {len(curves)} runs"
-    drawn: dict[str, Any] = {"color": colour, "linestyle": style, "linewidth": 2.2, "label": f"{label}, {runs}"}
+    drawn: dict[str, Any] = {"linestyle": look(number).line, "linewidth": 2.2, "label": f"{label}, {runs}"}
     if not any(steps[-1] for steps, _ in kept):
-        axes.axhline(float(np.mean([measured[-1] for _, measured in kept])), **drawn)
+        level = float(np.mean([measured[-1] for _, measured in kept]))
+        axes.axhline(level, color=look(number).colour, **drawn)
         return
     grid = common_grid([steps for steps, _ in kept])
     mean = np.mean([resampled(steps, measured, grid) for steps, measured in kept], axis=0)
-    axes.plot(grid, mean, drawstyle="steps-post", **drawn)
+    _draw(axes, grid, mean, number, **drawn)
+
+
+def _draw(axes: Axes, steps: NDArray[np.float64], measured: NDArray[np.float64], number: int, **line: Any) -> None:
+    """A curve in steps; where it is one point, which a line does not show, its marker."""
+    point: dict[str, Any] = {"marker": look(number).marker, "markevery": [0]} if steps[0] == steps[-1] else {}
+    axes.plot(steps, measured, color=look(number).colour, drawstyle="steps-post", **point, **line)
 
 
 def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figure:
@@ -107,5 +113,6 @@ def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figur
     axes.set_xlim(left=0)
     axes.set_title(title, loc="left", fontsize=11)
     tidy(axes)
-    axes.legend(frameon=False, loc="lower right", fontsize=9)
+    points = any(line.get_marker() != "None" for line in axes.get_lines())
+    axes.legend(frameon=False, loc="best" if points else "lower right", fontsize=9)  # clear of the points
     return figure
