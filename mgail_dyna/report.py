@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mgail_dyna.errors import UserError
 from mgail_dyna.records import LAST, Record, read_kind
 from mgail_dyna.statistics import Estimate, estimate, first_reached
 from mgail_dyna.suites import TITLES, Kind
@@ -18,6 +19,20 @@ from mgail_dyna.suites import TITLES, Kind
 LEVEL = 90.0
 # Of the printed table where there is no terminal to say.
 WIDTH = 170
+
+
+def check_directory(flag: str, directory: Path) -> None:
+    """Makes sure that `directory` is one, or can be made.
+
+    Raises:
+        UserError: there is a file in its place or above it, or it is a suite's own where records of all are asked for.
+    """
+    found = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    if not found.is_dir():
+        raise UserError(f"--{flag}: expected a directory, found the file {found}")
+    if flag == "results" and any(directory.glob("*-seed*.json")):
+        wanted = "expected a directory with one for each suite, found a suite's own"
+        raise UserError(f"--results: {directory}: {wanted}; give {directory.absolute().parent}")
 
 
 def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:

@@ -65,6 +65,20 @@ def _flush(path: Path) -> None:
             os.fsync(handle.fileno())
 
 
+def ensure_writable(directory: Path) -> None:
+    """Makes `directory` if it is not there, and sees that a file can be put into it.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise unwritable(directory, error) from error
+
+
 def unwritable(path: Path, error: OSError) -> UserError:
     """What to tell a user whose `path` could not be written."""
     # h5py wraps the system's reason into a long message of its own and may leave errno unset.

@@ -125,7 +125,9 @@ def test_the_command_writes_what_is_recorded_and_names_the_rest(results, tmp_pat
     write("figure4a", results, tmp_path / "again")
     assert (tmp_path / "again" / "figure4a.svg").read_bytes() == before, "the same records, another file"
     assert main(["figures", "--results", str(tmp_path / "nowhere")]) == 2
-    assert "no such directory" in capsys.readouterr().err
+    assert "no such directory; give the one that run.py sweep has put records in" in capsys.readouterr().err
+    assert main(["figures", "--results", str(tmp_path / "out" / "figure4a.svg")]) == 2
+    assert "--results: expected a directory, found the file" in capsys.readouterr().err
 
 
 def test_names_and_missing_records_are_told_in_one_line(results, refused, capsys):

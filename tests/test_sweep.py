@@ -329,6 +329,53 @@ def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path
     assert json.loads((tmp_path / "a" / "tiny" / "task-good-seed1.json").read_text())["final"]["expert_percent"] == 100
 
 
+@pytest.mark.parametrize("flag", ["results", "logdir"])
+def test_places_that_cannot_be_written_are_told_before_the_first_run(flag, tmp_path, monkeypatch, capsys):
+    from mgail_dyna.commands import sweep as command
+    from mgail_dyna.suites import Kind
+
+    monkeypatch.setitem(command.SUITES, "paper", (Kind("tiny", "task", "good", "Good", ("--env-steps", "3")),))
+    monkeypatch.setattr(jobs_module, "Job", partial(Job, program=STAND_IN))
+    places = {name: tmp_path / name for name in ("results", "logdir")}
+    words = ["sweep", "--suite", "paper", "--seeds", "1"]
+    places[flag].mkdir()
+    (places[flag] / "tiny").touch()
+    where = [word for name, place in places.items() for word in (f"--{name}", str(place))]
+    assert main([*words, *where]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(f"error: {places[flag] / 'tiny'}: cannot be written: ") and err.count("\n") == 1
+    assert not out and not list(tmp_path.glob("logdir/tiny/*"))
+    for place in (places[flag] / "tiny", places[flag] / "tiny" / "below"):
+        for more in ([], ["--dry-run"]):
+            assert main([*words, *where, f"--{flag}", str(place), *more]) == 2
+            line = f"error: --{flag}: expected a directory, found the file {places[flag] / 'tiny'}\n"
+            assert capsys.readouterr() == ("", line)
+    (places[flag] / "tiny").unlink()
+    assert main([*words, *where]) == 0
+    assert [path.name for path in tmp_path.glob("results/tiny/*")] == ["task-good-seed0.json"]
+
+
+def test_what_is_recorded_can_be_shown_where_nothing_can_be_written(tmp_path, monkeypatch, capsys, finished_run):
+    from mgail_dyna.commands import sweep as command
+
+    kind = SUITES["untuned"][0]
+    monkeypatch.setitem(command.SUITES, "untuned", (kind,))
+    write_record(tmp_path / "results", kind.run(0), from_run(finished_run(0), kind.run(0)))
+    where = ["--results", str(tmp_path / "results"), "--logdir", str(tmp_path / "runs")]
+    assert main(["sweep", "--suite", "untuned", "--seeds", "1", *where]) == 0
+    assert "Walker2d" in capsys.readouterr().out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_suites_own_directory_is_not_that_of_records(results, capsys):
+    deeper = results / "learning"
+    wanted = "expected a directory with one for each suite, found a suite's own"
+    line = f"error: --results: {deeper}: {wanted}; give {results}\n"
+    for words in (["sweep", "--suite", "learning"], ["sweep", "--suite", "learning", "--dry-run"], ["figures"]):
+        assert main([*words, "--results", str(deeper)]) == 2
+        assert capsys.readouterr() == ("", line)
+
+
 def test_a_dry_run_says_what_is_to_do_and_does_nothing(tmp_path, capsys, finished_run):
     kind = SUITES["untuned"][0]
     write_record(tmp_path / "results", kind.run(0), from_run(finished_run(0), kind.run(0)))

@@ -23,9 +23,13 @@ class FiguresCommand:
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(FiguresCommand, argv, prog="run.py figures")
-    if not command.results.is_dir():
-        raise UserError(f"--results: {command.results}: no such directory")
     from mgail_dyna.figures import PICTURES, recorded, write
+    from mgail_dyna.report import check_directory
+
+    check_directory("results", command.results)
+    if not command.results.exists():
+        wanted = "give the one that run.py sweep has put records in"
+        raise UserError(f"--results: {command.results}: no such directory; {wanted}")
 
     for name, picture in PICTURES.items():
         if recorded(name, command.results):

@@ -10,7 +10,8 @@ from pathlib import Path
 from mgail_dyna.arguments import parse, peek
 from mgail_dyna.commands.train import resolved
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.records import differences, read_kind
+from mgail_dyna.records import differences, read_kind, record_path
+from mgail_dyna.storage import ensure_writable
 from mgail_dyna.suites import FIGURES, SEEDS, SUITES, Kind, runs_of
 
 
@@ -47,17 +48,24 @@ def main(argv: Sequence[str]) -> None:
     for name in ("seeds", "jobs"):
         if getattr(command, name) < 1:
             raise UserError(f"--{name}: expected at least 1, found {getattr(command, name)}")
+    from mgail_dyna.report import check_directory
     from mgail_dyna.sweeps.jobs import Job
     from mgail_dyna.sweeps.pools import LocalPool, Pool, RayPool
     from mgail_dyna.sweeps.sweep import sweep
 
+    check_directory("results", command.results)
+    check_directory("logdir", command.logdir)
     logdir, results = command.logdir.resolve(), command.results.resolve()
     jobs = [Job(run, logdir, results) for run in runs_of(kinds, command.seeds)]
+    waiting = [job for job in jobs if not job.recorded]
     if command.dry_run:
-        waiting = [job.run.name for job in jobs if not job.recorded]
-        print(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {', '.join(waiting)}" if waiting else ""))
+        names = ", ".join(job.run.name for job in waiting)
+        print(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else ""))
         _tell(kinds, results, title)
         return
+    for job in waiting:  # a record that cannot be written would be found out when its run has ended
+        for directory in (record_path(results, job.run).parent, job.directory.parent):
+            ensure_writable(directory)
     pool: Pool = RayPool(command.ray, command.jobs, logdir) if command.ray else LocalPool(command.jobs)
     failed = sweep(jobs, pool, title)
     _tell(kinds, results, title)
