@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
 import warnings
 from typing import Any
 
@@ -12,8 +13,8 @@ import numpy as np
 from gymnasium.envs.registration import registry
 from numpy.typing import NDArray
 
-from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.presets import ENVIRONMENTS
+from mgail_dyna.env_errors import unimportable, unknown_environment, unmakeable
+from mgail_dyna.errors import UserError
 from mgail_dyna.types import ActionSpec, Array, FloatArray
 
 LONGEST_EPISODE = 1_000
@@ -36,23 +37,20 @@ def make(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, 
         kwargs: passed on (`render_mode`, say).
 
     Raises:
-        UserError: no such environment, a missing dependency, or spaces this package cannot learn in.
+        UserError: no such environment, a missing dependency, whatever its module or its constructor raises, or spaces
+            this package cannot learn in.
     """
     with contextlib.suppress(ImportError):
         import mujoco
 
         mujoco.set_mju_user_warning(_warn_unless_known)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        _import_module(env_id)
+        try:
             env = gym.make(env_id, max_episode_steps=length, disable_env_checker=True, **kwargs)
-    except (gym.error.UnregisteredEnv, gym.error.DeprecatedEnv, ModuleNotFoundError) as error:
-        if isinstance(error, ModuleNotFoundError):
-            hint = "; is its directory on PYTHONPATH?" if ":" in env_id else ""
-            raise UserError(f"environment '{env_id}' needs what cannot be imported: {_one_line(error)}{hint}") from None
-        raise unknown_environment(env_id) from None
-    except (gym.error.Error, ImportError) as error:
-        raise UserError(f"environment '{env_id}' cannot be made: {_one_line(error)}") from None
+        except Exception as error:  # its constructor may be the user's own
+            raise unmakeable(env_id, error) from error
     try:
         observation_size(env.observation_space)
         action_spec(env.action_space)
@@ -60,6 +58,17 @@ def make(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, 
         env.close()
         raise UserError(f"environment '{env_id}': {error}") from None
     return env
+
+
+def _import_module(env_id: str) -> None:
+    """Imports the module of `module:id`, where the environment is registered."""
+    module, colon, _ = env_id.partition(":")
+    if not colon:
+        return
+    try:
+        importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # the module is the user's own, and may be a program
+        raise unimportable(env_id, error) from error
 
 
 def spec(env_id: str) -> gym.envs.registration.EnvSpec:
@@ -81,24 +90,6 @@ def time_limit(env_id: str) -> int:
     return spec(env_id).max_episode_steps or LONGEST_EPISODE
 
 
-def unknown_environment(env_id: str) -> UserError:
-    """The error for an environment that is not there, with the nearest names that are."""
-    module, colon, _ = env_id.rpartition(":")
-    if colon:
-        its = [entry.id for entry in registry.values() if _comes_from(entry, module)]
-        return unknown_name("environment", env_id, [f"{module}:{name}" for name in its])
-    newest: dict[str, int] = {}
-    for entry in registry.values():
-        newest[entry.name] = max(newest.get(entry.name, -1), entry.version or 0)
-    current = [key for key, entry in registry.items() if (entry.version or 0) == newest[entry.name]]
-    return unknown_name("environment", env_id, [*ENVIRONMENTS, *current])
-
-
-def _comes_from(entry: gym.envs.registration.EnvSpec, module: str) -> bool:
-    point = entry.entry_point
-    return (point if isinstance(point, str) else getattr(point, "__module__", "")).startswith(module)
-
-
 def check_name(env_id: str) -> None:
     """Tells at once, without making it, that an environment does not exist.
 
@@ -107,10 +98,6 @@ def check_name(env_id: str) -> None:
     """
     if ":" not in env_id and env_id not in registry:
         raise unknown_environment(env_id)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def observation_size(space: gym.Space[Any]) -> int:

@@ -67,8 +67,6 @@ def _play(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed
             frames.append(env.render())
             over = terminated or truncated
         env.close()
-    except UserError:
-        raise
     except Exception as error:  # whatever the graphics stack raises: it differs with every driver
         if "render_mode" in str(error):
             raise UserError(f"{env_id} takes no render_mode='rgb_array', so it cannot be filmed ({error})") from error

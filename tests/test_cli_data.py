@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -124,6 +125,68 @@ def test_wrong_names_are_told_with_the_nearest_right_ones(argv, said, dataset, t
     for part in said:
         assert part in line
     assert not (tmp_path / "out").exists()
+
+
+OWN = """
+import gymnasium as gym
+from gymnasium.envs.classic_control import CartPoleEnv
+
+class Sized(CartPoleEnv):
+    def __init__(self, size):
+        super().__init__()
+
+class Picky(CartPoleEnv):
+    def __init__(self):
+        raise ValueError("no robot\\nis connected")
+
+gym.register("Sized-v0", entry_point=Sized)
+gym.register("Picky-v0", entry_point=Picky)
+gym.register("Nowhere-v0", entry_point="own_sized:Nowhere")
+"""
+MODULES = {
+    "own_sized": OWN,
+    "own_raises": 'raise RuntimeError("two\\nlines")',
+    "own_typo": "import gymnasium as\n",
+    "own_part": "from gymnasium import no_such_part\n",
+    "own_exits": "import sys\nsys.exit(3)\n",
+}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Puts modules of environments where Python finds them."""
+    (tmp_path / "own").mkdir()
+    for name, text in MODULES.items():
+        (tmp_path / "own" / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path / "own")
+    yield
+    for name in MODULES:
+        sys.modules.pop(name, None)
+    for name in ("Sized-v0", "Picky-v0", "Nowhere-v0"):
+        gym.registry.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "said"),
+    [
+        ("json:Foo-v0", ["unknown environment 'json:Foo-v0'; module json can be imported, but registers no Foo-v0"]),
+        ("own_sized:Szied-v0", ["unknown environment 'own_sized:Szied-v0'; did you mean own_sized:Sized-v0"]),
+        ("own_sized:Sized-v0", ["TypeError: ", "'size'", "give them in gymnasium.register(..., kwargs={...})"]),
+        ("own_sized:Picky-v0", ["'own_sized:Picky-v0' cannot be made: ValueError: no robot is connected\n"]),
+        ("own_sized:Nowhere-v0", ["'own_sized:Nowhere-v0' cannot be made: AttributeError: ", "Nowhere"]),
+        ("own_sized::Sized-v0", ["'own_sized::Sized-v0' cannot be made: "]),
+        ("own_raises:A-v0", ["'own_raises:A-v0': module own_raises cannot be imported: RuntimeError: two lines; "]),
+        ("own_raises:A-v0", ["python -c 'import own_raises' tells where"]),
+        ("own_typo:A-v0", ["own_typo cannot be imported: SyntaxError: "]),
+        ("own_part:A-v0", ["own_part cannot be imported: ImportError: ", "no_such_part"]),
+        ("own_exits:A-v0", ["own_exits cannot be imported: SystemExit: 3"]),
+        (":A-v0", ["':A-v0'", "cannot be imported: ValueError"]),
+    ],
+)
+def test_what_an_environment_of_ones_own_raises_is_told_in_one_line(env_id, said, own, dataset, complaint):
+    line = complaint("data", "check", dataset, "--env", env_id)
+    for part in said:
+        assert part in line
 
 
 @pytest.mark.parametrize("argv", [[], ["data"], ["data", "--help"]])

@@ -12,7 +12,7 @@ FLOORS = [
     ["errors", "types"],
     ["config"],
     ["presets", "suites", "statistics"],
-    ["normalization", "storage", "replay", "acting", "envs"],
+    ["normalization", "storage", "replay", "acting", "env_errors", "envs"],
     ["metadata", "expert", "expert_data", "fit", "expert_writer", "layouts", "conversion"],
     ["distributions", "networks"],
     ["advantages", "trust_region", "losses", "unroll"],
