@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import traceback
 
 import gymnasium as gym
 from gymnasium.envs.registration import registry
@@ -39,6 +41,8 @@ def unmakeable(env_id: str, error: Exception) -> UserError:
         return unknown_environment(env_id)
     if isinstance(error, ModuleNotFoundError):
         return _needs(env_id, error)
+    if no_renderer := _no_renderer(env_id, error):
+        return no_renderer
     told = _one_line(error) if isinstance(error, gym.error.Error) else _named(error)
     missing = isinstance(error, TypeError) and re.search(r"missing \d+ required", told)
     hint = "; give them in gymnasium.register(..., kwargs={...})" if missing else ""
@@ -49,6 +53,8 @@ def unimportable(env_id: str, error: BaseException) -> UserError:
     """The error for an environment `module:id` whose module raises `error` as it is imported."""
     if isinstance(error, ModuleNotFoundError):
         return _needs(env_id, error)
+    if no_renderer := _no_renderer(env_id, error):
+        return no_renderer
     module = env_id.partition(":")[0]
     what = f"module {module} cannot be imported: {_named(error)}"
     return UserError(f"environment '{env_id}': {what}; python -c 'import {module}' tells where")
@@ -57,6 +63,18 @@ def unimportable(env_id: str, error: BaseException) -> UserError:
 def _needs(env_id: str, error: ModuleNotFoundError) -> UserError:
     hint = "; is its directory on PYTHONPATH?" if ":" in env_id else ""
     return UserError(f"environment '{env_id}' needs what cannot be imported: {_one_line(error)}{hint}")
+
+
+def _no_renderer(env_id: str, error: BaseException) -> UserError | None:
+    """The error where MuJoCo could not be imported for the renderer it was told to bring along; None for any other."""
+    asked = os.environ.get("MUJOCO_GL")
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    importing = any(f.f_globals.get("__name__") == "mujoco" and f.f_code.co_name == "<module>" for f in frames)
+    if asked is None or not importing:
+        return None
+    remedy = "unset it" if asked == "egl" else "unset it or set it to egl"
+    what = f"needs MuJoCo, which cannot be imported with MUJOCO_GL={asked} ({_named(error)})"
+    return UserError(f"environment '{env_id}' {what}; {remedy}")
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """`data check`, `data convert` and the command line's own complaints."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,22 @@ def complaint(capsys):
 
 
 # In a process of its own
+
+
+@pytest.mark.parametrize("value", ["foo", "osmesa"])
+def test_a_renderer_that_mujoco_cannot_have_is_in_nobodys_way_but_mujocos(value):
+    where = {"env": {**os.environ, "MUJOCO_GL": value}}
+    probe = subprocess.run([sys.executable, "-c", "import mujoco"], capture_output=True, check=False, **where)
+    if probe.returncode == 0:
+        pytest.skip(f"this machine has {value}")
+    done = run("evaluate", "cartpole", "--episodes", "1", **where)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run("evaluate", "hopper", "--episodes", "1", **where)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        f"error: environment 'Hopper-v5' needs MuJoCo, which cannot be imported with MUJOCO_GL={value} ("
+    )
+    assert done.stderr.endswith("); unset it or set it to egl\n") and done.stderr.count("\n") == 1
 
 
 def test_a_truncated_file_is_one_line_and_exit_code_2(dataset, data_file):
