@@ -485,7 +485,8 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
         if group not in presets.UNUSED[mode]
         for name, value in (values.items() if isinstance(values, dict) else [(None, values)])
     ]
-    asked = ["--env", "cartpole", "--mode", mode, *flags, "--env-steps=1000", "--iterations=1", "--logdir", tmp_path]
+    flags += [] if "env_steps" in presets.UNUSED[mode] else ["--env-steps=1000"]
+    asked = ["--env", "cartpole", "--mode", mode, *flags, "--iterations=1", "--logdir", tmp_path]
     result = run_py(*asked)
     assert result.returncode == 0, result.stderr
     assert unit in result.stderr
