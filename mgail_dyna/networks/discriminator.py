@@ -21,6 +21,7 @@ class Discriminator(keras.Model):
         observation_size: `d`.
         action_size: `a`; one-hot width where discrete.
         hidden: units of each hidden layer.
+        activation: of the hidden layers.
         seed: of the initial weights.
         whitening: the coordinates pairs are seen in; their own if None.
     """
@@ -30,6 +31,7 @@ class Discriminator(keras.Model):
         observation_size: int,
         action_size: int,
         hidden: Sequence[int] = (200, 100),
+        activation: str = "relu",
         seed: int = 0,
         whitening: Whitening | None = None,
     ) -> None:
@@ -40,7 +42,7 @@ class Discriminator(keras.Model):
             initializer = keras.initializers.GlorotUniform(seed=seeds)
             return keras.layers.Dense(units, activation, kernel_initializer=initializer)
 
-        self.perceptron = keras.Sequential([*(dense(units, "relu") for units in hidden), dense(1, None)])
+        self.perceptron = keras.Sequential([*(dense(units, activation) for units in hidden), dense(1, None)])
         size = observation_size + action_size
         self.perceptron.build((None, size))
         own = Whitening(np.zeros(size, np.float32), np.eye(size, dtype=np.float32))
