@@ -63,9 +63,9 @@ def main(argv: Sequence[str]) -> None:
         print(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else ""))
         _tell(kinds, results, title)
         return
-    for job in waiting:  # a record that cannot be written would be found out when its run has ended
-        for directory in (record_path(results, job.run).parent, job.directory.parent):
-            ensure_writable(directory)
+    # A record that cannot be written would be found out when its run has ended.
+    for directory in {path.parent for job in waiting for path in (record_path(results, job.run), job.directory)}:
+        ensure_writable(directory)
     pool: Pool = RayPool(command.ray, command.jobs, logdir) if command.ray else LocalPool(command.jobs)
     failed = sweep(jobs, pool, title)
     _tell(kinds, results, title)
