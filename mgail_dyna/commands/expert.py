@@ -36,7 +36,8 @@ EXTENDABLE = {"steps", "trajectories", "evaluate_every", "evaluation_episodes", 
 class ExpertCommand:
     """Trains an expert with Trust Region Policy Optimization and writes its demonstrations as HDF5.
 
-    --env takes cartpole, hopper, halfcheetah, walker2d, ant, swimmer or any Gymnasium id, and sets the other defaults.
+    --env takes cartpole, hopper, halfcheetah, walker2d, swimmer, inverteddoublependulum, ant or any Gymnasium id, and
+    sets the other defaults.
     """
 
     out: Path | None = None

@@ -43,8 +43,9 @@ _GROUPED = re.compile(r"^--(policy|discriminator|transition|learn|plan|rollout|t
 class TrainCommand:
     """Imitates an expert from its demonstrations, without reward.
 
-    --env takes cartpole, hopper, halfcheetah, walker2d, swimmer or any Gymnasium id and, with --mode and --preset, sets
-    the other defaults. `run.py` alone lists the other commands.
+    --env takes cartpole, hopper, halfcheetah, walker2d, swimmer, inverteddoublependulum, ant (no demonstrations of
+    which ship) or any Gymnasium id and, with --mode and --preset, sets the other defaults: --env hopper --help prints
+    Hopper's. `run.py` alone lists the other commands.
     """
 
     mode: str = "dyna"

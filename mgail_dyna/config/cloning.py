@@ -28,7 +28,7 @@ class CloningConfig:
     pace: float = 0.2
     """With --warm-start bc: share of its learning rate the policy goes on with."""
     noise_std: float | None = None
-    """With --warm-start bc: --policy.noise-std in the environment at first; that of plans in the end, or if None."""
+    """With --warm-start bc: --policy.noise-std in the environment at first, fading to that of plans; None: as plans."""
     anchor: float = 0.0
     """With --warm-start bc: weight of cloning's loss beside the cost of Eq. 7 and 8 at first; 0 in the end."""
     plan_length: int | None = None
@@ -36,7 +36,7 @@ class CloningConfig:
     expert_share: float = 0.5
     """With --warm-start bc: --plan.expert-share at most, as a clone's own states are worth planning from at once."""
     held_out_ratio: float = 2.5
-    """With --warm-start bc: more times its own loss on held-out pairs, and the clone is forgotten: begin untrained."""
+    """With --warm-start bc: held-out loss over training loss above which the clone is forgotten for an untrained policy."""
 
     def __post_init__(self) -> None:
         require(

@@ -54,7 +54,7 @@ class DiscriminatorConfig:
     hidden: tuple[int, ...] = (200, 100)
     """Units of each hidden layer (paper sec. 4)."""
     whitening: float = 0.5
-    """How far it sees pairs in coordinates in which the expert's are uncorrelated and vary alike: 0 (as is) to 1."""
+    """How far pairs are whitened (the expert's uncorrelated, of equal variance) before D sees them: 0 (as is) to 1."""
     learning_rate: float = 3e-4
     """Adam's, at the start."""
     steps: int = 30
@@ -102,7 +102,7 @@ class TransitionConfig:
     batch: int = 64
     """Windows in a step."""
     length: int = 5
-    """Steps of a window in training, after the warm-up, which the loss is over as well."""
+    """Steps of a training window after the warm-up; the loss is over both."""
     warmup: int = 4
     """Observed steps before a window, that warm the GRU, in training and in both kinds of unroll."""
     expert_share: float = 0.5
@@ -210,7 +210,7 @@ class ImitationConfig:
     """Everything a run depends on, besides mode and demonstrations."""
 
     env: str = "HalfCheetah-v5"
-    """Gymnasium id, or a short name: cartpole, hopper, halfcheetah, walker2d, ant, swimmer, inverteddoublependulum."""
+    """Gymnasium id, or a short name: cartpole, hopper, halfcheetah, walker2d, swimmer, inverteddoublependulum, ant."""
     seed: int = 0
     """Of everything random: weights, environments, action noise, minibatches."""
     env_steps: int = 100_000
