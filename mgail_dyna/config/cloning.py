@@ -36,7 +36,7 @@ class CloningConfig:
     expert_share: float = 0.5
     """With --warm-start bc: --plan.expert-share at most, as a clone's own states are worth planning from at once."""
     held_out_ratio: float = 2.5
-    """With --warm-start bc: held-out loss over training loss above which the clone is forgotten for an untrained policy."""
+    """With --warm-start bc: held-out loss over training loss beyond which the run begins untrained."""
 
     def __post_init__(self) -> None:
         require(
