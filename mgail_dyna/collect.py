@@ -152,6 +152,7 @@ class RolloutCollector:
                     observation = self._reset(copy)
                 observations[t + 1, n] = observation
         _check_finite("an observation", reached)
+        _check_finite("an observation", observations)  # those of resets as well
         _check_finite("a reward", rewards)
         self.observations = observations[steps]
         self.env_steps += steps * count

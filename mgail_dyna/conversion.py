@@ -12,7 +12,7 @@ from mgail_dyna import envs
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import SHORTEST_EPISODE, Expert
 from mgail_dyna.fit import check_fits
-from mgail_dyna.layouts import read_source
+from mgail_dyna.layouts import Source, read_source
 from mgail_dyna.types import Trajectory
 
 
@@ -31,7 +31,7 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
         UserError: naming file and key, what was expected and what was found.
     """
     env = envs.make(env_id)
-    source = read_source(path)
+    source = read_source(path, env.spec.max_episode_steps if env.spec else None)
     action = envs.action_spec(env.action_space)
     episodes, notes = [], list(source.notes)
     outside = 0
@@ -55,7 +55,9 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
         given = any(arrays["rewards"] is not None for arrays in source.episodes)
         what = "every reward is 0, which counts as none" if given else "no rewards"
         notes.append(f"{what}: imitation needs none, but nothing will say how near the expert's return an agent's is")
-    expert = _assembled(path, source.layout, tuple(episodes), env, env_id, notes)
+    if source.policy is not None:
+        notes.append("the expert's policy, which is in the file as well, is left behind")
+    expert = _assembled(path, source, tuple(episodes), env, env_id, notes)
     check_fits(expert, env, str(path))
     return expert, tuple(notes)
 
@@ -94,7 +96,7 @@ def _trajectory(path: Path, number: int, arrays: dict[str, Any]) -> Trajectory:
 
 
 def _assembled(
-    path: Path, layout: str, episodes: tuple[Trajectory, ...], env: gym.Env[Any, Any], env_id: str, notes: list[str]
+    path: Path, source: Source, episodes: tuple[Trajectory, ...], env: gym.Env[Any, Any], env_id: str, notes: list[str]
 ) -> Expert:
     if not episodes:
         raise UserError(f"{path}: expected at least 1 episode, found 0")
@@ -108,8 +110,9 @@ def _assembled(
         found = " and ".join(str(list(shape)) for shape in sorted(actions))
         raise UserError(f"{path}: actions: expected shape {list(env.action_space.shape or ())} a step, found {found}")
     assert isinstance(space, gym.spaces.Box) and isinstance(env.action_space, gym.spaces.Box | gym.spaces.Discrete)
-    provenance = {"algorithm": "unknown", "source": f"{path.name}, {layout}", "notes": notes}
+    origin = f"{path.name}, {source.layout}"
+    provenance = {"algorithm": "unknown", **source.provenance, "source": origin, "notes": notes}
     observed = gym.spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32)
     longest = max(len(episode) for episode in episodes)
-    limit = max(longest, env.spec.max_episode_steps or 0) if env.spec else longest
+    limit = max(longest, source.length or (env.spec.max_episode_steps if env.spec else None) or 0)
     return Expert(episodes, observed, env.action_space, env_id=env_id, length=limit, provenance=provenance)

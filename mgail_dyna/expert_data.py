@@ -10,6 +10,7 @@ The last two groups are ours; Minari reads `episode_*` only and passes them by.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def load_expert(name: str | Path, *, check_actions: bool = True) -> Expert:
     if directory.suffix == ".npz":
         raise UserError(
             f"{directory}: expected demonstrations in HDF5, found .npz; bring them in with: "
-            f"python run.py data convert {directory} OUT --env ENV"
+            f"python run.py data convert {shlex.quote(str(directory))} OUT --env ENV"
         )
     data = directory if directory.is_file() else directory / DATA_FILE
     with open_hdf5(data) as file:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.expert import SHORTEST_EPISODE
 from mgail_dyna.expert_data import DATA_FILE, load_expert
@@ -31,15 +33,25 @@ class Source:
         layout: the format's name.
         episodes: keyword arguments of `Trajectory`, one mapping an episode; `rewards` are None where none are told.
         notes: what was lost or changed on the way, in words for the user.
+        length: steps of an episode at most; None where the format does not tell.
+        provenance: what is told of where the demonstrations come from.
+        policy: the expert's own, if it is told.
     """
 
     layout: str
     episodes: list[dict[str, Any]]
     notes: tuple[str, ...] = ()
+    length: int | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    policy: NumpyPolicy | None = None
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path, limit: int | None = None) -> Source:
     """Reads demonstrations in any of the layouts.
+
+    Args:
+        path: of the file or directory.
+        limit: steps of an episode of the environment at most, for layouts that may not tell where episodes end.
 
     Raises:
         UserError: naming file and key, what was expected and what was found.
@@ -48,28 +60,25 @@ def read_source(path: Path) -> Source:
         raise UserError(f"{path}: no such file or directory")
     if path.is_dir() or path.name == DATA_FILE:
         return _read_minari(path)
-    readers: Mapping[str, Callable[[Path], Source]] = {".npz": _read_npz, ".hdf5": _read_hdf5, ".h5": _read_hdf5}
-    if path.suffix not in readers:
+    if path.suffix == ".npz":
+        return _read_npz(path)
+    if path.suffix not in (".hdf5", ".h5"):
         raise UserError(
             f"{path}: expected a Minari directory, a D4RL .hdf5 or an .npz file, found '{path.suffix or path.name}'"
         )
-    return readers[path.suffix](path)
-
-
-def _read_hdf5(path: Path) -> Source:
     with open_hdf5(path) as file:
         minari = any(key.startswith("episode_") for key in file)
-    return _read_minari(path) if minari else _read_d4rl(path)
+    return _read_minari(path) if minari else _read_d4rl(path, limit)
 
 
 def _read_minari(path: Path) -> Source:
     expert = load_expert(path, check_actions=False)
     names = ("observations", "actions", "rewards", "terminated", "truncated", "qpos", "qvel", "seed")
     episodes = [{name: getattr(trajectory, name) for name in names} for trajectory in expert.trajectories]
-    return Source("Minari", episodes)
+    return Source("Minari", episodes, (), expert.length, expert.provenance, expert.policy)
 
 
-def _read_d4rl(path: Path) -> Source:
+def _read_d4rl(path: Path, limit: int | None) -> Source:
     with open_hdf5(path) as file:
         needed = ("observations", "actions", "terminals")
         wanted = (*needed, "rewards", "timeouts", "next_observations", "infos/qpos", "infos/qvel")
@@ -84,6 +93,8 @@ def _read_d4rl(path: Path) -> Source:
     for name in ("terminals", "timeouts"):
         if name in arrays:
             _require_flags(path, name, arrays[name])
+            if arrays[name].ndim != 1:
+                raise UserError(f"{path}: {name}: expected shape [{steps}], found {list(arrays[name].shape)}")
     found = arrays.get("next_observations", arrays["observations"]).shape
     if found != arrays["observations"].shape:
         expected = list(arrays["observations"].shape)
@@ -92,12 +103,7 @@ def _read_d4rl(path: Path) -> Source:
         if len(array) != steps:
             raise UserError(f"{path}: {name}: expected length {steps} (that of actions), found {len(array)}")
     terminals = arrays["terminals"].astype(bool)
-    timeouts = arrays["timeouts"].astype(bool) if "timeouts" in arrays else np.zeros(steps, bool)
-    last = np.flatnonzero(terminals | timeouts)
-    notes = []
-    if not len(last) or last[-1] != steps - 1:
-        notes.append("the last episode is cut off by the file's end; it counts as truncated")
-        last = np.append(last, steps - 1)
+    last, notes = _d4rl_ends(path, arrays, terminals, limit)
     if "next_observations" not in arrays:
         notes.append(
             "no next_observations: what each episode's last action led to is unknown, so that step is left out"
@@ -108,6 +114,43 @@ def _read_d4rl(path: Path) -> Source:
     if len(kept) < len(episodes):
         notes.append(f"{len(episodes) - len(kept)} episodes shorter than {SHORTEST_EPISODE} steps left out")
     return Source("D4RL", kept, tuple(notes))
+
+
+def _d4rl_ends(path: Path, arrays: Mapping[str, Array], terminals: Array, limit: int | None) -> tuple[Array, list[str]]:
+    """Rows that end an episode, and what there is to say of how they were found."""
+    ends, notes, steps = terminals.copy(), [], len(terminals)
+    if "timeouts" in arrays:
+        ends |= arrays["timeouts"].astype(bool)
+    if "next_observations" in arrays:
+        seams = ~_followed(arrays) & ~ends
+        if seams.sum() > steps / 2:
+            wanted = "expected each row's to be observations of the next, but where an episode ends"
+            found = f"{seams.sum()} of {steps} rows where they are not"
+            raise UserError(f"{path}: next_observations: {wanted}, found {found}; rows must be in the order of time")
+        if seams.any():
+            notes.append(f"{seams.sum()} episodes end without a flag, where the next row is not what a step led to")
+        ends |= seams
+    if "timeouts" not in arrays and limit is not None:
+        cut = 0
+        for start, end in itertools.pairwise([-1, *np.flatnonzero(ends), steps - 1]):
+            ends[start + limit : end : limit] = True
+            cut += len(range(start + limit, end, limit))
+        if cut:
+            notes.append(f"no timeouts: {cut} episodes end after the environment's {limit:,} steps")
+    if not ends[-1]:
+        notes.append("the last episode is cut off by the file's end; it counts as truncated")
+        ends[-1] = True
+    return np.flatnonzero(ends), notes
+
+
+def _followed(arrays: Mapping[str, Array]) -> Array:
+    """`[steps]` whether the row after holds what a step led to, but for rounding; true of the last row."""
+    led_to, then = (arrays[name].astype(np.float64) for name in ("next_observations", "observations"))
+    with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite another one tells
+        rounding = 1e-6 + 1e-4 * np.nan_to_num(then.std(axis=0), posinf=np.inf)
+        differs = np.abs(led_to[:-1] - then[1:]) > rounding
+    same = ~differs | ~np.isfinite(led_to[:-1]) | ~np.isfinite(then[1:])
+    return np.append(same.reshape(len(same), -1).all(axis=1), True)
 
 
 def _d4rl_episode(arrays: Mapping[str, Array], terminals: Array, start: int, end: int) -> dict[str, Any]:
@@ -151,6 +194,7 @@ def _read_npz(path: Path) -> Source:
         raise UserError(f"{path}: lengths: expected shape [n] of integers, found {list(lengths.shape)} {lengths.dtype}")
     if (lengths < 0).any():
         raise UserError(f"{path}: lengths: expected no negative ones, found {lengths.min()}")
+    lengths = lengths.astype(np.int64)  # one of fewer bits, or without a sign, would overflow below
     for name in ("terminations", "truncations"):
         if name in arrays:
             _require_flags(path, name, arrays[name])
@@ -179,11 +223,10 @@ def _require_shapes(path: Path, arrays: Mapping[str, Array], episodes: int, long
         shape, least = arrays[name].shape, longest + extra.get(name, 0)
         if len(shape) < 2 or shape[0] != episodes or shape[1] < least:
             raise UserError(f"{path}: {name}: expected shape [{episodes}, at least {least}, ...], found {list(shape)}")
-        room = arrays["actions"].shape[1]
-        if name in ("rewards", "terminations", "truncations") and shape[1] != room:
-            raise UserError(
-                f"{path}: {name}: expected shape [{episodes}, {room}], as actions have, found {list(shape)}"
-            )
+    for name in (name for name in ("rewards", "terminations", "truncations") if name in arrays):
+        shape, expected = arrays[name].shape, arrays["actions"].shape[:2]
+        if shape != expected:
+            raise UserError(f"{path}: {name}: expected shape {list(expected)}, as actions have, found {list(shape)}")
 
 
 def _require_last(path: Path, arrays: Mapping[str, Array], lengths: Array) -> None:

@@ -74,11 +74,11 @@ class ProgressDisplay:
         if steps > self.started_at:
             rate = (steps - self.started_at) / (now - self.began)
             facts += [f"{rate:,.0f} steps/s", f"{(self.total - steps) / rate:,.0f} s left"]
-        self.console.print(f"{self.title}  " + "  ".join(facts), highlight=False, soft_wrap=True)
+        self.tell("  ".join(facts))
 
     def tell(self, line: str) -> None:
         """A line that stays, above the display."""
-        self.console.print(f"{self.title}  {line}", highlight=False, soft_wrap=True)
+        self.console.print(f"{self.title}  {line}", highlight=False, soft_wrap=True, markup=False)
 
 
 class Interrupts:

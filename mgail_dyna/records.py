@@ -193,7 +193,7 @@ def differences(record: Record, config: dict[str, Any]) -> Iterator[tuple[str, A
 def told_apart(one: dict[str, Any], other: dict[str, Any], mode: str) -> Iterator[tuple[str, Any, Any]]:
     """Where two configurations of a mode differ in more than the seed and what the mode has no use for.
 
-    What one of them is too old to tell is at its default, which stands for what was done before there was a choice.
+    What one of them is too old to tell is taken to be at its default.
 
     Yields:
         The field, or `group.field`, and its two values.
@@ -210,7 +210,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: expected JSON, found something else ({error})") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")

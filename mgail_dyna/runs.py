@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def write_settings(directory: Path, settings: RunSettings, expert_return: float,
     """
     file = directory / CONFIG
     before = read_about(file) if file.exists() else {}
-    commits = [*(before.get("commit") or "").split(", "), runtime.git_commit()]
+    commits = [*str(before.get("commit") or "").split(", "), runtime.git_commit()]
     told = ", ".join(commit for commit, _ in itertools.groupby(filter(None, commits))) or None
     compared = {"expert_return": expert_return, EPISODE_LIMIT: episode_limit}
     about: dict[str, Any] = {**compared, "versions": runtime.versions(), "commit": told}
@@ -116,7 +117,7 @@ def read_about(path: Path) -> dict[str, Any]:
         raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}")
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{file}: expected JSON, found something else ({error})") from None
     if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
         raise UserError(f"{file}: config: missing; expected what a run writes to its {CONFIG}")
@@ -137,7 +138,7 @@ def read_settings(path: Path) -> RunSettings:
             _check_type(name, about[name], kind)
     except KeyError as error:
         if {"suite", "arguments"} <= record.keys():
-            again = f"; it is a record, whose run is: python run.py {' '.join(map(str, record['arguments']))}"
+            again = f"; it is a record, whose run is: python run.py {shlex.join(map(str, record['arguments']))}"
         else:
             again = ""
         raise UserError(f"{file}: {error.args[0]}: missing{again}") from None
@@ -248,7 +249,7 @@ def load_run(directory: Path) -> dict[str, Any]:
     if not directory.exists():
         raise UserError(f"{directory}: no such run")
     if (directory / CONFIG).exists() and not (directory / CHECKPOINT).exists():
-        again = f"python run.py --config {directory / CONFIG}"
+        again = f"python run.py --config {shlex.quote(str(directory / CONFIG))}"
         raise UserError(f"{directory}: the run ended before its first checkpoint; begin it again with: {again}")
     return load_state(directory / CHECKPOINT, KIND)
 

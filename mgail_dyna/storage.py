@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import io
@@ -40,22 +41,37 @@ def replacing(path: Path) -> Iterator[Path]:
         fresh = scratch / "new"
         yield fresh
         _flush(fresh)
-        old = scratch / "old"
+        if path.is_dir() and not fresh.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if path.is_dir():
-            if not fresh.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            path.rename(old)
-        try:
+            _exchange(fresh, path)
+        else:
             fresh.replace(path)
-        except BaseException:
-            if old.exists():
-                old.rename(path)
-            raise
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Lets two paths change places at once, so that at no time either is missing, whatever ends the process.
+
+    The system call that can, Linux's alone, is not in Python's standard library.
+    """
+    at_fdcwd, exchange = -100, 2
+    names = (at_fdcwd, os.fsencode(one.absolute()), at_fdcwd, os.fsencode(other.absolute()))
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is not None and rename(*names, exchange) == 0:
+        return
+    between = one.with_name("between")
+    try:
+        other.rename(between)
+        one.rename(other)
+    except BaseException:
+        if not other.exists():
+            between.rename(other)
+        raise
 
 
 def _flush(path: Path) -> None:
@@ -140,6 +156,10 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     except OSError as error:
         if isinstance(error, PermissionError):
             raise UserError(f"{path}: cannot be read: permission denied") from error
+        if error.errno in (errno.EAGAIN, errno.ENOLCK):
+            raise UserError(
+                f"{path}: cannot be read: another process has it open for writing; close it there"
+            ) from error
         with path.open("rb") as handle:
             is_hdf5 = handle.read(8) == b"\x89HDF\r\n\x1a\n"
         found = "one that is truncated or damaged" if is_hdf5 else f"another kind of file ({path.stat().st_size} bytes)"

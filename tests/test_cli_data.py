@@ -75,6 +75,18 @@ def test_numbers_beyond_float32_are_one_line_too(dataset, data_file, put):
     assert done.stderr.count("\n") == 1
 
 
+def test_output_that_takes_ascii_alone_or_nothing(dataset):
+    done = run("data", "check", dataset, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "") and " ? " in done.stdout
+    closed = subprocess.run(
+        ["bash", "-c", '"$@" >&-', "-", sys.executable, "run.py", "data", "check", str(dataset)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert (closed.returncode, closed.stderr) == (0, b"")
+
+
 def test_json_is_all_there_is_on_stdout(dataset, cheetah):
     done = run("data", "check", dataset, "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -277,6 +289,17 @@ def test_check_of_metadata_that_names_an_impossible_environment(spec, said, data
     line = complaint("data", "check", dataset)
     assert said in line
     assert str(dataset) in line
+
+
+def test_brackets_in_names_are_shown_as_they_are(dataset, metadata_file, tmp_path, capsys):
+    metadata = json.loads(metadata_file.read_text())
+    metadata_file.write_text(json.dumps({**metadata, "provenance": {"algorithm": "SAC [/sb3]"}}))
+    moved = dataset.rename(tmp_path / "old [b]")
+    assert main(["data", "check", str(moved)]) == 0
+    told = capsys.readouterr().out
+    assert "SAC [/sb3]" in told and "[b]" in told
+    assert main(["evaluate", str(moved), "--episodes", "1"]) == 0
+    assert "[b]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("provenance", [{"versions": ["numpy"]}, {"seed": [1]}, {"algorithm": None}])

@@ -29,7 +29,14 @@ def ramp(*shape, scale=1.0):
 def test_a_minari_directory_comes_over_whole(dataset, cheetah, same):
     expert, notes = convert(dataset, CHEETAH)
     same(expert.trajectories, cheetah.trajectories)
-    assert (expert.env_id, expert.length, expert.policy, notes) == (CHEETAH, 1000, None, ())
+    assert (expert.env_id, expert.length, expert.policy) == (CHEETAH, 6, None)
+    assert len(notes) == 1 and "policy" in notes[0] and "left behind" in notes[0]
+    assert expert.provenance["algorithm"] == cheetah.provenance["algorithm"]
+
+
+def test_a_minari_datasets_time_limit_comes_over(cartpole, tmp_path):
+    save_expert(tmp_path / "short", replace(cartpole, length=300))
+    assert convert(tmp_path / "short", "CartPole-v1")[0].length == 300
 
 
 def test_minari_data_under_another_file_name(dataset, data_file, cheetah, same):
@@ -51,9 +58,18 @@ def test_what_was_converted_can_be_saved_and_loaded(kind, request, tmp_path, sam
 # D4RL: two episodes in seven rows, three steps ended by the task and four by the clock
 
 ROWS = 7
+
+
+def led_to(*ends, observations=None):
+    """What each row's step led to: the next row, but where an episode ends."""
+    observations = ramp(ROWS, 17) if observations is None else observations
+    ending = np.isin(np.arange(len(observations)), [*ends, len(observations) - 1])
+    return np.where(ending[:, None], observations + 0.5, np.roll(observations, -1, axis=0))
+
+
 D4RL = {
     "observations": ramp(ROWS, 17),
-    "next_observations": ramp(ROWS, 17) + 0.5,
+    "next_observations": led_to(2),
     "actions": ramp(ROWS, 6, scale=0.01),
     "rewards": ramp(ROWS) ** 2,
     "terminals": np.arange(ROWS) == 2,
@@ -128,13 +144,46 @@ def test_d4rl_terminal_and_timeout_at_once_is_terminal(d4rl):
 
 
 def test_d4rl_without_any_end_is_one_truncated_episode(d4rl):
-    expert, notes = convert(d4rl(terminals=np.zeros(ROWS), timeouts=None), CHEETAH)
+    expert, notes = convert(d4rl(terminals=np.zeros(ROWS), timeouts=None, next_observations=led_to()), CHEETAH)
     assert flags(expert) == [(7, False, True)]
     assert len(notes) == 1 and "cut off" in notes[0]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_d4rl_without_timeouts_ends_at_the_environments_limit(whole, d4rl):
+    rows = 2_500
+    path = d4rl(
+        observations=ramp(rows, 17),
+        next_observations=led_to(999, 1_999, observations=ramp(rows, 17)) if whole else None,
+        actions=np.zeros((rows, 6)),
+        rewards=np.ones(rows),
+        terminals=np.zeros(rows, bool),
+        timeouts=None,
+        infos__qpos=None,
+        infos__qvel=None,
+    )
+    expert, notes = convert(path, CHEETAH)
+    assert [len(episode) for episode in expert.trajectories] == ([1_000, 1_000, 500] if whole else [999, 999, 499])
+    assert expert.length == 1_000
+    told = (
+        "2 episodes end without a flag" if whole else "no timeouts: 2 episodes end after the environment's 1,000 steps"
+    )
+    assert notes[0].startswith(told)
+
+
+def test_d4rl_takes_no_step_from_one_episode_into_the_next(d4rl):
+    expert, notes = convert(d4rl(next_observations=led_to(2, 4)), CHEETAH)
+    assert flags(expert) == [(3, True, False), (2, False, True), (2, False, True)]
+    assert len(notes) == 1 and notes[0].startswith("1 episodes end without a flag")
+
+
+def test_d4rl_in_another_order_than_that_of_time(d4rl, refused):
+    path = d4rl(next_observations=led_to()[::-1].copy())
+    refused([path, "next_observations", "4 of 7 rows", "in the order of time"], convert, path, CHEETAH)
+
+
 def test_d4rl_leaves_out_episodes_of_one_step_and_says_so(d4rl):
-    expert, notes = convert(d4rl(terminals=np.isin(np.arange(ROWS), [0, 3])), CHEETAH)
+    expert, notes = convert(d4rl(terminals=np.isin(np.arange(ROWS), [0, 3]), next_observations=led_to(0, 3)), CHEETAH)
     assert flags(expert) == [(3, True, False), (3, False, True)]
     np.testing.assert_array_equal(expert.trajectories[0].rewards, [1.0, 4.0, 9.0])
     assert len(notes) == 1 and notes[0].startswith("1 episodes shorter than 2 steps")
@@ -148,7 +197,7 @@ def test_d4rl_without_simulator_states(d4rl):
 def test_d4rl_of_a_discrete_task(d4rl):
     path = d4rl(
         observations=ramp(ROWS, 4),
-        next_observations=ramp(ROWS, 4) + 1,
+        next_observations=led_to(2, observations=ramp(ROWS, 4)),
         actions=np.array([0, 1, 1, 0, 1, 0, 0]),
         infos__qpos=None,
         infos__qvel=None,
@@ -171,7 +220,9 @@ def test_rewards_of_0_count_as_none_and_that_is_said(d4rl, npz, dataset, data_fi
     for path in (d4rl(rewards=np.zeros(ROWS)), npz(rewards=padded(np.zeros((2, ROOM)))), dataset):
         expert, notes = convert(path, CHEETAH)
         assert not expert.rewarded
-        assert len(notes) == 1 and notes[0].startswith("every reward is 0, which counts as none: imitation needs none")
+        assert len(notes) == 1 + (path == dataset) and notes[0].startswith(
+            "every reward is 0, which counts as none: imitation needs none"
+        )
         assert expert.provenance["notes"] == list(notes)
 
 
@@ -197,6 +248,7 @@ BAD_ROWS = {
     "infinity": ({"rewards": np.r_[0, 0, 0, 0, np.inf, 0, 0]}, ["episode 1", "rewards", "finite", "step 1"]),
     "beyond float32": ({"observations": np.full((ROWS, 17), 1e300)}, ["episode 0", "observations", "finite"]),
     "out of bounds": ({"actions": np.full((ROWS, 6), 1.5)}, ["actions", "found 7 steps outside", "--clip-actions"]),
+    "timeouts as a column": ({"timeouts": np.zeros((ROWS, 1))}, ["timeouts", "expected shape [7]", "found [7, 1]"]),
     "no rows": ({key.replace("/", "__"): value[:0] for key, value in D4RL.items()}, ["expected at least 1", "found 0"]),
     "single rows": ({"terminals": np.ones(ROWS, bool)}, ["expected at least 1 episode", "found 0"]),
 }
@@ -360,6 +412,9 @@ BAD_ARRAYS = {
     "infinite qvel": ({"qvel": np.full((2, 6, 9), np.inf)}, ["episode 0", "qvel", "finite"]),
     "beyond float32": ({"actions": np.full((2, 5, 6), 1e300)}, ["actions"]),
     "out of bounds": ({"actions": ACTIONS - 1.01}, ["actions", "found 5 steps outside"]),
+    "a line of actions": ({"actions": np.zeros(10)}, ["actions: expected shape [2, at least 3, ...], found [10]"]),
+    "terminations of two columns": ({"terminations": np.zeros((2, 5, 2))}, ["terminations: expected shape [2, 5]"]),
+    "an empty episode": ({"lengths": np.array([3, 0], np.uint8)}, ["episode 1", "expected at least 1 step, found 0"]),
 }
 
 

@@ -136,6 +136,8 @@ def test_numbers_an_environment_should_not_give_are_told(refused):
     refused(["the episode of seed 3: observations: expected finite numbers, found NaN"], play_episode, env, policy, 3)
     collector = RolloutCollector([env], policy, seed=0, normalising=False)
     refused(["the environment: an observation: expected finite numbers, found NaN"], collector.collect, 100)
+    env.reset = lambda **_: (np.full(4, np.nan, np.float32), {})
+    refused(["the environment: an observation: expected"], RolloutCollector([env], policy, seed=0).collect, 1)
 
 
 # Round trips

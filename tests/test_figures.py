@@ -47,7 +47,7 @@ def test_a_figure_says_what_is_not_recorded_yet(results, refused):
     assert "Not recorded yet: MGAIL, no fewer gradient steps." in " ".join(note.split())
     for record in results.glob("*/*-mgail-*"):
         record.unlink()
-    refused(["figure4a: no records yet"], draw, "figure4a", results)  # one kind alone compares nothing
+    refused(["figure4a: one kind of its runs alone is recorded", "sweep --figure 4a"], draw, "figure4a", results)
 
 
 def test_a_kind_keeps_its_colour_whatever_else_is_recorded(finished_run):

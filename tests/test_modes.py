@@ -315,6 +315,14 @@ def test_plans_start_in_demonstrations_and_where_the_agent_has_been_lately(mode)
     assert (starts_among(known[-30:], seen[0]) != count).any(), "of demonstrations all states are started from"
 
 
+def test_replay_holds_a_whole_rollout_whatever_memory_it_is_given():
+    config = small_config("gail")
+    config = replace(config, rollout=replace(config.rollout, memory=1))
+    run = ImitationRun(config, small_expert("cartpole"), "gail")
+    list(run.iterate(iterations=3))
+    assert run.agent.replay.steps >= config.rollout.steps
+
+
 @pytest.mark.parametrize(("planned", "cloned", "expected"), [(1.0, 0.25, 8), (0.125, 0.25, 4), (1.0, None, 32)])
 def test_a_clone_plans_from_its_own_states_too(planned, cloned, expected):
     config = small_config("dyna", warm_start="none" if cloned is None else "bc")

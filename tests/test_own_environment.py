@@ -20,6 +20,7 @@ from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.expert import Expert
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.experts.demonstrations import record
 from mgail_dyna.experts.trainer import ExpertTrainer
 from mgail_dyna.fit import episode_limit
 from mgail_dyna.normalization import constant, statistics
@@ -56,6 +57,13 @@ class InPlace(Point):
         action[:] = 7
         return self.state, 0.0, False, False, {}
 
+class Brief(Point):
+    # Some of its episodes are over before they began.
+
+    def step(self, action):
+        state, reward, *_ = super().step(action)
+        return state, reward, bool(self.np_random.random() < 0.3), False, {}
+
 class Breaks(Point):
     # As simulators do.
     steps = 0
@@ -67,6 +75,7 @@ class Breaks(Point):
         return super().step(action)
 
 gym.register("Breaks-v0", entry_point=Breaks, max_episode_steps=9)
+gym.register("Brief-v0", entry_point=Brief, max_episode_steps=9)
 gym.register("InPlace-v0", entry_point=InPlace, max_episode_steps=9)
 gym.register("Never-v0", entry_point=Point)
 gym.register("Point-v0", entry_point=Point, max_episode_steps=9, kwargs={"pull": print})
@@ -81,7 +90,7 @@ def own(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield "own_points"
     sys.modules.pop("own_points", None)
-    for name in ("Breaks-v0", "InPlace-v0", "Never-v0", "Point-v0"):
+    for name in ("Breaks-v0", "Brief-v0", "InPlace-v0", "Never-v0", "Point-v0"):
         gym.registry.pop(name, None)
 
 
@@ -155,6 +164,16 @@ def test_a_film_of_what_cannot_be_rendered_says_so(own, cartpole):
 
 def test_a_task_of_ones_own_that_never_ends_trains_an_expert_in_episodes_of_1000(own):
     assert ExpertTrainer(ExpertConfig(env=f"{own}:Never-v0")).config.length == 1_000
+
+
+def test_demonstrations_of_one_step_are_left_out_and_named(own, refused, tmp_path):
+    env_id = f"{own}:Brief-v0"
+    whole = record(env_id, 9, random_policy(env_id), 20)
+    left_out = whole.provenance["left_out"]
+    assert left_out and len(whole.trajectories) == 20 - len(left_out)
+    assert [episode.seed for episode in whole.trajectories] == [n for n in range(20) if n not in left_out]
+    save_expert(tmp_path / "ds", whole)
+    refused(["found 20 of 1", "train for longer"], record, env_id, 1, random_policy(env_id), 20)
 
 
 def test_a_film_has_even_sides():

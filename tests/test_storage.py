@@ -1,5 +1,6 @@
 """Files are written whole or not at all, also on a full disk."""
 
+import contextlib
 import errno
 import json
 import os
@@ -7,12 +8,14 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from mgail_dyna import storage
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert_data import load_expert
 from mgail_dyna.expert_writer import save_expert
@@ -64,18 +67,48 @@ def test_the_systems_reason_is_told(code, tmp_path, refused):
 
 def test_a_dataset_that_cannot_be_put_in_place_leaves_the_old(dataset, cheetah, monkeypatch, refused):
     before = snapshot(dataset)
-    rename = os.replace
 
-    def fail(source, target, **kwargs):
-        if Path(source).name == "new":
-            raise OSError(errno.EIO, "no")
-        return rename(source, target, **kwargs)
+    def fail(one, other):
+        raise OSError(errno.EIO, "no")
 
-    monkeypatch.setattr(os, "replace", fail)
-    monkeypatch.setattr(Path, "replace", lambda self, target: fail(self, target))
+    monkeypatch.setattr(storage, "_exchange", fail)
     refused([dataset / "data", "cannot be written"], save_expert, dataset, cheetah, overwrite=True)
     assert snapshot(dataset) == before
     assert [path.name for path in dataset.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("renames", [1, 2])
+def test_an_interrupt_between_two_renames_loses_no_dataset(renames, at_once, dataset, cheetah, monkeypatch):
+    before, rename, left = snapshot(dataset), Path.rename, [renames]
+
+    def interrupted(one, other):
+        rename(one, other)
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    if not at_once:  # a system that cannot
+        monkeypatch.setattr(storage.ctypes, "CDLL", lambda *_, **__: None)
+    fewer = replace(cheetah, trajectories=cheetah.trajectories[:2])
+    with contextlib.nullcontext() if at_once else pytest.raises(KeyboardInterrupt):
+        save_expert(dataset, fewer, overwrite=True)
+    monkeypatch.undo()
+    assert [path.name for path in dataset.iterdir()] == ["data"]
+    kept = not at_once and renames == 1
+    assert snapshot(dataset) == before if kept else len(load_expert(dataset).trajectories) == 2
+
+
+def test_a_file_that_another_process_writes_is_not_called_damaged(data_file, refused):
+    holding = (
+        f"import h5py, time; file = h5py.File({str(data_file)!r}, 'r+'); print('open', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", holding], stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        refused([data_file, "another process has it open for writing"], load_expert, data_file)
+        process.kill()
+    assert load_expert(data_file).trajectories
 
 
 def test_a_directory_is_not_lost_to_a_file_of_its_name(tmp_path, refused):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def test_a_run_without_a_checkpoint_is_begun_anew_in_its_directory(job):
     (half / "left-over").touch()
     assert sweep([unlucky], LocalPool(1)) == []
     assert not (half / "left-over").exists()
-    assert [path.name for path in unlucky.directory.iterdir() if path.is_dir()] == ["task-mode"]
+    assert sorted(path.name for path in unlucky.directory.iterdir() if path.is_dir()) == ["earlier", "task-mode"]
+    assert (unlucky.directory / "earlier" / "task-mode" / "left-over").exists()
 
 
 def test_a_killed_child_is_gone_on_with(job):
@@ -184,6 +186,14 @@ def test_a_removed_record_has_its_run_done_anew(job):
     record_path(once.results, once.run).unlink()
     assert sweep([once], LocalPool(1)) == []
     assert [line.split()[0] for line in starts(once)] == ["--env-steps", "--env-steps"]
+
+
+def test_recorded_elsewhere_a_run_is_done_anew_and_the_first_one_kept(job):
+    once = job()
+    again = replace(once, results=once.results.with_name("others"))
+    assert sweep([once], LocalPool(1)) == sweep([again], LocalPool(1)) == []
+    assert once.recorded and again.recorded
+    assert (once.directory / "earlier" / "task-mode" / "checkpoint.h5").exists()
 
 
 def test_on_ray_a_run_is_interrupted_and_gone_on_with(job):

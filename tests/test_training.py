@@ -15,13 +15,14 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from conftest import StepCounter
+from rich.text import Text
 
 import mgail_dyna
 from mgail_dyna import runs
 from mgail_dyna.cli import dispatch, main
 from mgail_dyna.commands.plot import _labels
 from mgail_dyna.commands.session import _summary, began_as, figures_of
-from mgail_dyna.commands.train import _nothing_left, resolved
+from mgail_dyna.commands.train import _notes, _nothing_left, resolved
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import subset
@@ -30,6 +31,7 @@ from mgail_dyna.expert_writer import save_expert
 from mgail_dyna.figures import curve_of, learning_curves
 from mgail_dyna.normalization import statistics, whitening
 from mgail_dyna.presets import MODES, imitation_preset
+from mgail_dyna.records import read_record
 from mgail_dyna.storage import load_state, save_state
 from mgail_dyna.training import DivergenceError, ImitationRun
 
@@ -450,6 +452,13 @@ def test_a_bad_config_file_is_one_line(tmp_path, change, line):
     assert str(file) in str(error.value)
 
 
+def test_a_config_file_of_too_many_brackets_is_one_line(tmp_path):
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    for read in (runs.read_about, lambda path: read_record(path / "config.json")):
+        with pytest.raises(UserError, match="expected JSON, found something else"):
+            read(tmp_path)
+
+
 def test_a_config_file_names_the_commits_a_run_was_made_by(tmp_path, monkeypatch):
     settings = runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig())
     for commit, named in (("a", "a"), ("a", "a"), ("b+", "a, b+"), (None, "a, b+"), ("a", "a, b+, a")):
@@ -525,6 +534,18 @@ def test_a_run_that_ends_between_two_evaluations_tells_the_last_one(expert):
     assert "nan" not in told["return"] and "at iteration 2, env step" in told["return"]
     run.history = run.history[-1:]
     assert "return" not in set(_summary(run, Path("somewhere")).columns[0].cells)
+
+
+def test_paths_in_advice_can_be_pasted_into_a_shell(expert, tmp_path):
+    run = ImitationRun(small_config(), expert, "dyna")
+    list(run.iterate(iterations=1))
+    told = dict(zip(*(column.cells for column in _summary(run, Path("my [old] runs/x")).columns[:2]), strict=True))
+    shown = Text.from_markup(told["watch it"]).plain
+    assert shown == "python run.py evaluate 'my [old] runs/x' --video agent.mp4"
+    (tmp_path / "a b").mkdir()
+    runs.write_settings(tmp_path / "a b", runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1.0, 1)
+    with pytest.raises(UserError, match=r"begin it again with: python run.py --config '.*a b/config.json'"):
+        runs.load_run(tmp_path / "a b")
 
 
 def test_a_run_without_a_checkpoint_says_how_to_begin_again(tmp_path):
@@ -710,6 +731,17 @@ def test_a_stored_configuration_is_not_called_another(words, line, tmp_path, cap
     assert line in capsys.readouterr().err
 
 
+def test_what_an_older_configuration_does_not_tell_is_named(tmp_path):
+    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
+    file = tmp_path / "config.json"
+    record = json.loads(file.read_text())
+    del record["config"]["policy"]["state_clip_norm"], record["config"]["cloning"], record["config"]["rounds"]
+    file.write_text(json.dumps(record))
+    argv = ["--config", str(file)]
+    (note,) = _notes(argv, resolved(argv))
+    assert note.startswith("its config.json is older than rounds, policy.state_clip_norm: today's default")
+
+
 def test_a_stored_configuration_runs_again(tmp_path):
     demonstrations = str(ROOT / "expert_data" / "cartpole" / "trpo-v0")
     settings = runs.RunSettings("mgail", "tuned", demonstrations, 1, MODES["mgail"](small_config(seed=3)))
@@ -720,7 +752,10 @@ def test_a_stored_configuration_runs_again(tmp_path):
     assert runs.read_settings(tmp_path / "cartpole-mgail-seed3") == settings
     rows = list(csv.DictReader((tmp_path / "cartpole-mgail-seed3" / "progress.csv").open()))
     assert len(rows) == 1
+    assert "config.json is older" not in result.stderr
     assert "plan/cost" not in rows[0]
-    plotted = run_py("plot", tmp_path / "cartpole-mgail-seed3", "--out", tmp_path / "curve.png")
+    plotted = run_py(
+        "plot", tmp_path / "cartpole-mgail-seed3", "--out", tmp_path / "curve.png", "--title", "for $x_{ $"
+    )
     assert plotted.returncode == 0, plotted.stderr
     assert (tmp_path / "curve.png").read_bytes()[:4] == b"\x89PNG"

@@ -62,7 +62,9 @@ class GailAgent:
         self.collector = RolloutCollector(copies, self.acting, seeds[3], normalising=False)
         self.demonstrations = demonstrated(expert, self.acting)
         discriminator = imitation_discriminator(self.demonstrations, config.discriminator, seeds[2])
-        self.replay = Replay(size, action.size, action.size, memory=config.rollout.memory)
+        # A whole rollout at least, of which the discriminator is shown every copy.
+        held = max(config.rollout.memory, config.rollout.steps)
+        self.replay = Replay(size, action.size, action.size, memory=held)
         self.discriminator = DiscriminatorUpdate(discriminator, config.discriminator)
         self.policy = TrustRegionUpdate(policy, value, action, config.trust_region, seeds[4])
         self.reward = ImitationReward(discriminator, config.cost)

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from mgail_dyna import envs
 from mgail_dyna.arguments import parse
+from mgail_dyna.commands.facts import facts
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import Expert
 from mgail_dyna.expert_data import load_expert, locate
@@ -108,26 +109,25 @@ def summary(expert: Expert, where: Path, again: Replayed | None = None) -> dict[
 
 def table(expert: Expert, where: Path, again: Replayed | None = None) -> Table:
     """The summary as a table."""
-    facts = summary(expert, where, again)
-    spread, lengths, origin = facts["return"], facts["episode_length"], facts["provenance"]
+    about = summary(expert, where, again)
+    spread, lengths, origin = about["return"], about["episode_length"], about["provenance"]
     observations, action = expert.observation_space.shape[0], expert.action
-    rows = Table(title=str(where), title_justify="left", show_header=False)
-    rows.add_row("environment", f"{expert.env_id or 'not named'}, episodes of at most {expert.length or '?'} steps")
-    rows.add_row("episodes", f"{facts['episodes']:,}, {facts['terminated']} of them ended by the task")
-    rows.add_row("steps", f"{facts['steps']:,}; an episode {lengths['min']:,} to {lengths['max']:,}")
     returned = f"{spread['mean']:,.1f} ± {spread['std']:,.1f}; {spread['min']:,.1f} to {spread['max']:,.1f}"
-    rows.add_row("return", returned if expert.rewarded else "no rewards are told")
-    rows.add_row("spaces", f"{observations} observations; {action.size} {action.kind} actions")
-    rows.add_row("simulator state", "qpos and qvel of every step" if facts["simulator_state"] else "none")
+    rows = {
+        "environment": f"{expert.env_id or 'not named'}, episodes of at most {expert.length or '?'} steps",
+        "episodes": f"{about['episodes']:,}, {about['terminated']} of them ended by the task",
+        "steps": f"{about['steps']:,}; an episode {lengths['min']:,} to {lengths['max']:,}",
+        "return": returned if expert.rewarded else "no rewards are told",
+        "spaces": f"{observations} observations; {action.size} {action.kind} actions",
+        "simulator state": "qpos and qvel of every step" if about["simulator_state"] else "none",
+    }
     if again is not None:
-        rows.add_row("played again", f"{again.steps - again.elsewhere} of {again.steps} steps end as recorded")
-    rows.add_row("expert's policy", "in the file" if facts["policy"] else "none")
-    rows.add_row("algorithm", str(origin.get("algorithm", "unknown")))
-    for key in ("seed", "steps_trained", "steps_at_selection", "actions", "commit", "source"):
-        if origin.get(key) is not None:
-            rows.add_row(
-                key.replace("_", " "), f"{origin[key]:,}" if isinstance(origin[key], int) else str(origin[key])
-            )
+        rows["played again"] = f"{again.steps - again.elsewhere} of {again.steps} steps end as recorded"
+    rows["expert's policy"] = "in the file" if about["policy"] else "none"
+    rows["algorithm"] = str(origin.get("algorithm", "unknown"))
+    for key in ("seed", "steps_trained", "steps_at_selection", "actions", "left_out", "commit", "source"):
+        if (told := origin.get(key)) is not None:
+            rows[key.replace("_", " ")] = f"{told:,}" if isinstance(told, int) else str(told)
     if isinstance(origin.get("versions"), dict):
-        rows.add_row("versions", ", ".join(f"{name} {version}" for name, version in origin["versions"].items()))
-    return rows
+        rows["versions"] = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
+    return facts(str(where), rows)

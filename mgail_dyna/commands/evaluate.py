@@ -20,6 +20,7 @@ from mgail_dyna import envs, runs
 from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.arguments import parse
 from mgail_dyna.collect import play_episode
+from mgail_dyna.commands.facts import facts
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import percent_of
 from mgail_dyna.expert_data import load_expert
@@ -169,15 +170,14 @@ def _film(command: EvaluateCommand, env_id: str, policy: NumpyPolicy, length: in
 
 
 def _table(result: dict[str, Any]) -> Table:
-    rows = Table(title=result["run"], title_justify="left", show_header=False)
     spread = f"{min(result['returns']):,.1f} to {max(result['returns']):,.1f}"
-    rows.add_row("return", f"{result['return_mean']:,.1f} ± {result['return_std']:,.1f}; {spread}")
+    rows = {"return": f"{result['return_mean']:,.1f} ± {result['return_std']:,.1f}; {spread}"}
     if result["expert_percent"] is None:
-        rows.add_row("expert", "no return to compare with")
+        rows["expert"] = "no return to compare with"
     else:
-        rows.add_row("expert", f"{result['expert_return']:,.1f}")
-        rows.add_row("percent of expert", f"{result['expert_percent']:.1f}")
-    rows.add_row("episodes", f"{len(result['returns'])}, seeds {result['seeds'][0]} to {result['seeds'][1]}")
+        rows["expert"] = f"{result['expert_return']:,.1f}"
+        rows["percent of expert"] = f"{result['expert_percent']:.1f}"
+    rows["episodes"] = f"{len(result['returns'])}, seeds {result['seeds'][0]} to {result['seeds'][1]}"
     if result.get("env_steps"):
-        rows.add_row("trained for", f"{result['env_steps']:,} env steps")
-    return rows
+        rows["trained for"] = f"{result['env_steps']:,} env steps"
+    return facts(result["run"], rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -152,7 +153,9 @@ class _Session:
             self.save()
         if interrupts.asked:
             steps = self.trainer.collector.env_steps
-            raise KeyboardInterrupt(f" at env step {steps:,}; go on with: {PROG} --resume --out {self.out}")
+            raise KeyboardInterrupt(
+                f" at env step {steps:,}; go on with: {PROG} --resume --out {shlex.quote(str(self.out))}"
+            )
 
     def save(self) -> None:
         """Writes the checkpoint and the curve."""

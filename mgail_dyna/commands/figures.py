@@ -23,7 +23,7 @@ class FiguresCommand:
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(FiguresCommand, argv, prog="run.py figures")
-    from mgail_dyna.figures import PICTURES, recorded, write
+    from mgail_dyna.figures import PICTURES, lacking, recorded, write
     from mgail_dyna.report import check_directory
 
     check_directory("results", command.results)
@@ -31,8 +31,8 @@ def main(argv: Sequence[str]) -> None:
         wanted = "give the one that run.py sweep has put records in"
         raise UserError(f"--results: {command.results}: no such directory; {wanted}")
 
-    for name, picture in PICTURES.items():
+    for name in PICTURES:
         if recorded(name, command.results):
             print(*write(name, command.results, command.out), sep="\n")
         else:
-            print(f"{name}: no records yet; they are made by: python run.py sweep {picture.sweep}")
+            print(lacking(name, command.results))

@@ -43,13 +43,16 @@ def main(argv: Sequence[str]) -> None:
         raise UserError("expected one or more directories of runs, found none")
     if command.out.suffix not in FORMATS:
         raise UserError(f"--out: expected a file ending in {', '.join(FORMATS)}, found {command.out}")
+    import matplotlib
+
     from mgail_dyna.figures import Curve, learning_curves, read_curve
 
     kinds: dict[str, list[Curve]] = defaultdict(list)
     for run, label in zip(command.runs, _labels([runs.read_settings(run) for run in command.runs]), strict=True):
         kinds[label].append(read_curve(run))
-    figure = learning_curves(dict(kinds), command.title)
-    with replacing(command.out) as fresh:
+    # A dollar in a title or in a path is one, and no mathematics.
+    with matplotlib.rc_context({"text.parse_math": False}), replacing(command.out) as fresh:
+        figure = learning_curves(dict(kinds), command.title)
         figure.savefig(fresh, format=command.out.suffix[1:])
     print(command.out)
 

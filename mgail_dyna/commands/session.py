@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mgail_dyna import runs
+from mgail_dyna.commands.facts import facts
 from mgail_dyna.errors import UserError
 from mgail_dyna.progress import Interrupts, ProgressDisplay
 from mgail_dyna.training import ImitationRun
@@ -50,11 +52,14 @@ class Session:
             raise UserError(f"{error}; last good checkpoint: {last if last.exists() else 'none yet'}") from error
         except Exception as error:  # the environment's, most often
             if (self.directory / runs.CHECKPOINT).exists():
-                error.add_note(f"{self.saved_steps:,} env steps are kept; go on with: run.py --resume {self.directory}")
+                error.add_note(f"{self.saved_steps:,} env steps are kept; go on with: {self._again()}")
             raise
         if interrupts.asked:
-            raise KeyboardInterrupt(f" at env step {run.env_steps:,}; go on with: run.py --resume {self.directory}")
+            raise KeyboardInterrupt(f" at env step {run.env_steps:,}; go on with: {self._again()}")
         Console().print(_summary(run, self.directory))
+
+    def _again(self) -> str:
+        return f"run.py --resume {shlex.quote(str(self.directory))}"
 
     def _done(self) -> int:
         return round(self.run.agent.progress * self.run.agent.budget.total)
@@ -130,19 +135,19 @@ def _place(row: dict[str, float]) -> str:
 
 def _summary(run: ImitationRun, directory: Path) -> Table:
     last, evaluated = run.history[-1], [row for row in run.history if not math.isnan(row["return_mean"])]
-    rows = Table(title=str(directory), title_justify="left", show_header=False)
+    rows: dict[str, str] = {}
     if evaluated:  # a run may end between two evaluations
         end, best = evaluated[-1], max(evaluated, key=lambda row: row["return_mean"])
         at = "" if end is last else f", at {_place(end)}"
         percent = "" if math.isnan(end["expert_percent"]) else f", {end['expert_percent']:.1f}% of the expert"
         returned = f"{end['return_mean']:,.1f} ± {end['return_std']:,.1f}{percent}"
-        rows.add_row("return", returned + at)
-        rows.add_row("best on the way", f"{best['return_mean']:,.1f} at {_place(best)}")
+        rows["return"] = returned + at
+        rows["best on the way"] = f"{best['return_mean']:,.1f} at {_place(best)}"
     if run.config.warm_start == "bc":
-        rows.add_row("began as", began_as(run))
-    rows.add_row("env steps", f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories")
-    rows.add_row("", f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from")
-    rows.add_row("seconds", f"{last['wall_seconds']:,.0f}, {last['cpu_seconds']:,.0f} of one core")
-    rows.add_row("the run lies in", str(directory))
-    rows.add_row("watch it", f"python run.py evaluate {directory} --video agent.mp4")
-    return rows
+        rows["began as"] = began_as(run)
+    rows["env steps"] = f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories"
+    rows[""] = f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from"
+    rows["seconds"] = f"{last['wall_seconds']:,.0f}, {last['cpu_seconds']:,.0f} of one core"
+    rows["the run lies in"] = str(directory)
+    rows["watch it"] = f"python run.py evaluate {shlex.quote(str(directory))} --video agent.mp4"
+    return facts(str(directory), rows)

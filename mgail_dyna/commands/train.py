@@ -106,17 +106,25 @@ def _nothing_left(settings: runs.RunSettings) -> str:
 
 def _notes(argv: Sequence[str], command: TrainCommand) -> Iterator[str]:
     """What is not as it may seem, for whoever begins a run."""
-    begun = command.resume is not None or command.rerun is not None
-    if command.preset == "reset" and peek(argv, "--preset") is None and not begun:
+    begun = command.rerun or command.resume
+    if command.preset == "reset" and peek(argv, "--preset") is None and begun is None:
         yield (
             "the demonstrations tell no simulator states (qpos, qvel), so episodes begin at the environment's own "
             "reset (--preset reset)"
         )
+    if begun is not None and (untold := _untold(begun, command)):
+        yield f"its config.json is older than {', '.join(untold)}: today's default, unless a flag says otherwise"
     if command.rerun is not None and (earlier := runs.read_about(command.rerun).get(runs.EXTENDED)):
         yield (
             f"that run was to end at {earlier[0]:,} env steps and went on to another end, so its learning rates fell "
             "as those of this one will not"
         )
+
+
+def _untold(begun: Path, command: TrainCommand) -> list[str]:
+    """What the `config.json` of an older run does not tell, as there was no choice then, and its mode has a use for."""
+    now, then = (dict(runs.leaves(told)) for told in (asdict(command.settings), runs.read_about(begun)["config"]))
+    return [name for name in now if name not in then and not unused(command.mode, name, command.settings.warm_start)]
 
 
 def _built(command: TrainCommand) -> tuple[runs.RunSettings, ImitationRun]:

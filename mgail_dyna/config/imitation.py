@@ -106,7 +106,7 @@ class TransitionConfig:
     warmup: int = 4
     """Observed steps before a window, that warm the GRU, in training and in both kinds of unroll."""
     expert_share: float = 0.5
-    """Share of windows drawn from the demonstrations rather than from replay."""
+    """Share of windows drawn from the demonstrations rather than from replay; none with --subsample."""
 
     def __post_init__(self) -> None:
         require(
@@ -159,7 +159,8 @@ class PlanConfig:
     expert_share: float = 0.5
     """Share of plans that start from states of the demonstrations rather than from replay, where mistakes begin."""
     newest: int | None = None
-    """Those from replay start in this many newest env steps, which leave early falls behind; in all of it if None."""
+    """Plans from replay (none with --plan.expert-share 1) start in this many newest env steps, clear of early falls; in
+    all of it if None."""
 
     def __post_init__(self) -> None:
         require(
@@ -182,7 +183,7 @@ class RolloutConfig:
     copies: int = 8
     """gail, dyna-trpo: copies of the environment that share the steps; each episode is as long as the environment's."""
     memory: int = 100_000
-    """gail, dyna-trpo: env steps replay holds, at least; beyond twice as many the oldest episodes are let go."""
+    """gail, dyna-trpo: env steps replay holds, --rollout.steps at least; beyond twice as many the oldest are let go."""
     starts: Literal["reset", "expert", "mix"] = "mix"
     """Where episodes begin: at reset, at simulator states of the demonstrations, or both (gail, dyna-trpo: reset)."""
     expert_share: float = 0.8
@@ -228,7 +229,8 @@ class ImitationConfig:
     rounds: int = 30
     """Times an iteration goes through judging, learning, modelling and planning; the paper's is 1."""
     final_learning_rate: float = 0.1
-    """Learning rates fall linearly to this share of their start over the run's env steps."""
+    """Learning rates fall linearly to this share of their start over the run's env steps (bc: its gradient steps; gail,
+    dyna-trpo: all but the value network's)."""
     evaluation_episodes: int = 10
     """Episodes of the mean action in an evaluation, which takes env steps of its own; 0 for no evaluations."""
     evaluate_every: int = 1

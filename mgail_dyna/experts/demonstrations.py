@@ -13,7 +13,7 @@ from mgail_dyna.collect import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.expert import SHORTEST_EPISODE, Expert
 
-# Demonstrations are recorded with consecutive seeds from here on; none is left out.
+# Demonstrations are recorded with consecutive seeds from here on; none is left out but what is too short to be one.
 DEMONSTRATION_SEED = 0
 
 
@@ -22,20 +22,27 @@ def record(
 ) -> Expert:
     """Plays the policy's mean action for `trajectories` episodes with consecutive seeds and keeps every one.
 
+    Those that end on their first step tell nothing and are left out; `provenance` names their seeds.
+
     Args:
         env_id: a Gymnasium id.
         length: longest episode; the environment's own time limit if None.
         policy: the expert.
         trajectories: how many episodes.
         provenance: what else to say of the expert; the returns are added to it.
+
+    Raises:
+        UserError: there is none that lasts.
     """
     env = envs.make(env_id, length)
     seeds = range(DEMONSTRATION_SEED, DEMONSTRATION_SEED + trajectories)
-    episodes = tuple(play_episode(env, policy, seed) for seed in seeds)
-    if shortest := [seed for seed, episode in zip(seeds, episodes, strict=True) if len(episode) < SHORTEST_EPISODE]:
+    played = {seed: play_episode(env, policy, seed) for seed in seeds}
+    short = [seed for seed, episode in played.items() if len(episode) < SHORTEST_EPISODE]
+    episodes = tuple(episode for seed, episode in played.items() if seed not in short)
+    if not episodes:
         raise UserError(
-            f"{env_id}: expected demonstrations of at least {SHORTEST_EPISODE} steps, found 1 in the episode of seed "
-            f"{shortest[0]}; train for longer: --resume --steps N"
+            f"{env_id}: expected demonstrations of at least {SHORTEST_EPISODE} steps, found {len(short)} of 1; train "
+            "for longer: --resume --steps N"
         )
     returns = np.array([episode.episode_return for episode in episodes])
     space = env.observation_space
@@ -53,6 +60,7 @@ def record(
             "length": length,
             "actions": "mean (the most likely one)",
             "seeds": [seeds.start, seeds.stop - 1],
+            **({"left_out": short} if short else {}),
             "return_mean": float(returns.mean()),
             "return_std": float(returns.std()),
             "return_min": float(returns.min()),

@@ -1,7 +1,7 @@
 """Figures, drawn from what runs have recorded."""
 
 from mgail_dyna.figures.comparison import comparison
-from mgail_dyna.figures.pictures import PICTURES, draw, recorded, show, write
+from mgail_dyna.figures.pictures import PICTURES, draw, lacking, recorded, show, write
 from mgail_dyna.figures.runs import Curve, curve_of, learning_curves, read_curve
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "comparison",
     "curve_of",
     "draw",
+    "lacking",
     "learning_curves",
     "read_curve",
     "recorded",

@@ -99,6 +99,15 @@ def recorded(name: str, results: Path) -> bool:
     return sum(bool(read_kind(results, kind)) for kind in compared) >= min(2, len(compared))
 
 
+def lacking(name: str, results: Path) -> str:
+    """What to say of the figure called `name` where it is not `recorded`."""
+    some = any(read_kind(results, kind) for kind in PICTURES[name].kinds if not kind.baseline)
+    what = (
+        "one kind of its runs alone is recorded, which compares nothing; the others" if some else "no records yet; they"
+    )
+    return f"{name}: {what} are made by: python run.py sweep {PICTURES[name].sweep}"
+
+
 def draw(name: str, results: Path) -> Figure:
     """The figure called `name`, of whatever is recorded of it; what is not is named below it.
 
@@ -113,7 +122,7 @@ def draw(name: str, results: Path) -> Figure:
         raise unknown_name("figure", name, PICTURES)
     picture = PICTURES[name]
     if not recorded(name, results):
-        raise UserError(f"{name}: no records yet; they are made by: python run.py sweep {picture.sweep}")
+        raise UserError(lacking(name, results))
     found = {kind: read_kind(results, kind) for kind in picture.kinds}
     missing = [kind.label for kind, records in found.items() if not records]
     named = "; ".join(missing) if len(missing) <= NAMED else f"{len(missing)} of {len(found)} kinds of runs"

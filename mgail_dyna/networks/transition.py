@@ -16,14 +16,14 @@ STATE_LIMIT = 10.0
 class TransitionModel(keras.Model):
     """State embedding times action embedding (Hadamard product), then a head for the change of state (paper sec. 3, 4).
 
-    s_pred = s + change_scale * f(s, a): the network's output is the change in units of its own standard deviation, so
+    s_pred = s + change_scale * f(s, a): the network's output is the change in units of its own size, so
     that every coordinate weighs alike in the loss; an untrained model predicts hardly any change.
 
     Args:
         observation_size: `d`.
         action_size: `a`.
         units: of both embeddings, of the recurrent state and of the head's hidden layer (MGAIL: 100).
-        change_scale: `[d]`, standard deviation of one step's change of the normalised state; may be assigned later.
+        change_scale: `[d]`, size of one step's change of the normalised state; may be assigned later.
         seed: of the initial weights.
     """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,12 +15,12 @@ from pathlib import Path
 
 from mgail_dyna.errors import UserError
 from mgail_dyna.records import from_run, record_path, write_record
-from mgail_dyna.runs import CHECKPOINT, CONFIG
+from mgail_dyna.runs import CHECKPOINT, CONFIG, new_directory
 from mgail_dyna.storage import locked, write_text
 from mgail_dyna.suites import Run
 
 ROOT = Path(__file__).resolve().parents[2]
-OUTPUT, LOCK = "output.txt", "lock"
+OUTPUT, LOCK, EARLIER = "output.txt", "lock", "earlier"
 # Holds the arguments of the run under way, from its beginning until it is recorded.
 BEGUN = "begun.json"
 # TensorFlow's own threads are held to one by `runtime.import_tensorflow`.
@@ -115,7 +114,8 @@ def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
 def _words(job: Job) -> list[str]:
     """Arguments of `run.py`: to go on from the checkpoint, or to begin in an empty directory.
 
-    What other arguments left is no beginning of this run, nor is what was recorded once: somebody removed the record.
+    What other arguments left is no beginning of this run, nor is what was recorded once: somebody removed the record,
+    or records elsewhere. It is put aside.
     """
     directory, begun = job.run_directory, job.directory / BEGUN
     arguments = json.dumps(job.run.arguments)
@@ -123,8 +123,8 @@ def _words(job: Job) -> list[str]:
     if same and directory is not None and (directory / CHECKPOINT).exists():
         return ["--resume", str(directory)]
     for entry in job.directory.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
+        if entry.is_dir() and entry.name != EARLIER:
+            entry.replace(new_directory(job.directory / EARLIER, entry.name))
     write_text(begun, arguments)
     return [*job.run.arguments, "--logdir", str(job.directory)]
 

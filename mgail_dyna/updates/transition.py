@@ -33,12 +33,14 @@ class TransitionUpdate:
     def scale(self, *sources: Replay) -> None:
         """Tells the model how much states change in a step: each coordinate as in the first of `sources` where it does.
 
-        One that changes in none keeps the unit it is seen in: were it to change after all, the smallest unit would
-        leave the loss nothing else to look at.
+        That is their standard deviation, or their mean where it is larger: a clock's changes do not vary. One that
+        changes in none of them keeps the unit it is seen in: were it to change after all, the smallest unit would leave
+        the loss nothing else to look at.
         """
         found = moves = np.zeros(self.model.change_scale.shape, np.float32)
         for changes in filter(len, (source.changes() for source in sources)):
-            found = np.where(found > LEAST_CHANGE, found, np.maximum(found, changes.std(axis=0)))
+            size = np.maximum(changes.std(axis=0), np.abs(changes.mean(axis=0)))
+            found = np.where(found > LEAST_CHANGE, found, np.maximum(found, size))
             moves = np.maximum(moves, np.abs(changes).max(axis=0))
         self.model.change_scale.assign(np.where(moves > 0, np.maximum(found, LEAST_CHANGE), 1.0))
 
