@@ -23,6 +23,8 @@ class ConvertCommand:
 
     Reads a Minari dataset's directory, a D4RL file (flat HDF5) or padded arrays in an .npz file: observations
     [n, T+1, d], actions [n, T, ...], lengths [n]; optional rewards [n, T], terminations, truncations, qpos, qvel.
+    D4RL's episodes end at terminals, at timeouts (without which at the environment's own limit) and where the next row
+    is not what next_observations tell.
     """
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IN")]
