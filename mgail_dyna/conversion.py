@@ -33,7 +33,7 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
     env = envs.make(env_id)
     source = read_source(path, env.spec.max_episode_steps if env.spec else None)
     action = envs.action_spec(env.action_space)
-    episodes, notes = [], list(source.notes)
+    episodes, notes = [], []
     outside = 0
     for number, arrays in enumerate(source.episodes):
         arrays = _typed(path, number, arrays, action.kind == "discrete")
@@ -55,8 +55,7 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Exp
         given = any(arrays["rewards"] is not None for arrays in source.episodes)
         what = "every reward is 0, which counts as none" if given else "no rewards"
         notes.append(f"{what}: imitation needs none, but nothing will say how near the expert's return an agent's is")
-    if source.policy is not None:
-        notes.append("the expert's policy, which is in the file as well, is left behind")
+    notes += source.notes
     expert = _assembled(path, source, tuple(episodes), env, env_id, notes)
     check_fits(expert, env, str(path))
     return expert, tuple(notes)

@@ -14,7 +14,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.expert import SHORTEST_EPISODE
 from mgail_dyna.expert_data import DATA_FILE, load_expert
@@ -35,7 +34,6 @@ class Source:
         notes: what was lost or changed on the way, in words for the user.
         length: steps of an episode at most; None where the format does not tell.
         provenance: what is told of where the demonstrations come from.
-        policy: the expert's own, if it is told.
     """
 
     layout: str
@@ -43,7 +41,6 @@ class Source:
     notes: tuple[str, ...] = ()
     length: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    policy: NumpyPolicy | None = None
 
 
 def read_source(path: Path, limit: int | None = None) -> Source:
@@ -75,7 +72,8 @@ def _read_minari(path: Path) -> Source:
     expert = load_expert(path, check_actions=False)
     names = ("observations", "actions", "rewards", "terminated", "truncated", "qpos", "qvel", "seed")
     episodes = [{name: getattr(trajectory, name) for name in names} for trajectory in expert.trajectories]
-    return Source("Minari", episodes, (), expert.length, expert.provenance, expert.policy)
+    notes = ("the expert's policy, which is in the file as well, is left behind",) if expert.policy else ()
+    return Source("Minari", episodes, notes, expert.length, expert.provenance)
 
 
 def _read_d4rl(path: Path, limit: int | None) -> Source:
@@ -122,6 +120,9 @@ def _d4rl_ends(path: Path, arrays: Mapping[str, Array], terminals: Array, limit:
     if "timeouts" in arrays:
         ends |= arrays["timeouts"].astype(bool)
     if "next_observations" in arrays:
+        for name in ("observations", "next_observations"):
+            if arrays[name].dtype.kind not in "fiu":
+                raise UserError(f"{path}: {name}: expected dtype float32, found {arrays[name].dtype}")
         seams = ~_followed(arrays) & ~ends
         if seams.sum() > steps / 2:
             wanted = "expected each row's to be observations of the next, but where an episode ends"
@@ -131,11 +132,10 @@ def _d4rl_ends(path: Path, arrays: Mapping[str, Array], terminals: Array, limit:
             notes.append(f"{seams.sum()} episodes end without a flag, where the next row is not what a step led to")
         ends |= seams
     if "timeouts" not in arrays and limit is not None:
-        cut = 0
+        before = ends.sum()
         for start, end in itertools.pairwise([-1, *np.flatnonzero(ends), steps - 1]):
             ends[start + limit : end : limit] = True
-            cut += len(range(start + limit, end, limit))
-        if cut:
+        if cut := ends.sum() - before:
             notes.append(f"no timeouts: {cut} episodes end after the environment's {limit:,} steps")
     if not ends[-1]:
         notes.append("the last episode is cut off by the file's end; it counts as truncated")

@@ -242,6 +242,7 @@ BAD_ROWS = {
         {"observations": np.full((ROWS, 17), b"x"), "next_observations": None},
         ["observations", "float32", "|S1"],
     ),
+    "next observations as text": ({"next_observations": np.full((ROWS, 17), b"x")}, ["next_observations", "|S1"]),
     "no dimension": ({"actions": 1.0}, ["actions", "expected", "found"]),
     "a group": ({"actions": None, "actions__x": np.zeros(3)}, ["actions"]),
     "NaN": ({"observations": np.full((ROWS, 17), np.nan)}, ["episode 0", "observations", "finite", "step 0"]),

@@ -37,12 +37,11 @@ class TransitionUpdate:
         changes in none of them keeps the unit it is seen in: were it to change after all, the smallest unit would leave
         the loss nothing else to look at.
         """
-        found = moves = np.zeros(self.model.change_scale.shape, np.float32)
+        found = np.zeros(self.model.change_scale.shape, np.float32)
         for changes in filter(len, (source.changes() for source in sources)):
             size = np.maximum(changes.std(axis=0), np.abs(changes.mean(axis=0)))
             found = np.where(found > LEAST_CHANGE, found, np.maximum(found, size))
-            moves = np.maximum(moves, np.abs(changes).max(axis=0))
-        self.model.change_scale.assign(np.where(moves > 0, np.maximum(found, LEAST_CHANGE), 1.0))
+        self.model.change_scale.assign(np.where(found > 0, np.maximum(found, LEAST_CHANGE), 1.0))
 
     def __call__(self, windows: Windows, learning_rate: float) -> dict[str, float]:
         """Takes `K` steps on windows `[K, L, B, ...]`.
