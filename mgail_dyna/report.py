@@ -108,7 +108,7 @@ def shown(found: Estimate, digits: str) -> str:
     """An estimate as text, "97.1 [95.0, 98.2]"; infinite numbers are "never"."""
 
     def number(value: float) -> str:
-        return format(value, digits) if np.isfinite(value) else "never"
+        return format(value, f"z{digits}") if np.isfinite(value) else "never"  # z: zero has no sign
 
     interval = "" if np.isnan(found.low) else f" [{number(float(found.low))}, {number(float(found.high))}]"
     return number(float(found.value)) + interval

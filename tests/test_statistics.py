@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mgail_dyna.statistics import common_grid, estimate, first_reached, interquartile_mean, resampled
+from mgail_dyna.report import shown
+from mgail_dyna.statistics import Estimate, common_grid, estimate, first_reached, interquartile_mean, resampled
 
 
 def test_the_interquartile_mean_leaves_out_a_quarter_at_either_end():
@@ -29,6 +30,12 @@ def test_the_interval_is_that_of_scipys_percentile_bootstrap():
 
 def test_equal_seeds_have_an_interval_without_width():
     assert estimate([[50.0] * 5]) == (50.0, 50.0, 50.0)
+
+
+def test_an_estimate_as_text_has_no_minus_zero():
+    assert shown(Estimate(53.57, -0.04, 83.8), ".1f") == "53.6 [0.0, 83.8]"
+    assert shown(Estimate(-0.06, -1.0, 0.0), ".1f") == "-0.1 [-1.0, 0.0]"
+    assert shown(Estimate(np.inf, 10_400, np.inf), ",.0f") == "never [10,400, never]"
 
 
 def test_one_seed_has_no_interval():
