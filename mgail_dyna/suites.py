@@ -136,6 +136,21 @@ def _more_steps(task: str) -> Kind:
     return _kind("control", task, "mgail_more_steps", "MGAIL, no fewer gradient steps", flags)
 
 
+def _planning_apart(task: str) -> tuple[Kind, ...]:
+    """Dyna-AIL with one of its two uses of imagination: plans (Eq. 8), or imagined pairs for D (Eq. 6).
+
+    Without imagined pairs, half of the agent's are the newest real ones. Without plans, learning takes their gradient
+    steps.
+    """
+    config = imitation_preset("tuned", ENVIRONMENTS[task])
+    plans = "--discriminator.imagined-share 0 --discriminator.newest-share 0.5"
+    pairs = f"--plan.steps 0 --learn.steps {config.learn.steps + config.plan.steps}"
+    return (
+        _kind("control", task, "dyna_plans_only", "plans, no imagined pairs", plans),
+        _kind("control", task, "dyna_pairs_only", "imagined pairs, no plans", pairs),
+    )
+
+
 def _lengths(task: str) -> tuple[Kind, ...]:
     """The paper's planning lengths and the preset's own, whose runs are those of `_dyna`."""
     own = imitation_preset("tuned", ENVIRONMENTS[task]).plan.length
@@ -242,6 +257,10 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         *(kind for task in TASKS for kind in _paper(task)),
         *(kind for task in CONTINUOUS for kind in _paper_lengths(task)),
         *_paper_trust_region("hopper"),
+    ),
+    # What of imagination does it: plans, pairs for the discriminator, or both.
+    "planning": tuple(
+        kind for task in TASKS for kind in (_dyna(task), *_planning_apart(task), _mgail(task), _more_steps(task))
     ),
     # What figure 6 shows, on the other task.
     "trpo": _trust_region("halfcheetah"),

@@ -26,7 +26,7 @@ class SweepCommand:
     figure: str | None = None
     """4a, 4b, 4c, 5a, 5b or 6 of the paper."""
     suite: str | None = None
-    """learning, scarce, demonstrations, warm, reset, paper, trpo or untuned."""
+    """learning, scarce, demonstrations, warm, reset, paper, planning, trpo or untuned."""
     seeds: int = SEEDS
     """Seeds of each kind of run, from 0 on."""
     jobs: int = os.cpu_count() or 1
