@@ -2,7 +2,7 @@
 
 import sys
 
-from mgail_dyna.cli import main
+from mgail_dyna.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

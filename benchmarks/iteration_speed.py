@@ -24,20 +24,21 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
 
-    from mgail_dyna import envs, runtime
+    from mgail_dyna import runtime
+    from mgail_dyna.environments.make import make_env
 
     runtime.import_tensorflow()
     from mgail_dyna.algorithms.dyna import DynaAgent
-    from mgail_dyna.expert_data import load_expert
-    from mgail_dyna.presets import imitation_preset
+    from mgail_dyna.config.presets import imitation_preset
+    from mgail_dyna.demonstrations.reader import load_demonstrations
 
-    config, expert = imitation_preset(options.preset, "HalfCheetah-v5"), load_expert("halfcheetah")
-    agent = DynaAgent(config, envs.make("HalfCheetah-v5", expert.length), expert)
+    config, expert = imitation_preset(options.preset, "HalfCheetah-v5"), load_demonstrations("halfcheetah")
+    agent = DynaAgent(config, make_env("HalfCheetah-v5", expert.length), expert)
     agent.collect()
     parts: dict[str, Callable[[float], object]] = {
         "discriminator": agent.update_discriminator,
         "learn": agent.learn,
-        "transition": agent.update_transition,
+        "dynamics": agent.update_dynamics,
         "plan": agent.plan,
     }
     seconds: dict[str, list[float]] = {name: [] for name in parts}

@@ -2,9 +2,9 @@
 
     import gymnasium, mgail_dyna
 
-    expert = mgail_dyna.load_expert("halfcheetah")
+    demos = mgail_dyna.load_demonstrations("halfcheetah")
     config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5")
-    agent = mgail_dyna.DynaAgent(config, gymnasium.make("HalfCheetah-v5"), expert)
+    agent = mgail_dyna.DynaAgent(config, lambda: gymnasium.make("HalfCheetah-v5"), demos)
     while agent.env_steps < config.env_steps:
         metrics = agent.iterate()
     action = agent.act(observation)
@@ -17,27 +17,30 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
-    "CloningAgent": "mgail_dyna.algorithms.bc",
+    "Algorithm": "mgail_dyna.algorithms.registry",
+    "BCAgent": "mgail_dyna.algorithms.bc",
+    "Demonstrations": "mgail_dyna.demonstrations.dataset",
     "DynaAgent": "mgail_dyna.algorithms.dyna",
-    "DynaTrustRegionAgent": "mgail_dyna.algorithms.dyna_trpo",
-    "Expert": "mgail_dyna.expert",
+    "DynaTRPOAgent": "mgail_dyna.algorithms.dyna_trpo",
     "ExpertConfig": "mgail_dyna.config.expert",
-    "ExpertTrainer": "mgail_dyna.experts.trainer",
+    "ExpertTrainer": "mgail_dyna.algorithms.trpo_expert",
     "GailAgent": "mgail_dyna.algorithms.gail",
     "ImitationConfig": "mgail_dyna.config.imitation",
-    "ImitationRun": "mgail_dyna.training",
-    "NumpyPolicy": "mgail_dyna.acting",
+    "ImitationRun": "mgail_dyna.runs.run",
+    "Networks": "mgail_dyna.algorithms.networks",
+    "NumpyPolicy": "mgail_dyna.networks.numpy_policy",
     "Trajectory": "mgail_dyna.types",
     "UserError": "mgail_dyna.errors",
-    "imitation_preset": "mgail_dyna.presets",
-    "load_expert": "mgail_dyna.expert_data",
-    "load_policy": "mgail_dyna.runs",
-    "save_expert": "mgail_dyna.expert_writer",
-    "save_policy": "mgail_dyna.runs",
-    "subset": "mgail_dyna.expert",
+    "imitation_preset": "mgail_dyna.algorithms.registry",
+    "load_demonstrations": "mgail_dyna.demonstrations.reader",
+    "load_policy": "mgail_dyna.runs.directory",
+    "register": "mgail_dyna.algorithms.registry",
+    "save_demonstrations": "mgail_dyna.demonstrations.writer",
+    "save_policy": "mgail_dyna.runs.directory",
+    "subset": "mgail_dyna.demonstrations.dataset",
 }
 __all__ = sorted(_HOMES)
 

@@ -13,7 +13,7 @@ from mgail_dyna.types import Array, FloatArray
 
 @dataclass(frozen=True)
 class Windows:
-    """`K` batches of `B` stretches of episodes, `[K, time, B, ...]`, all float32.
+    """`K` batches of `B` segments of episodes, `[K, time, B, ...]`, all float32.
 
     Attributes:
         states: `[K, W + T + 1, B, d]`, normalised; the last is the one the last action led to.
@@ -90,15 +90,17 @@ class Replay:
         self._acted = self._acted[self._acted >= row] - row
         self._rows -= row
 
-    def pairs(self, rng: np.random.Generator, shape: tuple[int, ...], newest: int | None = None) -> tuple[Any, Any]:
+    def pairs(
+        self, rng: np.random.Generator, shape: tuple[int, ...], recent_steps: int | None = None
+    ) -> tuple[Any, Any]:
         """States `[*shape, d]` and actions `[*shape, a]` of steps drawn uniformly.
 
         Args:
             rng: draws them.
             shape: of the draw.
-            newest: draw from this many steps, counted back from the last; from all if None.
+            recent_steps: draw from this many steps, counted back from the last; from all if None.
         """
-        rows = self._draw(rng, shape, newest)
+        rows = self._draw(rng, shape, recent_steps)
         return self._columns["states"][rows], self._columns["actions"][rows]
 
     def windows(
@@ -106,20 +108,20 @@ class Replay:
         rng: np.random.Generator,
         shape: tuple[int, int],
         length: int,
-        warmup: int = 0,
-        newest: int | None = None,
+        burn_in: int = 0,
+        recent_steps: int | None = None,
     ) -> Windows:
-        """Stretches of `warmup` steps, then `length` steps from one drawn uniformly.
+        """Stretches of `burn_in` steps, then `length` steps from one drawn uniformly.
 
         Args:
             rng: draws them.
             shape: `(K, B)`.
             length: `T`.
-            warmup: `W`, steps before the drawn one.
-            newest: as for `pairs`.
+            burn_in: `W`, steps before the drawn one.
+            recent_steps: as for `pairs`.
         """
-        start = self._draw(rng, shape, newest)
-        rows = start[:, None, :] + np.arange(-warmup, length + 1)[None, :, None]
+        start = self._draw(rng, shape, recent_steps)
+        rows = start[:, None, :] + np.arange(-burn_in, length + 1)[None, :, None]
         first, last = self._first[start][:, None, :], self._last[start][:, None, :]
         held = np.clip(rows, first, last)
         steps = held[:, :-1]
@@ -141,8 +143,8 @@ class Replay:
         led_on = self._acted[self._acted < self._last[self._acted]]
         return states[led_on + 1] - states[led_on]
 
-    def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], newest: int | None) -> NDArray[np.int64]:
-        rows = self._acted if newest is None else self._acted[-newest:]
+    def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], recent_steps: int | None) -> NDArray[np.int64]:
+        rows = self._acted if recent_steps is None else self._acted[-recent_steps:]
         return rows[rng.integers(len(rows), size=shape)]
 
     def state(self) -> dict[str, Any]:
@@ -165,28 +167,28 @@ def _doubled(column: Array) -> Array:
 def mixed_windows(
     demonstrations: Replay,
     replay: Replay,
-    expert_share: float,
+    demo_fraction: float,
     rng: np.random.Generator,
     shape: tuple[int, int],
     length: int,
-    warmup: int,
-    newest: int | None = None,
+    burn_in: int,
+    recent_steps: int | None = None,
 ) -> Windows:
     """Windows from demonstrations and from replay, side by side in each batch.
 
     Args:
         demonstrations: the ones come from.
         replay: the others come from.
-        expert_share: of the former in a batch, rounded to whole windows.
+        demo_fraction: of the former in a batch, rounded to whole windows.
         rng: draws them.
         shape: `(K, B)`.
         length: as for `Replay.windows`.
-        warmup: likewise.
-        newest: likewise, of replay.
+        burn_in: likewise.
+        recent_steps: likewise, of replay.
     """
     steps, batch = shape
-    from_expert = round(batch * expert_share)
-    sources = ((demonstrations, from_expert, None), (replay, batch - from_expert, newest))
-    drawn = [source.windows(rng, (steps, count), length, warmup, latest) for source, count, latest in sources if count]
+    from_expert = round(batch * demo_fraction)
+    sources = ((demonstrations, from_expert, None), (replay, batch - from_expert, recent_steps))
+    drawn = [source.windows(rng, (steps, count), length, burn_in, latest) for source, count, latest in sources if count]
     fields = ("states", "actions", "noise", "mask")
     return Windows(*(np.concatenate([getattr(w, name) for w in drawn], axis=2) for name in fields))

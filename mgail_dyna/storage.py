@@ -235,7 +235,7 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def fitting(path: Path) -> Iterator[None]:
+def raise_on_mismatch(path: Path) -> Iterator[None]:
     """For taking back what `load_state` read from `path`.
 
     Raises:

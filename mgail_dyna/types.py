@@ -123,7 +123,7 @@ class Trajectory:
         qvel: `[T + 1, nv]` float64 simulator velocities, likewise.
         seed: what `env.reset` was given, if known.
         noise: `[T, size]` float32 that picked the actions, where a policy of this package sampled them.
-        stride: environment steps from one row to the next; where it is not 1, a row's successor is not its next state.
+        subsample: environment steps between two rows; if it is not 1, the next row is not the next state.
 
     Raises:
         ValueError: an array's length, dimension or contents do not fit; the message names the array.
@@ -138,7 +138,7 @@ class Trajectory:
     qvel: NDArray[np.float64] | None = None
     seed: int | None = None
     noise: FloatArray | None = None
-    stride: int = 1
+    subsample: int = 1
 
     def __post_init__(self) -> None:
         for name, dtype in _DTYPES.items():
@@ -169,21 +169,21 @@ class Trajectory:
         ]
         return [(name, array, lengths) for name, array, lengths in rows if array is not None]
 
-    def every(self, stride: int, offset: int) -> Trajectory:
-        """The states and actions of every `stride`-th step from `offset` on, which must be a step of the episode.
+    def every(self, subsample: int, offset: int) -> Trajectory:
+        """The states and actions of every `subsample`-th step from `offset` on, which must be a step of the episode.
 
         The last observation, of where the episode ended, is not kept but the one before it repeated.
         """
-        if stride == 1:
+        if subsample == 1:
             return self
 
         def kept(array: Any) -> Any:
             return (
                 None
                 if array is None
-                else array[:-1][offset::stride]
+                else array[:-1][offset::subsample]
                 if len(array) > len(self)
-                else array[offset::stride]
+                else array[offset::subsample]
             )
 
         observations = kept(self.observations)
@@ -196,7 +196,7 @@ class Trajectory:
             qpos=kept(self.qpos),
             qvel=kept(self.qvel),
             seed=self.seed,
-            stride=self.stride * stride,
+            subsample=self.subsample * subsample,
         )
 
     def __len__(self) -> int:

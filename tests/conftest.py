@@ -9,19 +9,21 @@ import h5py
 import numpy as np
 import pytest
 
-from mgail_dyna import envs, runs
-from mgail_dyna.acting import NumpyPolicy
+from mgail_dyna.config.presets import imitation_preset
+from mgail_dyna.demonstrations.record import record
+from mgail_dyna.demonstrations.writer import save_demonstrations
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_writer import save_expert
-from mgail_dyna.experts.demonstrations import record
-from mgail_dyna.presets import imitation_preset
-from mgail_dyna.records import from_run, write_record
-from mgail_dyna.suites import CLONING, FIGURES
+from mgail_dyna.experiments.records import from_run, write_record
+from mgail_dyna.experiments.suites import CLONING, FIGURES
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.runs.directory import RunSettings, write_curve, write_settings
 
 
 def random_policy(env_id, seed=0):
-    env = envs.make(env_id)
-    spec, inputs = envs.action_spec(env.action_space), envs.observation_size(env.observation_space)
+    env = make_env(env_id)
+    spec, inputs = action_spec(env.action_space), observation_size(env.observation_space)
     rng = np.random.default_rng(seed)
     weights = {
         "kernel_0": rng.standard_normal((inputs, 8)).astype(np.float32),
@@ -51,7 +53,7 @@ def cartpole():
 @pytest.fixture(scope="session")
 def saved_cheetah(cheetah, tmp_path_factory):
     path = tmp_path_factory.mktemp("datasets") / "cheetah" / "random-v0"
-    save_expert(path, cheetah)
+    save_demonstrations(path, cheetah)
     return path
 
 
@@ -147,8 +149,8 @@ def finished_run(tmp_path):
         directory = tmp_path / "finished" / f"{mode}-{best:g}-{steps_per_trajectory}-seed{seed}"
         directory.mkdir(parents=True, exist_ok=True)
         config = imitation_preset("tuned", "CartPole-v1")
-        settings = runs.RunSettings(mode, "tuned", "cartpole", None, dataclasses.replace(config, seed=seed))
-        runs.write_settings(directory, settings, 1000.0, 1_000)
+        settings = RunSettings(mode, "tuned", "cartpole", None, dataclasses.replace(config, seed=seed))
+        write_settings(directory, settings, 1000.0, 1_000)
         env_steps = 250.0 * np.arange(1, 13) + 7 * seed
         percent = best * np.minimum(1.0, env_steps / (1500.0 + 200.0 * seed))
         rows = {
@@ -160,7 +162,7 @@ def finished_run(tmp_path):
             "cpu_seconds": env_steps / 50.0,
             "wall_seconds": env_steps / 40.0,
         }
-        runs.write_curve(directory, [{name: float(column[i]) for name, column in rows.items()} for i in range(12)])
+        write_curve(directory, [{name: float(column[i]) for name, column in rows.items()} for i in range(12)])
         return directory
 
     return make

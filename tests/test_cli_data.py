@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import mgail_dyna
-from mgail_dyna.cli import COMMANDS, main
-from mgail_dyna.expert_data import load_expert
+from mgail_dyna.cli.main import COMMANDS, main
+from mgail_dyna.demonstrations.reader import load_demonstrations
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -166,7 +166,7 @@ class Sized(CartPoleEnv):
 
 class Picky(CartPoleEnv):
     def __init__(self):
-        raise ValueError("no robot\\nis connected")
+        raise ValueError("no robot\\nis has_transitions")
 
 gym.register("Sized-v0", entry_point=Sized)
 gym.register("Picky-v0", entry_point=Picky)
@@ -201,7 +201,7 @@ def own(tmp_path, monkeypatch):
         ("json:Foo-v0", ["unknown environment 'json:Foo-v0'; module json can be imported, but registers no Foo-v0"]),
         ("own_sized:Szied-v0", ["unknown environment 'own_sized:Szied-v0'; did you mean own_sized:Sized-v0"]),
         ("own_sized:Sized-v0", ["TypeError: ", "'size'", "give them in gymnasium.register(..., kwargs={...})"]),
-        ("own_sized:Picky-v0", ["'own_sized:Picky-v0' cannot be made: ValueError: no robot is connected\n"]),
+        ("own_sized:Picky-v0", ["'own_sized:Picky-v0' cannot be made: ValueError: no robot is has_transitions\n"]),
         ("own_sized:Nowhere-v0", ["'own_sized:Nowhere-v0' cannot be made: AttributeError: ", "Nowhere"]),
         ("own_sized::Sized-v0", ["'own_sized::Sized-v0' cannot be made: "]),
         ("own_raises:A-v0", ["'own_raises:A-v0': module own_raises cannot be imported: RuntimeError: two lines; "]),
@@ -332,7 +332,7 @@ def test_convert_writes_a_dataset_and_its_notes(tmp_path, capsys):
     assert "note: not read: goal[x]; " in printed
     assert "note: no terminations or truncations" in printed
     assert "actions clipped" in printed
-    loaded = load_expert(out)
+    loaded = load_demonstrations(out)
     assert [len(episode) for episode in loaded.trajectories] == [4, 3]
     assert np.abs(loaded.trajectories[0].actions).max() == 1.0
 

@@ -9,12 +9,12 @@ import h5py
 import numpy as np
 import pytest
 
-from mgail_dyna.conversion import convert
-from mgail_dyna.expert_data import load_expert
-from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.demonstrations.convert import convert
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.writer import save_demonstrations
 
 CHEETAH = "HalfCheetah-v5"
-# A warning would be a second line on stderr. Files that NumPy leaves open are not shown to users.
+# A warning would be a second line on stderr. Files that NumPy flatten open are not shown to users.
 QUIET = ("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 strict = pytest.mark.filterwarnings(*QUIET)
 
@@ -35,7 +35,7 @@ def test_a_minari_directory_comes_over_whole(dataset, cheetah, same):
 
 
 def test_a_minari_datasets_time_limit_comes_over(cartpole, tmp_path):
-    save_expert(tmp_path / "short", replace(cartpole, length=300))
+    save_demonstrations(tmp_path / "short", replace(cartpole, length=300))
     assert convert(tmp_path / "short", "CartPole-v1")[0].length == 300
 
 
@@ -47,10 +47,10 @@ def test_minari_data_under_another_file_name(dataset, data_file, cheetah, same):
 @pytest.mark.parametrize("kind", ["cheetah", "cartpole"])
 def test_what_was_converted_can_be_saved_and_loaded(kind, request, tmp_path, same):
     original = request.getfixturevalue(kind)
-    save_expert(tmp_path / "in", original)
+    save_demonstrations(tmp_path / "in", original)
     expert, _ = convert(tmp_path / "in", original.env_id)
-    save_expert(tmp_path / "out", expert)
-    loaded = load_expert(tmp_path / "out")
+    save_demonstrations(tmp_path / "out", expert)
+    loaded = load_demonstrations(tmp_path / "out")
     same(loaded.trajectories, original.trajectories)
     assert loaded.provenance == expert.provenance
 
@@ -209,7 +209,7 @@ def test_d4rl_of_a_discrete_task(d4rl):
 
 def test_rewards_are_not_needed(d4rl):
     expert, notes = convert(d4rl(rewards=None), CHEETAH)
-    assert not expert.rewarded
+    assert not expert.has_rewards
     assert len(notes) == 1 and notes[0].startswith("no rewards: imitation needs none")
 
 
@@ -219,7 +219,7 @@ def test_rewards_of_0_count_as_none_and_that_is_said(d4rl, npz, dataset, data_fi
     # What lies beyond an episode's end is not 0, and no reward either.
     for path in (d4rl(rewards=np.zeros(ROWS)), npz(rewards=padded(np.zeros((2, ROOM)))), dataset):
         expert, notes = convert(path, CHEETAH)
-        assert not expert.rewarded
+        assert not expert.has_rewards
         assert len(notes) == 1 + (path == dataset) and notes[0].startswith(
             "every reward is 0, which counts as none: imitation needs none"
         )
@@ -355,7 +355,7 @@ def test_npz_flags_beyond_the_end_do_not_count(npz):
 
 def test_npz_may_hold_arrays_that_nobody_reads_and_they_are_named(npz):
     expert, notes = convert(npz(next_observations=np.zeros(3), seeds=np.zeros(2)), CHEETAH)
-    assert expert.rewarded
+    assert expert.has_rewards
     assert len(notes) == 1 and notes[0].startswith("not read: next_observations, seeds; ")
 
 
@@ -524,10 +524,10 @@ def test_an_unknown_environment_is_told_before_anything_is_read(tmp_path, refuse
 
 def test_the_source_is_left_as_it_was(dataset, data_file, cheetah, tmp_path):
     before = data_file.read_bytes()
-    save_expert(tmp_path / "out", convert(dataset, CHEETAH)[0])
+    save_demonstrations(tmp_path / "out", convert(dataset, CHEETAH)[0])
     assert data_file.read_bytes() == before
     shutil.rmtree(dataset)
-    assert len(load_expert(tmp_path / "out").trajectories) == len(cheetah.trajectories)
+    assert len(load_demonstrations(tmp_path / "out").trajectories) == len(cheetah.trajectories)
 
 
 def test_episodes_longer_than_the_time_limit_raise_it(cartpole, tmp_path):
@@ -537,5 +537,5 @@ def test_episodes_longer_than_the_time_limit_raise_it(cartpole, tmp_path):
         actions=np.zeros(600, np.int64),
         rewards=np.ones(600),
     )
-    save_expert(tmp_path / "in", replace(cartpole, trajectories=(long,), policy=None))
+    save_demonstrations(tmp_path / "in", replace(cartpole, trajectories=(long,), policy=None))
     assert convert(tmp_path / "in", "CartPole-v1")[0].length == 600

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mgail_dyna.report import summary
-from mgail_dyna.suites import FIGURES, SUITES
+from mgail_dyna.experiments.suites import FIGURES, SUITES
+from mgail_dyna.experiments.tables import summary
 
 ROOT = Path(__file__).resolve().parent.parent
 # An estimate as tables print it: "100.3 [98.4, 100.8]", "19,264 [11,218, never]".

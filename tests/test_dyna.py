@@ -7,30 +7,31 @@ import pytest
 import tensorflow as tf
 from conftest import StepCounter
 
-from mgail_dyna import envs
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.config.imitation import (
     DiscriminatorConfig,
+    DynamicsConfig,
     ImitationConfig,
     LearnConfig,
     PlanConfig,
     PolicyConfig,
     RolloutConfig,
-    TransitionConfig,
 )
-from mgail_dyna.expert_data import load_expert
-from mgail_dyna.losses import transition_loss
-from mgail_dyna.networks.transition import TransitionModel
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.wrappers import Ledger
+from mgail_dyna.learners.dynamics import DynamicsLearner
+from mgail_dyna.learners.policy import BCRegularizer
+from mgail_dyna.networks.dynamics import GRUDynamics
+from mgail_dyna.ops.losses import dynamics_loss
 from mgail_dyna.replay import Replay
-from mgail_dyna.updates.policy import Anchor
-from mgail_dyna.updates.transition import TransitionUpdate
 
-PARTS = ("discriminator", "learn", "transition", "plan")
+PARTS = ("discriminator", "learn", "dynamics", "plan")
 
 
 @pytest.fixture(scope="module")
 def expert():
-    whole = load_expert("cartpole")
+    whole = load_demonstrations("cartpole")
     return replace(whole, trajectories=whole.trajectories[:3])
 
 
@@ -38,13 +39,13 @@ def tiny_config(plan_steps):
     return ImitationConfig(
         env="CartPole-v1",
         env_steps=200,
-        rounds=1,
+        updates_per_iteration=1,
         policy=PolicyConfig(hidden=(8,)),
-        discriminator=DiscriminatorConfig(hidden=(8,), steps=2, batch=4, imagined_share=0.0),
-        transition=TransitionConfig(units=8, steps=2, batch=4, length=2, warmup=1),
-        learn=LearnConfig(steps=2, batch=4, length=3, newest=50),
+        discriminator=DiscriminatorConfig(hidden=(8,), steps=2, batch=4, imagined_fraction=0.0),
+        transition=DynamicsConfig(units=8, steps=2, batch=4, length=2, burn_in=1),
+        learn=LearnConfig(steps=2, batch=4, length=3, recent_steps=50),
         plan=PlanConfig(steps=plan_steps, batch=4, length=3),
-        rollout=RolloutConfig(steps=20, starts="reset"),
+        rollout=RolloutConfig(steps=20, initial_states="reset"),
     )
 
 
@@ -52,7 +53,7 @@ class Run:
     """An agent after two iterations, with its ledger, its counter and the metrics of both."""
 
     def __init__(self, expert, plan_steps):
-        self.ledger, self.counter = envs.Ledger(), StepCounter(envs.make("CartPole-v1"))
+        self.ledger, self.counter = Ledger(), StepCounter(make_env("CartPole-v1"))
         self.agent = DynaAgent(tiny_config(plan_steps), self.ledger.watch(self.counter, "training"), expert)
         self.before = self.weights()
         self.metrics = [self.agent.iterate(), self.agent.iterate()]
@@ -63,7 +64,7 @@ class Run:
             "policy": agent.policy.policy,
             "average": agent.policy.average,
             "discriminator": agent.discriminator.discriminator,
-            "transition": agent.transition.model,
+            "dynamics": agent.dynamics.model,
         }
         return {name: [v.numpy() for v in model.trainable_variables] for name, model in models.items()}
 
@@ -73,7 +74,7 @@ class Run:
 
     def traces(self):
         agent = self.agent
-        functions = (agent.discriminator._update, agent.policy._learn, agent.transition._update, agent.policy._plan)
+        functions = (agent.discriminator._update, agent.policy._learn, agent.dynamics._update, agent.policy._plan)
         counts = [function.experimental_get_tracing_count() for function in functions]
         return dict(zip(PARTS, counts, strict=True))
 
@@ -93,15 +94,15 @@ def test_two_iterations_of_dyna_run_every_part_and_report_finite_numbers(dyna):
         assert {name.split("/")[0] for name in metrics} == {"rollout", *PARTS}
         assert np.isfinite(list(metrics.values())).all(), metrics
         assert all(metrics[f"{part}/gradient_norm"] > 0 for part in ("learn", "plan"))
-    assert dyna.changed(dyna.before) == {"policy", "average", "discriminator", "transition"}
+    assert dyna.changed(dyna.before) == {"policy", "average", "discriminator", "dynamics"}
 
 
 def test_mgail_is_the_same_without_planning(dyna, mgail):
     for metrics in mgail.metrics:
-        assert {name.split("/")[0] for name in metrics} == {"rollout", "discriminator", "learn", "transition"}
+        assert {name.split("/")[0] for name in metrics} == {"rollout", "discriminator", "learn", "dynamics"}
         assert np.isfinite(list(metrics.values())).all(), metrics
-    assert mgail.changed(mgail.before) == {"policy", "average", "discriminator", "transition"}
-    assert mgail.traces() == {"discriminator": 1, "learn": 1, "transition": 1, "plan": 0}
+    assert mgail.changed(mgail.before) == {"policy", "average", "discriminator", "dynamics"}
+    assert mgail.traces() == {"discriminator": 1, "learn": 1, "dynamics": 1, "plan": 0}
     for name, value in mgail.metrics[0].items():
         np.testing.assert_allclose(value, dyna.metrics[0][name], rtol=1e-6, err_msg=name)
 
@@ -125,7 +126,7 @@ def test_env_steps_are_counted_alike_by_the_agent_the_ledger_and_the_environment
         ("plan", {"policy", "average"}),
         ("learn", {"policy", "average"}),
         ("update_discriminator", {"discriminator"}),
-        ("update_transition", {"transition"}),
+        ("update_dynamics", {"dynamics"}),
     ],
 )
 def test_every_part_trains_its_own_and_only_collecting_touches_the_environment(dyna, part, trained):
@@ -156,7 +157,7 @@ def test_the_averaged_policy_is_an_exponential_moving_average(dyna):
     kept, share = agent.policy.state(), config.policy.averaging
     for variable in agent.policy.average.variables:
         variable.assign(tf.zeros_like(variable))
-    windows = agent.replay.windows(agent.rng, (2, 4), config.learn.length, config.transition.warmup)
+    windows = agent.replay.windows(agent.rng, (2, 4), config.learn.length, config.dynamics.burn_in)
     agent.policy.learn(windows, 1.0)
     for average, now in zip(agent.policy.average.variables, agent.policy.policy.variables, strict=True):
         # After two steps, up to what one of Adam's steps changes.
@@ -170,7 +171,7 @@ def test_the_averaged_policy_is_an_exponential_moving_average(dyna):
 def test_an_anchor_holds_the_policy_to_what_it_demonstrates(dyna):
     agent, config = dyna.agent, dyna.agent.config
     kept, update = agent.policy.state(), agent.policy
-    windows = agent.replay.windows(agent.rng, (40, 16), config.learn.length, config.transition.warmup)
+    windows = agent.replay.windows(agent.rng, (40, 16), config.learn.length, config.dynamics.burn_in)
     noise = agent.acting.head.noise(agent.rng, (40, config.plan.length, 16))
     states, actions = agent.demonstrations.pairs(agent.rng, (40, 32))
 
@@ -185,8 +186,8 @@ def test_an_anchor_holds_the_policy_to_what_it_demonstrates(dyna):
         lambda anchor: update.plan(windows, noise, 1.0, anchor),
     ):
         free, loss_free = told_and_loss(learn, None)
-        weightless, loss_weightless = told_and_loss(learn, Anchor(states, actions, np.float32(0.0)))
-        held, loss_held = told_and_loss(learn, Anchor(states, actions, np.float32(1e4)))
+        weightless, loss_weightless = told_and_loss(learn, BCRegularizer(states, actions, np.float32(0.0)))
+        held, loss_held = told_and_loss(learn, BCRegularizer(states, actions, np.float32(1e4)))
         assert weightless == pytest.approx(free, rel=1e-3)
         assert loss_weightless == pytest.approx(loss_free, rel=1e-3)
         assert loss_held < loss_free - 0.01
@@ -197,7 +198,7 @@ def test_an_anchor_holds_the_policy_to_what_it_demonstrates(dyna):
 @pytest.fixture(scope="module")
 def cheetah_model():
     """A transition model fitted to six of eight HalfCheetah trajectories, and windows on the other two."""
-    whole = load_expert("halfcheetah")
+    whole = load_demonstrations("halfcheetah")
     assert whole.policy is not None
     observations = np.concatenate([trajectory.observations for trajectory in whole.trajectories[:6]])
     mean, std = observations.mean(axis=0), observations.std(axis=0)
@@ -206,18 +207,18 @@ def cheetah_model():
     for number, trajectory in enumerate(whole.trajectories[:8]):
         states = np.clip((trajectory.observations - mean) / std, -10, 10)
         (train if number < 6 else held_out).add(states, trajectory.actions)
-    model = TransitionModel(size, actions, 64, train.changes().std(axis=0), seed=0)
-    update = TransitionUpdate(model, TransitionConfig(units=64, learning_rate=2e-3))
+    model = GRUDynamics(size, actions, 64, train.changes().std(axis=0), seed=0)
+    update = DynamicsLearner(model, DynamicsConfig(units=64, learning_rate=2e-3))
     rng = np.random.default_rng(0)
-    told = [update(train.windows(rng, (100, 64), length=4, warmup=1), 1.0)["loss"] for _ in range(4)]
-    return update, told, held_out.windows(rng, (1, 500), length=4, warmup=1)
+    told = [update(train.windows(rng, (100, 64), length=4, burn_in=1), 1.0)["loss"] for _ in range(4)]
+    return update, told, held_out.windows(rng, (1, 500), length=4, burn_in=1)
 
 
 def test_the_transition_model_learns_real_dynamics_it_was_not_shown(cheetah_model):
     update, told, windows = cheetah_model
     states, actions, mask = (tf.constant(array[0]) for array in (windows.states, windows.actions, windows.mask))
     change = (states[1:] - states[:-1]) / update.model.change_scale
-    no_change = float(transition_loss(tf.zeros_like(change), change, mask))
+    no_change = float(dynamics_loss(tf.zeros_like(change), change, mask))
     size = states.shape[-1]
     assert 0.4 * size < no_change < 0.6 * size  # "about d / 2"
     found = float(update.loss(states, actions, mask))
@@ -232,7 +233,7 @@ def test_every_coordinate_is_predicted_in_units_of_its_change_wherever_it_change
     columns = [steps % 2, 0 * steps, 0 * steps, 1e-4 * (steps % 2), -0.2 * steps]
     demonstrations.add(np.stack(columns, axis=1), np.zeros((5, 1)))
     replay.add(np.stack([9 * steps, steps % 3 == 1, 0 * steps, 0 * steps, -0.2 * steps], axis=1), np.zeros((5, 1)))
-    update = TransitionUpdate(TransitionModel(5, 1, 3, seed=0), TransitionConfig(units=3))
+    update = DynamicsLearner(GRUDynamics(5, 1, 3, seed=0), DynamicsConfig(units=3))
     update.scale(empty, demonstrations, replay)
     expected = [demonstrations.changes()[:, 0].std(), replay.changes()[:, 1].std(), 1.0, 1e-3, 0.2]
     np.testing.assert_allclose(update.model.change_scale, expected, rtol=1e-5)

@@ -13,13 +13,14 @@ import pytest
 from conftest import random_policy
 from minari.data_collector import EpisodeBuffer
 
-from mgail_dyna import envs
-from mgail_dyna.collect import RolloutCollector, play_episode
-from mgail_dyna.expert import subset
-from mgail_dyna.expert_data import SHIPPED, load_expert, locate, tells_simulator_states
-from mgail_dyna.expert_writer import save_expert
-from mgail_dyna.experts.demonstrations import record
-from mgail_dyna.fit import check_fits, other_task, played_otherwise, replayed
+from mgail_dyna.demonstrations.compatibility import check_compatible, other_env_note, replay_check, replay_note
+from mgail_dyna.demonstrations.dataset import subset
+from mgail_dyna.demonstrations.reader import SHIPPED, file_has_simulator_states, load_demonstrations, locate
+from mgail_dyna.demonstrations.record import record
+from mgail_dyna.demonstrations.writer import save_demonstrations
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.rollout import RolloutCollector, play_episode
+from mgail_dyna.environments.simulator import reset_to
 from mgail_dyna.types import Trajectory
 
 NAMES = sorted(path.parent.name for path in SHIPPED.glob("*/trpo-v0"))
@@ -31,7 +32,7 @@ LEVELS = {
     "swimmer": lambda returns, lengths: returns.mean() >= 120 and (lengths == 1000).all(),
     "inverteddoublependulum": lambda returns, lengths: returns.mean() >= 9000 and (lengths == 1000).sum() == 49,
 }
-# A warning would be a second line on stderr. Files that NumPy leaves open are not shown to users.
+# A warning would be a second line on stderr. Files that NumPy flatten open are not shown to users.
 QUIET = ("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 strict = pytest.mark.filterwarnings(*QUIET)
 
@@ -41,7 +42,7 @@ strict = pytest.mark.filterwarnings(*QUIET)
 
 @pytest.mark.parametrize("name", LEVELS)
 def test_shipped_expert_is_there_and_as_good_as_promised(name):
-    expert = load_expert(name)
+    expert = load_demonstrations(name)
     lengths = np.array([len(trajectory) for trajectory in expert.trajectories])
     assert [trajectory.seed for trajectory in expert.trajectories] == list(range(50))
     assert LEVELS[name](expert.returns, lengths), (expert.returns.mean(), expert.returns.min(), lengths.min())
@@ -49,15 +50,15 @@ def test_shipped_expert_is_there_and_as_good_as_promised(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_policy_gives_the_stored_actions(name):
-    expert = load_expert(name)
+    expert = load_demonstrations(name)
     for trajectory in expert.trajectories:
         np.testing.assert_allclose(expert.policy.act(trajectory.observations[:-1]), trajectory.actions, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_episodes_begin_where_their_seed_says(name):
-    expert = load_expert(name)
-    env = envs.make(expert.env_id, expert.length)
+    expert = load_demonstrations(name)
+    env = make_env(expert.env_id, expert.length)
     for trajectory in expert.trajectories:
         first, _ = env.reset(seed=trajectory.seed)
         np.testing.assert_array_equal(np.asarray(first, np.float32), trajectory.observations[0])
@@ -65,28 +66,28 @@ def test_shipped_episodes_begin_where_their_seed_says(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_episode_replayed_gives_its_rewards(name):
-    expert = load_expert(name)
+    expert = load_demonstrations(name)
     for trajectory in expert.trajectories[::25]:
         replay(expert, trajectory)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_dataset_survives_minari_bit_for_bit(name, monkeypatch, tmp_path, same):
-    expert = load_expert(name)
+    expert = load_demonstrations(name)
     rewritten = through_minari(f"{name}/trpo-v0", SHIPPED, monkeypatch, tmp_path)
-    same(load_expert(rewritten).trajectories, expert.trajectories)
+    same(load_demonstrations(rewritten).trajectories, expert.trajectories)
 
 
 # Replay
 
 
 def replay(expert, trajectory):
-    env = envs.make(expert.env_id, expert.length)
+    env = make_env(expert.env_id, expert.length)
     if trajectory.qpos is None:
         env.reset(seed=trajectory.seed)
     else:
         observed, _ = env.reset()
-        first = envs.reset_to(env, trajectory.qpos[0], trajectory.qvel[0], observed)
+        first = reset_to(env, trajectory.qpos[0], trajectory.qvel[0], observed)
         np.testing.assert_array_equal(first, trajectory.observations[0])
     steps = [env.step(action) for action in trajectory.actions]
     np.testing.assert_allclose([step[1] for step in steps], trajectory.rewards, rtol=0, atol=1e-6)
@@ -96,22 +97,22 @@ def replay(expert, trajectory):
 
 
 def test_stored_actions_replayed_from_the_stored_state_give_the_stored_rewards(dataset):
-    expert = load_expert(dataset)
+    expert = load_demonstrations(dataset)
     for trajectory in expert.trajectories:
         replay(expert, trajectory)
 
 
 def test_every_stored_state_is_the_one_its_step_began_in(cheetah):
-    env = envs.make("HalfCheetah-v5")
+    env = make_env("HalfCheetah-v5")
     episode = cheetah.trajectories[1]
     for t, action in enumerate(episode.actions):
         observed, _ = env.reset()
-        envs.reset_to(env, episode.qpos[t], episode.qvel[t], observed)
+        reset_to(env, episode.qpos[t], episode.qvel[t], observed)
         np.testing.assert_allclose(env.step(action)[1], episode.rewards[t], atol=1e-6)
 
 
 def test_seed_gives_the_first_observation(cheetah):
-    env = envs.make("HalfCheetah-v5")
+    env = make_env("HalfCheetah-v5")
     for trajectory in cheetah.trajectories:
         first, _ = env.reset(seed=trajectory.seed)
         np.testing.assert_array_equal(np.asarray(first, np.float32), trajectory.observations[0])
@@ -119,12 +120,12 @@ def test_seed_gives_the_first_observation(cheetah):
 
 def test_reset_to_refuses_states_of_another_size_and_environments_without_any(refused):
     said = ["expected qpos [9] and qvel [9]", "found [3] and [4]"]
-    env, cartpole = envs.make("HalfCheetah-v5"), envs.make("CartPole-v1")
-    refused(said, envs.reset_to, env, np.zeros(3), np.zeros(4), env.reset()[0])
-    refused(["not a MuJoCo task"], envs.reset_to, cartpole, np.zeros(3), np.zeros(4), cartpole.reset()[0])
+    env, cartpole = make_env("HalfCheetah-v5"), make_env("CartPole-v1")
+    refused(said, reset_to, env, np.zeros(3), np.zeros(4), env.reset()[0])
+    refused(["not a MuJoCo task"], reset_to, cartpole, np.zeros(3), np.zeros(4), cartpole.reset()[0])
     wrapped = gym.wrappers.TransformObservation(env, lambda observation: 100 * observation, env.observation_space)
-    said = ["a wrapper of the environment changes its observations", "--rollout.starts reset"]
-    refused(said, envs.reset_to, wrapped, np.zeros(9), np.zeros(9), wrapped.reset()[0])
+    said = ["a wrapper of the environment changes its observations", "--rollout.initial-states reset"]
+    refused(said, reset_to, wrapped, np.zeros(9), np.zeros(9), wrapped.reset()[0])
 
 
 def test_numbers_an_environment_should_not_give_are_told(refused):
@@ -132,7 +133,7 @@ def test_numbers_an_environment_should_not_give_are_told(refused):
         def observation(self, observation):
             return observation * (np.nan if abs(observation[1]) > 0.3 else 1.0)
 
-    env, policy = Broken(envs.make("CartPole-v1")), random_policy("CartPole-v1")
+    env, policy = Broken(make_env("CartPole-v1")), random_policy("CartPole-v1")
     refused(["the episode of seed 3: observations: expected finite numbers, found NaN"], play_episode, env, policy, 3)
     collector = RolloutCollector([env], policy, seed=0, normalising=False)
     refused(["the environment: an observation: expected finite numbers, found NaN"], collector.collect, 100)
@@ -146,8 +147,8 @@ def test_numbers_an_environment_should_not_give_are_told(refused):
 @pytest.mark.parametrize("kind", ["cheetah", "cartpole"])
 def test_saving_and_loading_keeps_everything(kind, request, tmp_path, same):
     expert = request.getfixturevalue(kind)
-    save_expert(tmp_path / "one" / "two-v3", expert)
-    loaded = load_expert(tmp_path / "one" / "two-v3")
+    save_demonstrations(tmp_path / "one" / "two-v3", expert)
+    loaded = load_demonstrations(tmp_path / "one" / "two-v3")
     same(loaded.trajectories, expert.trajectories)
     assert loaded.observation_space == expert.observation_space
     assert loaded.action_space == expert.action_space
@@ -166,8 +167,8 @@ def test_saving_and_loading_keeps_everything(kind, request, tmp_path, same):
 
 @pytest.mark.parametrize("kind", ["cheetah", "cartpole"])
 def test_loaded_policy_gives_the_stored_actions(kind, request, tmp_path):
-    save_expert(tmp_path / "expert", request.getfixturevalue(kind))
-    loaded = load_expert(tmp_path / "expert")
+    save_demonstrations(tmp_path / "expert", request.getfixturevalue(kind))
+    loaded = load_demonstrations(tmp_path / "expert")
     for trajectory in loaded.trajectories:
         np.testing.assert_allclose(loaded.policy.act(trajectory.observations[:-1]), trajectory.actions, atol=1e-5)
 
@@ -175,37 +176,37 @@ def test_loaded_policy_gives_the_stored_actions(kind, request, tmp_path):
 def test_unknown_things_stay_unknown(cheetah, tmp_path):
     bare = [replace(episode, qpos=None, qvel=None, seed=None) for episode in cheetah.trajectories]
     expert = replace(cheetah, trajectories=tuple(bare), policy=None, env_id=None, length=None)
-    save_expert(tmp_path / "bare", expert)
-    loaded = load_expert(tmp_path / "bare")
+    save_demonstrations(tmp_path / "bare", expert)
+    loaded = load_demonstrations(tmp_path / "bare")
     assert loaded.policy is loaded.env_id is loaded.length is None
     assert all(episode.qpos is episode.qvel is episode.seed is None for episode in loaded.trajectories)
 
 
 def test_more_than_ten_episodes_keep_their_order(cheetah, tmp_path):
     many = tuple(replace(cheetah.trajectories[0], seed=seed) for seed in range(12))
-    save_expert(tmp_path / "many", replace(cheetah, trajectories=many))
-    assert [episode.seed for episode in load_expert(tmp_path / "many").trajectories] == list(range(12))
+    save_demonstrations(tmp_path / "many", replace(cheetah, trajectories=many))
+    assert [episode.seed for episode in load_demonstrations(tmp_path / "many").trajectories] == list(range(12))
 
 
 @pytest.mark.parametrize("below", ["", "data", "data/main_data.hdf5"])
 def test_a_dataset_is_found_by_any_of_its_names(below, dataset):
     assert locate(dataset / below) == dataset / "data"
-    assert len(load_expert(dataset / below).trajectories) == 3
+    assert len(load_demonstrations(dataset / below).trajectories) == 3
 
 
 def test_thinned_demonstrations_are_not_saved_as_whole_ones(cheetah, tmp_path, refused):
     thinned = subset(cheetah, 2, 5)
-    assert cheetah.connected and not thinned.connected
-    refused(["every step", "every 5th in number 0", "--subsample"], save_expert, tmp_path / "thin", thinned)
+    assert cheetah.has_transitions and not thinned.has_transitions
+    refused(["every step", "every 5th in number 0", "--subsample"], save_demonstrations, tmp_path / "thin", thinned)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_dataset_is_replaced_only_when_asked(dataset, cheetah, refused):
     shorter = replace(cheetah, trajectories=cheetah.trajectories[:1])
-    refused([dataset / "data", "exists already", "--overwrite"], save_expert, dataset, shorter)
-    assert len(load_expert(dataset).trajectories) == 3
-    save_expert(dataset, shorter, overwrite=True)
-    assert len(load_expert(dataset).trajectories) == 1
+    refused([dataset / "data", "exists already", "--overwrite"], save_demonstrations, dataset, shorter)
+    assert len(load_demonstrations(dataset).trajectories) == 3
+    save_demonstrations(dataset, shorter, overwrite=True)
+    assert len(load_demonstrations(dataset).trajectories) == 1
     assert [path.name for path in dataset.iterdir()] == ["data"]
 
 
@@ -214,9 +215,9 @@ def test_an_environment_from_a_module_can_be_saved(cheetah, tmp_path, monkeypatc
     (tmp_path / "my_tasks.py").write_text(module)
     monkeypatch.syspath_prepend(tmp_path)
     env_id = "my_tasks:MyCheetah-v0"
-    envs.make(env_id)
-    save_expert(tmp_path / "out", replace(cheetah, env_id=env_id))
-    assert envs.make(load_expert(tmp_path / "out").env_id).observation_space.shape == (17,)
+    make_env(env_id)
+    save_demonstrations(tmp_path / "out", replace(cheetah, env_id=env_id))
+    assert make_env(load_demonstrations(tmp_path / "out").env_id).observation_space.shape == (17,)
 
 
 # Minari
@@ -249,8 +250,8 @@ def through_minari(dataset_id, root, monkeypatch, tmp_path):
 @pytest.mark.parametrize("kind", ["cheetah", "cartpole"])
 def test_ours_to_minari_to_ours_is_bit_for_bit(kind, request, tmp_path, monkeypatch, same):
     expert = request.getfixturevalue(kind)
-    save_expert(tmp_path / "own" / "random-v0", expert)
-    rewritten = load_expert(through_minari("own/random-v0", tmp_path, monkeypatch, tmp_path))
+    save_demonstrations(tmp_path / "own" / "random-v0", expert)
+    rewritten = load_demonstrations(through_minari("own/random-v0", tmp_path, monkeypatch, tmp_path))
     same(rewritten.trajectories, expert.trajectories)
     assert rewritten.observation_space == expert.observation_space
     assert rewritten.action_space == expert.action_space
@@ -276,12 +277,12 @@ def test_minari_opens_what_we_write(dataset, cheetah, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("below", ["run.1", "a/b", "with space/cheetah v2", "deep/er/still-v1"])
 def test_minari_takes_the_dataset_id_of_any_directory(below, cheetah, tmp_path):
-    save_expert(tmp_path / below, cheetah)
+    save_demonstrations(tmp_path / below, cheetah)
     assert minari.MinariDataset(tmp_path / below / "data").spec.total_steps == 18
 
 
 def test_what_minari_wrote_loads(tmp_path, monkeypatch):
-    """As Minari's own collector leaves it: float64 observations, one more entry of infos than steps, no seed."""
+    """As Minari's own collector flatten it: float64 observations, one more entry of infos than steps, no seed."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     rng = np.random.default_rng(0)
     observations, actions = rng.standard_normal((4, 17)), rng.uniform(-1, 1, (3, 6)).astype(np.float32)
@@ -295,7 +296,7 @@ def test_what_minari_wrote_loads(tmp_path, monkeypatch):
         infos={"qpos": list(qpos), "qvel": list(qvel), "x_position": [0.0, 0.1, 0.2, 0.3]},
     )
     create("cheetah/theirs-v0", [buffer, buffer], env="HalfCheetah-v5")
-    expert = load_expert(tmp_path / "cheetah" / "theirs-v0")
+    expert = load_demonstrations(tmp_path / "cheetah" / "theirs-v0")
     assert (expert.env_id, expert.length, expert.policy, len(expert.trajectories)) == ("HalfCheetah-v5", 1000, None, 2)
     episode = expert.trajectories[1]
     np.testing.assert_array_equal(episode.observations, observations.astype(np.float32))
@@ -304,7 +305,7 @@ def test_what_minari_wrote_loads(tmp_path, monkeypatch):
     np.testing.assert_array_equal(episode.qpos, qpos)
     np.testing.assert_array_equal(episode.qvel, qvel)
     assert (episode.terminated, episode.truncated, episode.seed) == (True, False, None)
-    check_fits(expert, envs.make("HalfCheetah-v5"), "theirs")
+    check_compatible(expert, make_env("HalfCheetah-v5"), "theirs")
 
 
 # What is refused: files
@@ -312,18 +313,18 @@ def test_what_minari_wrote_loads(tmp_path, monkeypatch):
 
 @strict
 def test_missing_file(tmp_path, refused):
-    refused([tmp_path / "none", "no such file"], load_expert, tmp_path / "none")
+    refused([tmp_path / "none", "no such file"], load_demonstrations, tmp_path / "none")
 
 
 @strict
 def test_directory_without_a_dataset(tmp_path, refused):
-    refused([tmp_path, "main_data.hdf5"], load_expert, tmp_path)
+    refused([tmp_path, "main_data.hdf5"], load_demonstrations, tmp_path)
 
 
 @strict
 def test_missing_metadata(dataset, metadata_file, refused):
     metadata_file.unlink()
-    refused([metadata_file, "no such file"], load_expert, dataset)
+    refused([metadata_file, "no such file"], load_demonstrations, dataset)
 
 
 @strict
@@ -331,14 +332,14 @@ def test_missing_metadata(dataset, metadata_file, refused):
 def test_truncated_hdf5(keep, dataset, data_file, refused):
     content = data_file.read_bytes()
     data_file.write_bytes(content[: int(len(content) * keep)])
-    refused([data_file, "expected an HDF5 file", "truncated or damaged"], load_expert, dataset)
+    refused([data_file, "expected an HDF5 file", "truncated or damaged"], load_demonstrations, dataset)
 
 
 @strict
 @pytest.mark.parametrize("content", [b"", b"observations,actions\n1,2\n", b"\x89HDF\r\n\x1a\n"])
 def test_not_hdf5(content, dataset, data_file, refused):
     data_file.write_bytes(content)
-    refused([data_file, "expected an HDF5 file"], load_expert, dataset)
+    refused([data_file, "expected an HDF5 file"], load_demonstrations, dataset)
 
 
 @strict
@@ -348,7 +349,7 @@ def test_overwritten_bytes_never_end_in_a_traceback(start, dataset, data_file, c
     start %= len(content) - 64
     content[start : start + 64] = b"\xff" * 64
     data_file.write_bytes(content)
-    message = complaint_of(load_expert, dataset)
+    message = complaint_of(load_demonstrations, dataset)
     assert message is None or (message.startswith(f"{data_file}: ") and "\n" not in message)
 
 
@@ -443,7 +444,7 @@ def test_bad_contents(case, dataset, data_file, put, refused):
             put(data_file, f"episode_{i}", None)
     else:
         put(data_file, key, value)
-    refused([data_file, *said], load_expert, dataset)
+    refused([data_file, *said], load_demonstrations, dataset)
 
 
 @strict
@@ -455,33 +456,33 @@ def test_episodes_too_short_to_learn_from(steps, dataset, data_file, refused):
             kept = episode[name][: steps + (name == "observations")]
             del episode[name]
             episode[name] = kept
-    refused([data_file, "episode_2", "at least 2 steps", f"found {steps}"], load_expert, dataset)
+    refused([data_file, "episode_2", "at least 2 steps", f"found {steps}"], load_demonstrations, dataset)
 
 
 @strict
 @pytest.mark.parametrize("action", [-1, 2])
 def test_discrete_actions_out_of_bounds(action, cartpole, tmp_path, put, refused):
-    save_expert(tmp_path / "x", cartpole)
+    save_demonstrations(tmp_path / "x", cartpole)
     data = tmp_path / "x" / "data" / "main_data.hdf5"
     put(data, "episode_0/actions", np.r_[action, cartpole.trajectories[0].actions[1:]])
-    refused([data, "episode_0/actions", "0 to 1", f"found {action}", "step 0"], load_expert, tmp_path / "x")
+    refused([data, "episode_0/actions", "0 to 1", f"found {action}", "step 0"], load_demonstrations, tmp_path / "x")
 
 
 @strict
 def test_fractional_actions_of_a_discrete_space(cartpole, tmp_path, put, refused):
-    save_expert(tmp_path / "x", cartpole)
+    save_demonstrations(tmp_path / "x", cartpole)
     data = tmp_path / "x" / "data" / "main_data.hdf5"
     put(data, "episode_0/actions", np.zeros(len(cartpole.trajectories[0])))
-    refused([data, "episode_0/actions", "int64", "float64"], load_expert, tmp_path / "x")
+    refused([data, "episode_0/actions", "int64", "float64"], load_demonstrations, tmp_path / "x")
 
 
 @strict
 def test_many_actions_out_of_bounds_still_take_one_line(cheetah, put, tmp_path, refused):
     wide = gym.spaces.Box(-1.0, 1.0, (40,), np.float32)
     episode = replace(cheetah.trajectories[0], actions=np.zeros((6, 40)))
-    save_expert(tmp_path / "x", replace(cheetah, trajectories=(episode,), action_space=wide, policy=None))
+    save_demonstrations(tmp_path / "x", replace(cheetah, trajectories=(episode,), action_space=wide, policy=None))
     put(tmp_path / "x" / "data" / "main_data.hdf5", "episode_0/actions", np.full((6, 40), 1.23456, np.float32))
-    refused(["episode_0/actions", "step 0"], load_expert, tmp_path / "x")
+    refused(["episode_0/actions", "step 0"], load_demonstrations, tmp_path / "x")
 
 
 # What is refused: metadata
@@ -519,30 +520,30 @@ def test_bad_metadata(case, dataset, metadata_file, refused):
     metadata[key] = value
     metadata_file.write_text(json.dumps({name: entry for name, entry in metadata.items() if entry is not None}))
     where = metadata_file.parent if key == "total_episodes" else metadata_file
-    refused([where, *said], load_expert, dataset)
+    refused([where, *said], load_demonstrations, dataset)
 
 
 @strict
 @pytest.mark.parametrize("content", [b"", b"{", b"not JSON", b"\xff\xfe\x00", b"[" * 100_000])
 def test_metadata_that_is_no_json(content, dataset, metadata_file, refused):
     metadata_file.write_bytes(content)
-    refused([metadata_file, "expected JSON"], load_expert, dataset)
+    refused([metadata_file, "expected JSON"], load_demonstrations, dataset)
 
 
 @strict
 def test_metadata_that_is_no_object(dataset, metadata_file, refused):
     metadata_file.write_text("[1, 2]")
-    refused([metadata_file, "expected a JSON object", "found list"], load_expert, dataset)
+    refused([metadata_file, "expected a JSON object", "found list"], load_demonstrations, dataset)
 
 
 # What is refused: another environment, and arrays that do not go together
 
 
 def test_demonstrations_of_another_environment(cheetah, cartpole, refused):
-    check_fits(cheetah, envs.make("HalfCheetah-v5"), "mine")
+    check_compatible(cheetah, make_env("HalfCheetah-v5"), "mine")
     said = ["mine", "observations", "expected 11", "found 17"]
-    refused(said, check_fits, cheetah, envs.make("Hopper-v5"), "mine")
-    refused(["mine", "expected 17", "found 4"], check_fits, cartpole, envs.make("HalfCheetah-v5"), "mine")
+    refused(said, check_compatible, cheetah, make_env("Hopper-v5"), "mine")
+    refused(["mine", "expected 17", "found 4"], check_compatible, cartpole, make_env("HalfCheetah-v5"), "mine")
 
 
 def test_demonstrations_with_other_actions(cheetah, refused):
@@ -552,29 +553,29 @@ def test_demonstrations_with_other_actions(cheetah, refused):
 
     discrete = acting(gym.spaces.Discrete(6), 6)
     said = ["mine", "actions", "expected continuous of size 6", "found discrete of size 6"]
-    refused(said, check_fits, discrete, envs.make("Walker2d-v5"), "mine")
+    refused(said, check_compatible, discrete, make_env("Walker2d-v5"), "mine")
     wide = acting(gym.spaces.Box(-1.0, 1.0, (7,), np.float32), (6, 7))
-    refused(["actions", "size 6", "size 7"], check_fits, wide, envs.make("HalfCheetah-v5"), "mine")
+    refused(["actions", "size 6", "size 7"], check_compatible, wide, make_env("HalfCheetah-v5"), "mine")
     strong = replace(cheetah, action_space=gym.spaces.Box(-2.0, 2.0, (6,), np.float32))
-    refused(["mine: actions: low", "-1", "-2"], check_fits, strong, envs.make("HalfCheetah-v5"), "mine")
+    refused(["mine: actions: low", "-1", "-2"], check_compatible, strong, make_env("HalfCheetah-v5"), "mine")
 
 
 def test_whether_simulator_states_are_told_is_seen_without_reading(dataset, data_file, cartpole, put, tmp_path):
-    assert tells_simulator_states(dataset)
+    assert file_has_simulator_states(dataset)
     put(data_file, "episode_1/infos/qvel", None)
-    assert not tells_simulator_states(dataset)
-    save_expert(str(tmp_path / "pole"), cartpole)
-    assert not tells_simulator_states(tmp_path / "pole")
-    assert tells_simulator_states(tmp_path / "nowhere"), "loading it tells what is wrong"
+    assert not file_has_simulator_states(dataset)
+    save_demonstrations(str(tmp_path / "pole"), cartpole)
+    assert not file_has_simulator_states(tmp_path / "pole")
+    assert file_has_simulator_states(tmp_path / "nowhere"), "loading it tells what is wrong"
 
 
 def test_another_task_of_the_same_sizes_is_told(cheetah):
-    assert other_task(cheetah, "HalfCheetah-v5") is None
-    assert "of HalfCheetah-v5, and the environment is HalfCheetah-v4" in other_task(cheetah, "HalfCheetah-v4")
-    assert other_task(cheetah, "Walker2d-v5") == (
+    assert other_env_note(cheetah, "HalfCheetah-v5") is None
+    assert "of HalfCheetah-v5, and the environment is HalfCheetah-v4" in other_env_note(cheetah, "HalfCheetah-v4")
+    assert other_env_note(cheetah, "Walker2d-v5") == (
         "note: the demonstrations are of HalfCheetah-v5, and the environment is Walker2d-v5"
     )
-    assert other_task(replace(cheetah, env_id=None), "Walker2d-v5") is None
+    assert other_env_note(replace(cheetah, env_id=None), "Walker2d-v5") is None
 
 
 @pytest.mark.parametrize(
@@ -589,8 +590,8 @@ def test_percent_of_the_expert_rises_with_the_return_whatever_its_sign(own, foun
 
 
 def test_states_of_the_simulator_are_positions_and_velocities(cheetah):
-    assert cheetah.simulated
-    assert not replace(cheetah, trajectories=(replace(cheetah.trajectories[0], qvel=None),)).simulated
+    assert cheetah.has_simulator_states
+    assert not replace(cheetah, trajectories=(replace(cheetah.trajectories[0], qvel=None),)).has_simulator_states
 
 
 @pytest.mark.parametrize(
@@ -628,7 +629,7 @@ def test_simulator_states_may_stop_before_the_last(cheetah):
 def test_a_path_below_a_file_cannot_be_written(below, cheetah, tmp_path, refused):
     file = tmp_path / "file"
     file.write_text("here before")
-    refused([Path(file, below), "cannot be written"], save_expert, file / below, cheetah)
+    refused([Path(file, below), "cannot be written"], save_demonstrations, file / below, cheetah)
     assert file.read_text() == "here before"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -637,16 +638,16 @@ def test_a_path_below_a_file_cannot_be_written(below, cheetah, tmp_path, refused
 
 
 def test_demonstrations_play_again_where_they_were_recorded(cheetah):
-    again = replayed(cheetah, envs.make("HalfCheetah-v5"))
+    again = replay_check(cheetah, make_env("HalfCheetah-v5"))
     assert (again.steps, again.elsewhere) == (18, 0)
     assert again.error < 1e-6
-    assert played_otherwise(again, "HalfCheetah-v5") is None
+    assert replay_note(again, "HalfCheetah-v5") is None
 
 
 @pytest.mark.parametrize("env_id", ["Ant-v5", "Pusher-v5"])
 def test_forces_that_a_state_does_not_restore_are_no_other_environment(env_id):
     expert = record(env_id, 10, random_policy(env_id), 2)
-    assert replayed(expert, envs.make(env_id)).elsewhere == 0
+    assert replay_check(expert, make_env(env_id)).elsewhere == 0
 
 
 def test_steps_played_again_are_spread_over_episodes_and_times(cheetah):
@@ -657,19 +658,19 @@ def test_steps_played_again_are_spread_over_episodes_and_times(cheetah):
             seen.append(np.array(self.unwrapped.data.qpos))
             return self.env.step(action)
 
-    assert replayed(cheetah, Watched(envs.make("HalfCheetah-v5")), steps=4).steps == 4
+    assert replay_check(cheetah, Watched(make_env("HalfCheetah-v5")), steps=4).steps == 4
     states = np.stack([trajectory.qpos[:-1] for trajectory in cheetah.trajectories])
     places = [tuple(np.argwhere((states == qpos).all(axis=-1))[0]) for qpos in seen]
     assert places == [(0, 0), (0, 5), (1, 5), (2, 5)]
 
 
 def test_another_mass_is_told_by_where_steps_end(cheetah):
-    env = envs.make("HalfCheetah-v5")
+    env = make_env("HalfCheetah-v5")
     env.unwrapped.model.body_mass[:] *= 1.2
-    again = replayed(cheetah, env)
+    again = replay_check(cheetah, env)
     assert again.elsewhere == 18
     assert 0.01 < again.error < 10
-    note = played_otherwise(again, "HalfCheetah-v5")
+    note = replay_note(again, "HalfCheetah-v5")
     assert note.startswith(
         "note: of 18 steps played again in HalfCheetah-v5 from their simulator states, 18 end elsewh"
     )
@@ -680,7 +681,7 @@ def test_other_observations_are_told_too(cheetah):
     second = cheetah.trajectories[1]
     other = replace(second, observations=second.observations[:, ::-1])
     expert = replace(cheetah, trajectories=(cheetah.trajectories[0], other, cheetah.trajectories[2]))
-    assert replayed(expert, envs.make("HalfCheetah-v5")).elsewhere == 6
+    assert replay_check(expert, make_env("HalfCheetah-v5")).elsewhere == 6
 
 
 def test_a_step_that_ends_in_no_number_ends_elsewhere(cheetah):
@@ -689,10 +690,10 @@ def test_a_step_that_ends_in_no_number_ends_elsewhere(cheetah):
             observation, *rest = self.env.step(action)
             return observation * np.nan, *rest
 
-    assert replayed(cheetah, Broken(envs.make("HalfCheetah-v5"))).elsewhere == 18
+    assert replay_check(cheetah, Broken(make_env("HalfCheetah-v5"))).elsewhere == 18
 
 
 def test_what_cannot_be_put_into_a_state_says_so(cheetah, refused):
     misfits = tuple(replace(t, qpos=t.qpos[:, 1:]) for t in cheetah.trajectories)
     said = ["simulator state", "expected qpos [9]", "found [8]"]
-    refused(said, replayed, replace(cheetah, trajectories=misfits), envs.make("HalfCheetah-v5"))
+    refused(said, replayed, replace(cheetah, trajectories=misfits), make_env("HalfCheetah-v5"))

@@ -14,16 +14,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mgail_dyna import envs
-from mgail_dyna.acting import NumpyPolicy
-from mgail_dyna.collect import play_episode
-from mgail_dyna.commands import expert as expert_command
+from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
+from mgail_dyna.cli.commands import expert as expert_command
 from mgail_dyna.config.expert import ExpertConfig
-from mgail_dyna.distributions import for_actions
-from mgail_dyna.expert_data import load_expert
-from mgail_dyna.experts.trainer import ExpertTrainer
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.rollout import play_episode
+from mgail_dyna.environments.wrappers import Nudged
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.normalization import ReturnScale, RunningMoments
+from mgail_dyna.ops.distributions import for_actions
 from mgail_dyna.storage import load_state
 from mgail_dyna.types import ActionSpec
 
@@ -114,8 +115,8 @@ def test_nudging_adds_noise_to_what_is_executed_and_stays_inside_the_box():
             self.seen.append(action)
             return self.env.step(action)
 
-    recorder = Recorder(envs.make("Hopper-v5"))
-    nudged = envs.Nudged(recorder, 0.1)
+    recorder = Recorder(make_env("Hopper-v5"))
+    nudged = Nudged(recorder, 0.1)
     recorder.seen = []
     nudged.reset(seed=3)
     for _ in range(4):
@@ -127,7 +128,7 @@ def test_nudging_adds_noise_to_what_is_executed_and_stays_inside_the_box():
     np.testing.assert_array_equal(recorder.seen, first)
     noise = np.random.default_rng(3).standard_normal((4, 3))
     np.testing.assert_allclose(first, np.minimum([0.0, 0.5, 1.0] + 0.1 * noise, 1.0), rtol=1e-6)
-    cartpole = envs.Nudged(envs.make("CartPole-v1"), 0.1)
+    cartpole = Nudged(make_env("CartPole-v1"), 0.1)
     cartpole.reset(seed=0)
     cartpole.step(1)
 
@@ -211,11 +212,11 @@ def test_killed_and_resumed_training_goes_on_and_writes_a_dataset(tmp_path):
     after = list(csv.DictReader((tmp_path / "progress.csv").open()))
     assert after[: len(before)] == before
     assert int(after[-1]["env_steps"]) >= done + 5_000
-    expert = load_expert(tmp_path)
+    expert = load_demonstrations(tmp_path)
     assert len(expert.trajectories) == 2
     assert expert.provenance["steps_trained"] >= done + 5_000
 
-    changed = subprocess.run([*resume, "--kl-limit", "0.5"], cwd=ROOT, capture_output=True, text=True, check=False)
+    changed = subprocess.run([*resume, "--max-kl", "0.5"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert changed.returncode == 2
     assert "trust-region cannot change" in changed.stderr
     again = subprocess.run(command(tmp_path), cwd=ROOT, capture_output=True, text=True, check=False)

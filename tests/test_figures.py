@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from mgail_dyna import film
-from mgail_dyna.cli import main
+from mgail_dyna.cli.main import main
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.environments.video import film_episode, gif
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import load_expert
-from mgail_dyna.figures import PICTURES, comparison, curve_of, draw, learning_curves, recorded, show, write
-from mgail_dyna.records import from_run, read_kind, write_record
+from mgail_dyna.experiments.figures import PICTURES, comparison, curve_of, draw, learning_curves, recorded, show, write
+from mgail_dyna.experiments.records import from_run, read_kind, write_record
+from mgail_dyna.experiments.statistics import estimate
+from mgail_dyna.experiments.suites import FIGURES, SUITES
 from mgail_dyna.runtime import import_tensorflow
-from mgail_dyna.statistics import estimate
-from mgail_dyna.suites import FIGURES, SUITES
 
 
 def lines(axes):
@@ -141,20 +141,20 @@ def test_names_and_missing_records_are_told_in_one_line(results, refused, capsys
 def test_a_robot_is_filmed_where_tensorflow_runs():
     """Sharing a process with TensorFlow, MuJoCo's renderer crashes it."""
     import_tensorflow()
-    expert = load_expert("halfcheetah")
+    expert = load_demonstrations("halfcheetah")
     try:
-        frames, rate = film.episode(expert.env_id, expert.policy, 3, expert.length, seed=0)
+        frames, rate = film_episode(expert.env_id, expert.policy, 3, expert.length, seed=0)
     except UserError as error:
         if not str(error).startswith("this machine cannot render HalfCheetah-v5"):
             raise
         pytest.skip("no EGL")
     assert len(frames) == 4 and frames[0].std() > 10 and rate == 20
-    again, _ = film.episode(expert.env_id, expert.policy, 3, expert.length, seed=0)
+    again, _ = film_episode(expert.env_id, expert.policy, 3, expert.length, seed=0)
     np.testing.assert_array_equal(frames, again)
 
 
 def test_an_expert_is_filmed():
-    expert = load_expert("cartpole")
-    frames, rate = film.episode(expert.env_id, expert.policy, 6, expert.length, seed=0)
+    expert = load_demonstrations("cartpole")
+    frames, rate = film_episode(expert.env_id, expert.policy, 6, expert.length, seed=0)
     assert len(frames) == 7 and frames[0].shape[2] == 3 and rate == 50
-    assert film.gif(frames, rate).startswith(b"GIF8")
+    assert gif(frames, rate).startswith(b"GIF8")

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mgail_dyna.losses import (
+from mgail_dyna.ops.losses import (
     IMITATION_COSTS,
     discriminator_loss,
+    dynamics_loss,
     gradient_penalty,
     logit_cost,
     nonsaturating_cost,
     saturating_cost,
-    transition_loss,
 )
 
 LN2, LN3, LN4 = 0.6931472, 1.0986123, 1.3862944
@@ -102,11 +102,11 @@ def test_transition_loss_is_half_the_squared_error_averaged_over_the_steps_kept(
     predicted = tf.constant([[[1.0, 2.0], [0.0, 0.0]], [[3.0, -1.0], [5.0, 5.0]]])  # [time, batch, d]
     observed = tf.constant([[[0.0, 0.0], [0.0, 2.0]], [[3.0, 0.0], [-99.0, 99.0]]])
     mask = tf.constant([[1.0, 1.0], [1.0, 0.0]])
-    np.testing.assert_allclose(transition_loss(predicted, observed, mask), (2.5 + 2.0 + 0.5) / 3, rtol=1e-6)
+    np.testing.assert_allclose(dynamics_loss(predicted, observed, mask), (2.5 + 2.0 + 0.5) / 3, rtol=1e-6)
 
 
 def test_transition_loss_passes_no_gradient_from_masked_steps_and_is_zero_without_any():
     predicted, observed = tf.constant([[1.0], [7.0]]), tf.zeros((2, 1))
-    gradient = slopes(lambda p: transition_loss(p, observed, tf.constant([1.0, 0.0])), predicted)
+    gradient = slopes(lambda p: dynamics_loss(p, observed, tf.constant([1.0, 0.0])), predicted)
     np.testing.assert_allclose(gradient, [[1.0], [0.0]])
-    assert float(transition_loss(predicted, observed, tf.zeros(2))) == 0.0
+    assert float(dynamics_loss(predicted, observed, tf.zeros(2))) == 0.0

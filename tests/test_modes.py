@@ -14,29 +14,32 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mgail_dyna import envs, presets
-from mgail_dyna.acting import NumpyPolicy
-from mgail_dyna.algorithms.agent import acting_copy, imitation_policy
+from mgail_dyna.algorithms.base import acting_copy, imitation_policy
 from mgail_dyna.algorithms.bc import Cloner, split_pairs
-from mgail_dyna.algorithms.modes import BUILDERS
-from mgail_dyna.collect import RolloutCollector, stretches
-from mgail_dyna.commands.session import figures_of
+from mgail_dyna.algorithms.registry import BUILDERS
+from mgail_dyna.cli.session import figures_of
+from mgail_dyna.config import presets
 from mgail_dyna.config.cloning import CloningConfig
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.distributions import cross_entropy, rebuild_for, squared_error
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.rollout import RolloutCollector, segments
+from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.environments.wrappers import Ledger
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import load_expert
-from mgail_dyna.losses import IMITATION_COSTS
+from mgail_dyna.learners.bc import BCLearner
+from mgail_dyna.learners.discriminator import ImitationReward
+from mgail_dyna.learners.imagination import Imagination
 from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.dynamics import GRUDynamics
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
-from mgail_dyna.networks.transition import TransitionModel
+from mgail_dyna.ops.distributions import cross_entropy, reparameterize_for, squared_error
+from mgail_dyna.ops.losses import IMITATION_COSTS
 from mgail_dyna.replay import Replay
+from mgail_dyna.runs.run import ImitationRun
 from mgail_dyna.storage import load_state, save_state
-from mgail_dyna.training import ImitationRun
 from mgail_dyna.types import ActionSpec, Rollout
-from mgail_dyna.updates.cloning import CloningUpdate
-from mgail_dyna.updates.discriminator import ImitationReward
-from mgail_dyna.updates.imagination import Imagination
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTINUOUS = ActionSpec("continuous", 2, -np.ones(2, np.float32), np.ones(2, np.float32))
@@ -48,10 +51,10 @@ SMALL = {
     "evaluate_every": 1,
     "evaluation_episodes": 1,
     "cloning": {"interval": 20, "batch": 16},
-    "discriminator": {"steps": 2, "batch": 16, "newest_share": 0.5, "imagined_share": 0.0},
-    "transition": {"steps": 2, "batch": 8, "warmup": 1, "length": 2},
+    "discriminator": {"steps": 2, "batch": 16, "recent_fraction": 0.5, "imagined_fraction": 0.0},
+    "dynamics": {"steps": 2, "batch": 8, "burn_in": 1, "length": 2},
     "plan": {"batch": 32, "length": 4},
-    "rollout": {"steps": 128, "copies": 2},
+    "rollout": {"steps": 128, "num_envs": 2},
     "trust_region": {"value_epochs": 2, "value_batch": 64},
 }
 
@@ -62,7 +65,7 @@ def small_config(mode, env_id="CartPole-v1", **changes):
 
 
 def small_expert(name, trajectories=3, length=100):
-    whole = load_expert(name)
+    whole = load_demonstrations(name)
     return replace(whole, trajectories=whole.trajectories[:trajectories], length=length)
 
 
@@ -83,7 +86,7 @@ def test_cloning_losses_on_known_numbers():
 
 def test_cloning_fits_a_linear_map_and_leaves_the_noise_alone():
     policy = PolicyNetwork(CONTINUOUS, 3, (32,), "tanh", initial_log_std=-0.7, seed=0)
-    update = CloningUpdate(policy, CONTINUOUS, CloningConfig(learning_rate=3e-3))
+    update = BCLearner(policy, CONTINUOUS, CloningConfig(learning_rate=3e-3))
     rng = np.random.default_rng(0)
     states = rng.standard_normal((600, 64, 3), np.float32)
     actions = states @ rng.uniform(-0.3, 0.3, (3, 2)).astype(np.float32)
@@ -96,7 +99,7 @@ def test_cloning_fits_a_linear_map_and_leaves_the_noise_alone():
 
 def test_cloning_learns_which_choice_to_make():
     policy = PolicyNetwork(DISCRETE, 2, (32,), "relu", seed=0)
-    update = CloningUpdate(policy, DISCRETE, CloningConfig(learning_rate=1e-2))
+    update = BCLearner(policy, DISCRETE, CloningConfig(learning_rate=1e-2))
     states = np.random.default_rng(0).standard_normal((300, 64, 2)).astype(np.float32)
     right = (states[..., 0] > 0).astype(int) + (states[..., 1] > 0)
     update(states, np.eye(3, dtype=np.float32)[right], 1.0)
@@ -105,7 +108,7 @@ def test_cloning_learns_which_choice_to_make():
 
 
 def test_whole_trajectories_are_held_out_and_single_pairs_of_a_single_one():
-    expert = load_expert("halfcheetah")
+    expert = load_demonstrations("halfcheetah")
     config = ImitationConfig()
     acting = acting_copy(imitation_policy(expert.action, 17, config.policy, 0), config.policy, expert)
     few = replace(expert, trajectories=expert.trajectories[:5])
@@ -170,7 +173,7 @@ def test_a_rollout_is_cut_where_episodes_end():
     states = np.arange(6, dtype=np.float32).reshape(3, 2, 1)
     ended = np.array([[False, False], [True, False], [False, True]])
     rollout = Rollout(states, states + 100, np.zeros((3, 2)), np.zeros((3, 2)), ended, ended)
-    cut = list(stretches(rollout, np.arange(6).reshape(3, 2)))
+    cut = list(segments(rollout, np.arange(6).reshape(3, 2)))
     assert [(s[:, 0].tolist(), a.tolist()) for s, a in cut] == [
         ([0, 2, 102], [0, 2]),
         ([4, 104], [4]),
@@ -196,8 +199,8 @@ def test_replay_lets_go_of_the_oldest_episodes():
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "HalfCheetah-v5"])
 def test_a_restored_collector_goes_on_in_the_middle_of_its_episodes(env_id, tmp_path):
     def collector():
-        copies = [envs.make(env_id, 30) for _ in range(2)]
-        action, size = envs.action_spec(copies[0].action_space), envs.observation_size(copies[0].observation_space)
+        copies = [make_env(env_id, 30) for _ in range(2)]
+        action, size = action_spec(copies[0].action_space), observation_size(copies[0].observation_space)
         network = PolicyNetwork(action, size, (8,), seed=1)
         policy = NumpyPolicy(action, network.acting_weights(), mean=np.full(size, 0.1), std=np.full(size, 0.5))
         return RolloutCollector(copies, policy, seed=3, normalising=False)
@@ -217,27 +220,27 @@ def test_a_restored_collector_goes_on_in_the_middle_of_its_episodes(env_id, tmp_
 
 @pytest.mark.parametrize("action", [CONTINUOUS, DISCRETE])
 def test_what_is_imagined_is_what_the_model_the_policy_and_the_discriminator_say(action):
-    size, warmup, length, batch = 3, 2, 4, 5
+    size, burn_in, length, batch = 3, 2, 4, 5
     rng = np.random.default_rng(0)
     policy = PolicyNetwork(action, size, (8,), seed=1)
-    model = TransitionModel(size, action.size, 6, np.ones(size), seed=2)
+    model = GRUDynamics(size, action.size, 6, np.ones(size), seed=2)
     discriminator = Discriminator(size, action.size, (8,), seed=3)
     replay = Replay(size, action.size, action.size)
     replay.add(rng.standard_normal((30, size)), rng.standard_normal((29, action.size)))
-    windows = replay.windows(rng, (1, batch), 0, warmup)
+    windows = replay.windows(rng, (1, batch), 0, burn_in)
     head = NumpyPolicy(action, policy.acting_weights()).head
     noise = 2 * head.noise(rng, (length + 1, batch))
-    rollout = Imagination(policy, model, discriminator, action, "saturating", warmup)(windows, noise)
+    rollout = Imagination(policy, model, discriminator, action, "saturating", burn_in)(windows, noise)
 
     assert rollout.rewards.shape == (length, batch)
     assert not rollout.terminated.any()
     assert rollout.ended[-1].all() and not rollout.ended[:-1].any()
-    np.testing.assert_array_equal(rollout.states[0], windows.states[0, warmup])
+    np.testing.assert_array_equal(rollout.states[0], windows.states[0, burn_in])
     np.testing.assert_array_equal(rollout.states[1:], rollout.next_states[:-1])
-    memory = model.warmed(tf.constant(windows.states[0, :warmup]), tf.constant(windows.mask[0]))
+    memory = model.warmed(tf.constant(windows.states[0, :burn_in]), tf.constant(windows.mask[0]))
     reward = ImitationReward(discriminator, "saturating")
     for t in range(length):
-        executed = rebuild_for(action)(policy(rollout.states[t]), noise[t])
+        executed = reparameterize_for(action)(policy(rollout.states[t]), noise[t])
         np.testing.assert_allclose(reward(rollout.states[t], executed.numpy()), rollout.rewards[t], rtol=1e-4)
         np.testing.assert_allclose(head.vectors(head.executed(rollout.actions[t])), executed, atol=1e-5)
         following, memory = model.predict_state(rollout.states[t], executed, memory)
@@ -255,35 +258,35 @@ def test_every_mode_has_a_builder():
 
 OTHERWISE = {
     "discriminator": {"hidden": (7,), "steps": 3},
-    "transition": {"units": 9, "steps": 3},
+    "dynamics": {"units": 9, "steps": 3},
     "learn": {"steps": 3, "length": 3},
     "plan": {"batch": 33, "length": 5},
-    "rollout": {"steps": 130, "starts": "reset"},
-    "trust_region": {"kl_limit": 0.5},
+    "rollout": {"steps": 130, "initial_states": "reset"},
+    "trust_region": {"max_kl": 0.5},
     "cloning": {"learning_rate": 0.5},
     "warm_start": "bc",
     "cost": "nonsaturating",
     "discount": 0.5,
-    "rounds": 2,
-    "discriminator.imagined_share": 0.3,
+    "updates_per_iteration": 2,
+    "discriminator.imagined_fraction": 0.3,
     "policy.learning_rate": 0.1,
     "policy.averaging": 0.5,
     "policy.acting_averaging": 0.5,
     "policy.clip_norm": 0.1,
-    "policy.state_clip_norm": 0.1,
-    "rollout.starts": "mix",
-    "rollout.expert_share": 0.3,
+    "policy.bptt_clip_norm": 0.1,
+    "rollout.initial_states": "mix",
+    "rollout.demo_fraction": 0.3,
     "rollout.reset_length": 7,
-    "rollout.expert_length": 7,
-    "cloning.wait": 7,
-    "cloning.pace": 0.9,
-    "cloning.noise_std": 0.9,
-    "cloning.anchor": 0.7,
+    "rollout.demo_length": 7,
+    "cloning.freeze_iterations": 7,
+    "cloning.lr_scale": 0.9,
+    "cloning.initial_noise_std": 0.9,
+    "cloning.bc_weight": 0.7,
     "cloning.plan_length": 7,
-    "cloning.expert_share": 0.1,
-    "cloning.held_out_ratio": 0.1,
-    "rollout.copies": 3,
-    "rollout.memory": 500,
+    "cloning.demo_fraction": 0.1,
+    "cloning.max_overfit_ratio": 0.1,
+    "rollout.num_envs": 3,
+    "rollout.replay_capacity": 500,
     "env_steps": 7,
     "policy.train_noise": True,
 }
@@ -296,7 +299,7 @@ def starts_among(states, windows):
 @pytest.mark.parametrize("mode", ["dyna", "dyna-trpo"])
 def test_plans_start_in_demonstrations_and_where_the_agent_has_been_lately(mode):
     config = small_config(mode)
-    config = replace(config, plan=replace(config.plan, expert_share=0.25, newest=30))
+    config = replace(config, plan=replace(config.plan, demo_fraction=0.25, recent_steps=30))
     run, seen = ImitationRun(config, small_expert("cartpole"), mode), []
     list(run.iterate(iterations=2))
     agent = run.agent
@@ -326,8 +329,8 @@ def test_replay_holds_a_whole_rollout_whatever_memory_it_is_given():
 @pytest.mark.parametrize(("planned", "cloned", "expected"), [(1.0, 0.25, 8), (0.125, 0.25, 4), (1.0, None, 32)])
 def test_a_clone_plans_from_its_own_states_too(planned, cloned, expected):
     config = small_config("dyna", warm_start="none" if cloned is None else "bc")
-    cloning = replace(config.cloning, expert_share=cloned or 0.0, steps=20, held_out_ratio=1e9)
-    config = replace(config, cloning=cloning, plan=replace(config.plan, expert_share=planned))
+    cloning = replace(config.cloning, demo_fraction=cloned or 0.0, steps=20, held_out_ratio=1e9)
+    config = replace(config, cloning=cloning, plan=replace(config.plan, demo_fraction=planned))
     run, seen = ImitationRun(config, small_expert("cartpole"), "dyna"), []
     list(run.iterate(iterations=1))
     run.agent.policy.plan = lambda starts, *_: seen.append(starts) or {}
@@ -338,7 +341,7 @@ def test_a_clone_plans_from_its_own_states_too(planned, cloned, expected):
 
 @pytest.mark.parametrize("mode", presets.MODES)
 def test_nothing_depends_on_the_groups_a_mode_has_no_use_for(mode):
-    expert, config = small_expert("cartpole"), small_config(mode, rounds=1)
+    expert, config = small_expert("cartpole"), small_config(mode, updates_per_iteration=1)
     other = config
     for name in presets.UNUSED[mode]:
         group, _, field = name.partition(".")
@@ -403,13 +406,13 @@ def test_continuous_actions(mode):
     np.testing.assert_allclose(run.agent.acting.mean, observations.mean(axis=0), rtol=1e-4)
     if mode == "dyna-trpo":
         executed = run.agent.learning.replay.state()["columns"]["actions"]
-        assert executed.shape == (256 + 8, 6), "and the last state of each of 8 stretches"
+        assert executed.shape == (256 + 8, 6), "and the last state of each of 8 segments"
         assert np.abs(executed).max() <= 1.0, "replay holds what was executed: inside the box"
 
 
 def test_planning_touches_neither_environment_nor_discriminator_and_moves_the_policy():
     expert = small_expert("cartpole")
-    ledger = envs.Ledger()
+    ledger = Ledger()
     agent = BUILDERS["dyna-trpo"](
         small_config("dyna-trpo"), None, lambda: ledger.watch(gym.make("CartPole-v1"), "training"), expert
     )
@@ -430,7 +433,7 @@ def test_planning_touches_neither_environment_nor_discriminator_and_moves_the_po
 def test_cloning_solves_cartpole_without_a_step_in_it():
     config = presets.imitation_preset("tuned", "CartPole-v1", "bc")
     config = presets.MODES["bc"](replace(config, cloning=CloningConfig(steps=2_000), evaluation_episodes=5))
-    run = ImitationRun(config, load_expert("cartpole"), "bc")
+    run = ImitationRun(config, load_demonstrations("cartpole"), "bc")
     *_, last = run.iterate()
     assert last["return_mean"] == 1_000.0
     assert run.env_steps == run.ledger.episodes["training"] == 0
@@ -439,27 +442,29 @@ def test_cloning_solves_cartpole_without_a_step_in_it():
 def test_gail_learns_cartpole():
     config = presets.MODES["gail"](presets.imitation_preset("tuned", "CartPole-v1", "gail"))
     config = replace(config, env_steps=40_000, evaluation_episodes=3)
-    rows = list(ImitationRun(config, load_expert("cartpole"), "gail").iterate())
+    rows = list(ImitationRun(config, load_demonstrations("cartpole"), "gail").iterate())
     assert rows[-1]["env_steps"] >= 40_000
     assert np.nanmax([row["return_mean"] for row in rows]) > 500
 
 
 def test_mode_presets_are_defaults_that_flags_replace():
     tuned = presets.imitation_preset("tuned", "HalfCheetah-v5", "gail")
-    assert (tuned.env_steps, tuned.cost, tuned.trust_region.kl_limit) == (2_000_000, "saturating", 0.04)
+    assert (tuned.env_steps, tuned.cost, tuned.trust_region.max_kl) == (2_000_000, "saturating", 0.04)
     paper = presets.imitation_preset("paper", "HalfCheetah-v5", "dyna-trpo")
     assert (paper.plan.length, paper.plan.steps, paper.discriminator.gradient_penalty) == (10, 1, 0.0)
     mgail = presets.imitation_preset("tuned", "Hopper-v5", "mgail")
-    assert mgail.rollout.expert_length == presets.imitation_preset("tuned", "Hopper-v5").rollout.expert_length == 100
-    assert mgail.rounds == 12, "its own over Dyna-AIL's"
+    assert mgail.rollout.demo_length == presets.imitation_preset("tuned", "Hopper-v5").rollout.demo_length == 100
+    assert mgail.updates_per_iteration == 12, "its own over Dyna-AIL's"
     paper = [presets.imitation_preset("paper", "Hopper-v5", mode) for mode in ("mgail", "dyna")]
     assert paper[0] == presets.MODES["mgail"](paper[1])
     for env_id, length in (("HalfCheetah-v5", 100), ("Hopper-v5", 1_000), ("Walker2d-v5", 1_000)):
         rollout = presets.imitation_preset("reset", env_id).rollout
-        assert (rollout.starts, rollout.reset_length) == ("reset", length)
+        assert (rollout.initial_states, rollout.reset_length) == ("reset", length)
     for mode in ("mgail", "gail", "dyna-trpo"):
         tuned, reset = (presets.imitation_preset(name, "HalfCheetah-v5", mode) for name in ("tuned", "reset"))
-        assert reset == replace(tuned, rollout=replace(tuned.rollout, starts="reset")), "no other number is of the mode"
+        assert reset == replace(tuned, rollout=replace(tuned.rollout, initial_states="reset")), (
+            "no other number is of the mode"
+        )
 
 
 def run_py(*words):
@@ -471,8 +476,8 @@ def test_the_progress_line_shows_what_a_mode_has():
     common = {"iteration": 3, "real_trajectories": 8, "expert_percent": 50.0}
     judged = {"discriminator/accuracy_agent": 0.9, "discriminator/accuracy_expert": 0.8, "policy/kl": 0.01}
     before = {**common, **judged, "return_mean": 500.0}
-    newest = {**common, **judged, "return_mean": math.nan, "policy/kl": 0.02}
-    assert figures_of([before, newest], 1.5, 10) == [
+    recent_steps = {**common, **judged, "return_mean": math.nan, "policy/kl": 0.02}
+    assert figures_of([before, recent_steps], 1.5, 10) == [
         "iteration 3, 1.5 s",
         "8 real trajectories",
         "return 500 (50% of expert)",
@@ -481,7 +486,7 @@ def test_the_progress_line_shows_what_a_mode_has():
     ]
     cloned = {**common, "return_mean": math.nan, "cloning/loss": 0.1, "cloning/held_out_loss": 0.2}
     assert figures_of([cloned], 1.5, 10)[2:] == ["loss 0.1, on held-out pairs 0.2"]
-    modelled = {**common, "return_mean": 1.0, "transition/error_1": 0.1, "transition/error_4": 0.3}
+    modelled = {**common, "return_mean": 1.0, "dynamics/error_1": 0.1, "dynamics/error_4": 0.3}
     assert figures_of([modelled], 1.5, 4)[3:] == ["model error 0.10 at 1, 0.30 at 4"]
 
 
@@ -514,7 +519,7 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
         (["--mode", "gial"], "unknown mode 'gial'; did you mean gail or mgail?"),
         (["--mode", "gail", "--trust-region.kl-limit", "0"], "--trust-region.kl-limit: expected a number above 0"),
         (["--mode", "bc", "--cloning-held-out", "1"], "--cloning.held-out: expected above 0 and below 1, found 1.0"),
-        (["--mode", "gail", "--rollout.copies", "0"], "--rollout.copies: expected at least 1, found 0"),
+        (["--mode", "gail", "--rollout.num_envs", "0"], "--rollout.num_envs: expected at least 1, found 0"),
         (
             ["--mode", "gail", "--rollout.steps", "100"],
             "--trust-region.value-batch: expected at most the 100 states of a rollout (--rollout.steps), found 128",
@@ -522,10 +527,13 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
         (["--mode", "gail", "--warm-start", "bc"], "--warm-start: has no effect with --mode gail; leave it out"),
         (["--mode", "mgail", "--plan.steps", "5"], "--plan.steps: has no effect with --mode mgail; leave it out"),
         (["--mode", "gail", "--policy-learning-rate", "0.1"], "--policy.learning-rate: has no effect with --mode gail"),
-        (["--mode", "mgail", "--discriminator.imagined-share=0.3"], "--discriminator.imagined-share: has no effect"),
-        (["--mode", "dyna", "--rollout.copies", "2"], "--rollout.copies: has no effect with --mode dyna"),
+        (
+            ["--mode", "mgail", "--discriminator.imagined-fraction=0.3"],
+            "--discriminator.imagined-fraction: has no effect",
+        ),
+        (["--mode", "dyna", "--rollout.num_envs", "2"], "--rollout.num_envs: has no effect with --mode dyna"),
         (["--mode", "dyna", "--trust-region.damping", "1"], "--trust-region.damping: has no effect with --mode dyna"),
-        (["--mode", "dyna", "--cloning.pace", "0.9"], "--cloning.pace: has no effect without --warm-start bc"),
+        (["--mode", "dyna", "--cloning.lr_scale", "0.9"], "--cloning.lr_scale: has no effect without --warm-start bc"),
         (["--mode", "bc", "--env-steps", "100"], "--env-steps: has no effect with --mode bc; leave it out"),
         (["--policy.clip-norm", "inf"], "--policy.clip-norm: expected above 0 and finite, found inf"),
         (["cartpole"], "unexpected argument 'cartpole'; options and their values: run.py --help"),
@@ -533,7 +541,7 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(words, line, capsys, tmp_path):
-    from mgail_dyna.cli import main
+    from mgail_dyna.cli.main import main
 
     assert main(["--env", "cartpole", "--logdir", str(tmp_path), *words]) == 2
     out, err = capsys.readouterr()

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mgail_dyna import envs
-from mgail_dyna.acting import CategoricalHead, GaussianHead, NumpyPolicy
-from mgail_dyna.distributions import rebuild_for, rebuilt_categorical, rebuilt_gaussian
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.dynamics import STATE_LIMIT, GRUDynamics
 from mgail_dyna.networks.encoders import ActionEncoder, StateEncoder
+from mgail_dyna.networks.numpy_policy import CategoricalHead, GaussianHead, NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
-from mgail_dyna.networks.transition import STATE_LIMIT, TransitionModel
+from mgail_dyna.ops.distributions import reparameterize_for, reparameterized_categorical, reparameterized_gaussian
 from mgail_dyna.types import ActionSpec
 
 SIZE, UNITS = 4, 16
@@ -30,7 +31,7 @@ def normal(*shape, seed=0):
 
 @pytest.fixture(scope="module")
 def model():
-    return TransitionModel(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
+    return GRUDynamics(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
 
 
 def test_networks_have_the_shapes_they_document(model):
@@ -55,7 +56,7 @@ def test_weights_are_those_of_the_seed():
         networks = (
             PolicyNetwork(box(2), SIZE, seed=seed),
             Discriminator(SIZE, 2, seed=seed),
-            TransitionModel(SIZE, 2, UNITS, CHANGE_SCALE, seed=seed),
+            GRUDynamics(SIZE, 2, UNITS, CHANGE_SCALE, seed=seed),
         )
         return [
             np.concatenate([np.ravel(v) for v in network.trainable_variables if "kernel" in v.path])
@@ -102,7 +103,7 @@ def test_every_weight_of_the_transition_model_is_trained_by_a_sequence_of_two(mo
 
 def test_the_embeddings_of_state_and_action_are_multiplied():
     """With an action embedding of zero the head sees nothing, whatever the state."""
-    model = TransitionModel(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
+    model = GRUDynamics(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
     for variable in model.action_encoder.outward.variables:
         variable.assign(tf.zeros_like(variable))
     change, _ = model(normal(7, SIZE), normal(7, 2), normal(7, UNITS))
@@ -110,7 +111,7 @@ def test_the_embeddings_of_state_and_action_are_multiplied():
 
 
 def test_the_network_predicts_the_change_of_state_in_units_of_its_scale():
-    model = TransitionModel(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
+    model = GRUDynamics(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
     output = model.change
     output.kernel.assign(tf.zeros_like(output.kernel))
     states, actions, memory = normal(6, SIZE), normal(6, 2), model.initial_state(6)
@@ -128,7 +129,7 @@ def test_discrete_actions_are_one_hot_with_the_gradient_of_the_softmax():
     logits, noise, weights = normal(8, 3), normal(8, 3, seed=1), normal(8, 3, seed=2)
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        actions = rebuilt_categorical(logits, noise)
+        actions = reparameterized_categorical(logits, noise)
         total = tf.reduce_sum(weights * actions)
     np.testing.assert_allclose(actions, np.eye(3)[np.argmax(logits + noise, axis=-1)], atol=1e-7)
     np.testing.assert_array_equal(
@@ -144,7 +145,7 @@ def test_continuous_actions_are_clipped_in_value_and_not_in_gradient():
     noise = tf.constant([[-0.4, 2.0, -2.0]])  # 0.3, 1.9 and -1.9 before clipping
     with tf.GradientTape() as tape:
         tape.watch(parameters)
-        actions = rebuilt_gaussian(parameters, noise)
+        actions = reparameterized_gaussian(parameters, noise)
         total = tf.reduce_sum(actions * tf.constant([1.0, 10.0, 100.0]))
     np.testing.assert_allclose(actions, [[0.3, 1.0, -1.0]], rtol=1e-6)
     expected = [[1.0, 10.0, 100.0, 0.5 * -0.4, 10 * 0.5 * 2.0, 100 * 0.5 * -2.0]]
@@ -152,7 +153,7 @@ def test_continuous_actions_are_clipped_in_value_and_not_in_gradient():
 
 
 def test_actions_without_bounds_are_not_clipped():
-    rebuild = rebuild_for(box(1, np.inf))
+    rebuild = reparameterize_for(box(1, np.inf))
     np.testing.assert_allclose(rebuild(tf.constant([[3.0, np.log(2.0)]]), tf.constant([[5.0]])), [[13.0]], rtol=1e-6)
 
 
@@ -160,7 +161,7 @@ def test_where_some_coordinates_have_bounds_those_are_clipped():
     low, high = np.array([-2.0, -np.inf, 0.0], np.float32), np.array([2.0, np.inf, np.inf], np.float32)
     spec, outputs = ActionSpec("continuous", 3, low, high), np.array([[9.0, 9.0, -9.0]], np.float32)
     head = GaussianHead(spec, np.zeros(3, np.float32))
-    rebuilt = rebuild_for(spec)(tf.concat([outputs, tf.zeros((1, 3))], axis=-1), tf.zeros((1, 3)))
+    rebuilt = reparameterize_for(spec)(tf.concat([outputs, tf.zeros((1, 3))], axis=-1), tf.zeros((1, 3)))
     np.testing.assert_allclose(rebuilt, [[1.0, 9.0, 0.0]], rtol=1e-6)
     np.testing.assert_allclose(rebuilt, head.vectors(head.executed(head.mode(outputs))), rtol=1e-6)
 
@@ -190,12 +191,12 @@ def test_the_numpy_policy_executes_the_actions_the_graph_rebuilds(spec):
     states = normal(50, SIZE).numpy()
     noise = acting.head.noise(np.random.default_rng(0), (50,))
     executed = acting.act(states, noise)
-    rebuilt = rebuild_for(spec)(policy(states), noise)
+    rebuilt = reparameterize_for(spec)(policy(states), noise)
     np.testing.assert_allclose(acting.head.vectors(executed), rebuilt, rtol=1e-5, atol=1e-6)
 
 
 def test_actions_of_another_box_are_scaled_to_it_and_back():
-    spec = envs.action_spec(envs.make("Pendulum-v1").action_space)
+    spec = action_spec(make_env("Pendulum-v1").action_space)
     head = GaussianHead(spec, np.zeros(1, np.float32))
     inside = np.linspace(-1, 1, 9, dtype=np.float32)[:, None]
     np.testing.assert_array_equal(head.executed(inside), 2.0 * inside)
@@ -214,7 +215,7 @@ def test_a_coordinate_of_one_value_is_executed_as_it_and_is_zero_for_the_network
 
 @pytest.mark.parametrize("bound", [np.finfo(np.float32).max, np.float32(np.inf)])
 def test_the_largest_float_is_no_bound(bound):
-    spec = envs.action_spec(gym.spaces.Box(-bound, bound, (2,)))
+    spec = action_spec(gym.spaces.Box(-bound, bound, (2,)))
     assert not spec.bounded
     np.testing.assert_array_equal(spec.half_range, [1, 1])
     np.testing.assert_array_equal(replace(spec, unit=np.float32([3, 900])).half_range, [3, 900])
@@ -222,7 +223,7 @@ def test_the_largest_float_is_no_bound(bound):
 
 def test_a_box_of_doubles_is_narrowed_to_what_floats_can_tell():
     space = gym.spaces.Box(np.array([-0.1, -0.7]), np.array([0.1, 0.7]), dtype=np.float64)
-    spec = envs.action_spec(space)
+    spec = action_spec(space)
     for bound in (spec.low, spec.high):
         assert bound.dtype == np.float32 and space.contains(bound)
     np.testing.assert_allclose(spec.high, [0.1, 0.7], rtol=1e-6)

@@ -10,23 +10,25 @@ import numpy as np
 import pytest
 from conftest import random_policy
 
-from mgail_dyna import envs, film
-from mgail_dyna.acting import NumpyPolicy
 from mgail_dyna.algorithms.dyna import DynaAgent
-from mgail_dyna.cli import main
-from mgail_dyna.collect import RolloutCollector, play_episode
-from mgail_dyna.commands.session import figures_of
+from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
+from mgail_dyna.cli.main import main
+from mgail_dyna.cli.session import figures_of
 from mgail_dyna.config.expert import ExpertConfig
-from mgail_dyna.expert import Expert
-from mgail_dyna.expert_data import load_expert
-from mgail_dyna.expert_writer import save_expert
-from mgail_dyna.experts.demonstrations import record
-from mgail_dyna.experts.trainer import ExpertTrainer
-from mgail_dyna.fit import episode_limit
+from mgail_dyna.config.presets import environment_name, imitation_preset
+from mgail_dyna.demonstrations.compatibility import episode_limit
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.record import record
+from mgail_dyna.demonstrations.writer import save_demonstrations
+from mgail_dyna.environments.make import UserError, make_env
+from mgail_dyna.environments.rollout import RolloutCollector, play_episode
+from mgail_dyna.environments.spaces import action_spec
+from mgail_dyna.environments.video import film_episode, mp4
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.normalization import constant, statistics
-from mgail_dyna.presets import environment_name, imitation_preset
-from mgail_dyna.runs import load_policy, load_run, save_policy
-from mgail_dyna.training import ImitationRun
+from mgail_dyna.runs.directory import load_policy, load_run, save_policy
+from mgail_dyna.runs.run import ImitationRun
 from mgail_dyna.types import Trajectory
 
 MODULE = """
@@ -107,17 +109,17 @@ def demonstrations(steps=20, **about):
         for n in range(2)
     ]
     low = np.full(2, -np.inf, np.float32)
-    return Expert(tuple(made), gym.spaces.Box(low, -low), gym.spaces.Box(-1, 1, (1,)), **about)
+    return Demonstrations(tuple(made), gym.spaces.Box(low, -low), gym.spaces.Box(-1, 1, (1,)), **about)
 
 
 def test_a_class_that_is_registered_is_told_by_its_name(own, tmp_path):
-    save_expert(tmp_path / "ds", demonstrations(env_id=f"{own}:Point-v0", length=9))
+    save_demonstrations(tmp_path / "ds", demonstrations(env_id=f"{own}:Point-v0", length=9))
     told = json.loads(json.loads((tmp_path / "ds" / "data" / "metadata.json").read_text())["env_spec"])
     assert told["entry_point"] == f"{own}:Point"
-    loaded = load_expert(tmp_path / "ds")
+    loaded = load_demonstrations(tmp_path / "ds")
     assert (loaded.env_id, loaded.length) == (f"{own}:Point-v0", 9)
-    save_expert(tmp_path / "unlimited", demonstrations(env_id=f"{own}:Point-v0"))
-    assert load_expert(tmp_path / "unlimited").length == 9, "the environment's own"
+    save_demonstrations(tmp_path / "unlimited", demonstrations(env_id=f"{own}:Point-v0"))
+    assert load_demonstrations(tmp_path / "unlimited").length == 9, "the environment's own"
 
 
 def test_what_never_ends_is_ended_after_the_longest_demonstration(own):
@@ -132,10 +134,10 @@ def test_what_never_ends_is_ended_after_the_longest_demonstration(own):
 
 def test_an_environment_may_go_on_writing_into_what_it_gives_and_takes(own):
     env_id = f"{own}:InPlace-v0"
-    trajectory = play_episode(envs.make(env_id), random_policy(env_id), 0)
+    trajectory = play_episode(make_env(env_id), random_policy(env_id), 0)
     assert len(np.unique(trajectory.observations, axis=0)) == 10
     assert np.abs(trajectory.actions).max() <= 1
-    collector, again = (RolloutCollector([envs.make(env_id)], random_policy(env_id), 0) for _ in range(2))
+    collector, again = (RolloutCollector([make_env(env_id)], random_policy(env_id), 0) for _ in range(2))
     collector.collect(5)
     again.restore(collector.state())
     np.testing.assert_array_equal(again.observations, collector.observations)
@@ -158,8 +160,8 @@ def test_an_environment_that_is_not_found_says_why(env_id, line, own, capsys, tm
 
 @pytest.mark.filterwarnings("ignore:.*render_mode")
 def test_a_film_of_what_cannot_be_rendered_says_so(own, cartpole):
-    with pytest.raises(envs.UserError, match="takes no render_mode='rgb_array', so it cannot be filmed"):
-        film.episode(f"{own}:Point-v0", cartpole.policy, 3, None, 0)
+    with pytest.raises(UserError, match="takes no render_mode='rgb_array', so it cannot be filmed"):
+        film_episode(f"{own}:Point-v0", cartpole.policy, 3, None, 0)
 
 
 def test_a_task_of_ones_own_that_never_ends_trains_an_expert_in_episodes_of_1000(own):
@@ -172,13 +174,13 @@ def test_demonstrations_of_one_step_are_left_out_and_named(own, refused, tmp_pat
     left_out = whole.provenance["left_out"]
     assert left_out and len(whole.trajectories) == 20 - len(left_out)
     assert [episode.seed for episode in whole.trajectories] == [n for n in range(20) if n not in left_out]
-    save_expert(tmp_path / "ds", whole)
+    save_demonstrations(tmp_path / "ds", whole)
     refused(["found 20 of 1", "train for longer"], record, env_id, 1, random_policy(env_id), 20)
 
 
 def test_a_film_has_even_sides():
     frames = [np.full((33, 31, 3), shade, np.uint8) for shade in range(0, 200, 20)]
-    assert film.mp4(frames, 30.0)[4:8] == b"ftyp"
+    assert mp4(frames, 30.0)[4:8] == b"ftyp"
 
 
 def test_actions_outside_choices_are_not_told_to_be_clipped(tmp_path, capsys):
@@ -222,22 +224,22 @@ def test_lists_will_do_for_demonstrations(tmp_path):
     lists = {name: getattr(made, name).tolist() for name in ("observations", "actions", "rewards")}
     trajectory = Trajectory(**lists, terminated=False, truncated=True)
     assert trajectory.observations.dtype == np.float32
-    save_expert(tmp_path / "ds", replace(demonstrations(), trajectories=[trajectory]))
-    np.testing.assert_array_equal(load_expert(tmp_path / "ds").trajectories[0].actions, made.actions)
+    save_demonstrations(tmp_path / "ds", replace(demonstrations(), trajectories=[trajectory]))
+    np.testing.assert_array_equal(load_demonstrations(tmp_path / "ds").trajectories[0].actions, made.actions)
 
 
 def test_what_could_not_be_read_is_not_written(tmp_path):
     beyond = changed(demonstrations(), actions=np.full((20, 1), 1.5))
-    with pytest.raises(envs.UserError, match=r"trajectory 0: actions: expected actions inside .*at step 0"):
-        save_expert(tmp_path / "ds", beyond)
-    with pytest.raises(envs.UserError, match="provenance: expected what JSON can hold"):
-        save_expert(tmp_path / "ds", demonstrations(provenance={"by": object()}))
+    with pytest.raises(UserError, match=r"trajectory 0: actions: expected actions inside .*at step 0"):
+        save_demonstrations(tmp_path / "ds", beyond)
+    with pytest.raises(UserError, match="provenance: expected what JSON can hold"):
+        save_demonstrations(tmp_path / "ds", demonstrations(provenance={"by": object()}))
     assert not list(tmp_path.iterdir())
 
 
 def test_actions_outside_are_not_imitated(own):
     beyond = changed(demonstrations(), actions=np.full((20, 1), 1.5))
-    with pytest.raises(envs.UserError, match="trajectory 0: actions: expected actions inside"):
+    with pytest.raises(UserError, match="trajectory 0: actions: expected actions inside"):
         ImitationRun(imitation_preset("reset", f"{own}:Never-v0"), beyond, "dyna")
 
 
@@ -264,11 +266,20 @@ def test_observations_may_be_in_any_unit(unit):
     np.testing.assert_allclose(std, [unit, 1, unit / np.sqrt(3)], rtol=0.1)
 
 
-FEW = ["--rounds", "1", "--rollout.steps", "20", "--evaluation-episodes", "1", "--discriminator.steps", "1"]
+FEW = [
+    "--updates-per-iteration",
+    "1",
+    "--rollout.steps",
+    "20",
+    "--evaluation-episodes",
+    "1",
+    "--discriminator.steps",
+    "1",
+]
 
 
 def test_what_an_environment_raises_is_told_with_what_is_kept(own, tmp_path):
-    save_expert(tmp_path / "ds", demonstrations())
+    save_demonstrations(tmp_path / "ds", demonstrations())
     with pytest.raises(RuntimeError, match="on fire") as caught:
         main(["--env", f"{own}:Breaks-v0", "--expert", str(tmp_path / "ds"), "--logdir", str(tmp_path), *FEW])
     (note,) = caught.value.__notes__
@@ -298,7 +309,7 @@ def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp
 
 
 def test_a_dataset_is_not_trusted_with_a_module(own, tmp_path, capsys):
-    save_expert(
+    save_demonstrations(
         tmp_path / "ds", demonstrations(env_id=f"{own}:Point-v0", length=9, policy=random_policy(f"{own}:Point-v0"))
     )
     capsys.readouterr()
@@ -324,7 +335,7 @@ def test_a_policy_is_saved_by_itself(cartpole, tmp_path, refused):
 
 
 def test_an_experts_file_by_another_name_is_no_policys_file(cartpole, tmp_path):
-    save_expert(tmp_path, cartpole)
+    save_demonstrations(tmp_path, cartpole)
     (tmp_path / "data" / "main_data.hdf5").rename(tmp_path / "data" / "mine.hdf5")
     seen = cartpole.trajectories[0].observations
     again = load_policy(tmp_path / "data" / "mine.hdf5")
@@ -339,9 +350,9 @@ def test_a_policy_for_boundless_actions_is_saved_with_their_unit(tmp_path):
         "log_std": np.zeros(1, np.float32),
     }
     policy = NumpyPolicy(made.action, weights)
-    save_expert(tmp_path / "ds", replace(made, policy=policy))
+    save_demonstrations(tmp_path / "ds", replace(made, policy=policy))
     save_policy(tmp_path / "agent.h5", policy)
-    for again in (load_expert(tmp_path / "ds").policy, load_policy(tmp_path / "agent.h5")):
+    for again in (load_demonstrations(tmp_path / "ds").policy, load_policy(tmp_path / "agent.h5")):
         np.testing.assert_array_equal(again.act(np.zeros(2)), [300])
 
 
@@ -352,7 +363,7 @@ def test_where_one_side_has_a_bound_planned_actions_are_those_executed(own):
     class Half(gym.Wrapper):
         action_space = space
 
-    agent = DynaAgent(imitation_preset("reset", f"{own}:Point-v0"), Half(envs.make(f"{own}:Point-v0")), made)
+    agent = DynaAgent(imitation_preset("reset", f"{own}:Point-v0"), Half(make_env(f"{own}:Point-v0")), made)
     wanted = np.float32([[-3.0], [0.01], [2.0]])
     rebuilt = agent.policy.rebuild(
         np.concatenate([wanted, np.zeros((3, 1), np.float32)], axis=1), np.zeros((3, 1), np.float32)
@@ -372,18 +383,18 @@ def test_a_box_of_doubles_takes_actions_on_its_border(tmp_path):
     space = gym.spaces.Box(np.array([-0.1]), np.array([0.1]), dtype=np.float64)
     border = demonstrations().trajectories[0]
     made = replace(demonstrations(), trajectories=[replace(border, actions=np.full((20, 1), 0.1))], action_space=space)
-    save_expert(tmp_path / "ds", made)
-    np.testing.assert_allclose(load_expert(tmp_path / "ds").trajectories[0].actions, 0.1)
-    fixed = envs.action_spec(gym.spaces.Box(np.array([0.1, -1]), np.array([0.1, 1]), dtype=np.float64))
+    save_demonstrations(tmp_path / "ds", made)
+    np.testing.assert_allclose(load_demonstrations(tmp_path / "ds").trajectories[0].actions, 0.1)
+    fixed = action_spec(gym.spaces.Box(np.array([0.1, -1]), np.array([0.1, 1]), dtype=np.float64))
     assert list(fixed.fixed) == [True, False]
     assert not fixed.outside(np.float32([[0.1, 0]])).any()
 
 
 def test_demonstrations_in_hdf5_need_no_rewards(tmp_path, put):
-    save_expert(tmp_path / "ds", demonstrations())
+    save_demonstrations(tmp_path / "ds", demonstrations())
     for number in range(2):
         put(tmp_path / "ds" / "data" / "main_data.hdf5", f"episode_{number}/rewards", None)
-    assert not load_expert(tmp_path / "ds").rewarded
+    assert not load_demonstrations(tmp_path / "ds").has_rewards
 
 
 def test_what_rounding_leaves_of_zero_is_constant():

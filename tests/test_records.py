@@ -6,10 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mgail_dyna.records import differences, from_run, read_kind, read_progress, read_record, record_path, write_record
-from mgail_dyna.report import print_summary, seeds_of, shown, summary
-from mgail_dyna.statistics import estimate
-from mgail_dyna.suites import Kind, Run
+from mgail_dyna.experiments.records import (
+    differences,
+    from_run,
+    read_kind,
+    read_progress,
+    read_record,
+    record_path,
+    write_record,
+)
+from mgail_dyna.experiments.statistics import estimate
+from mgail_dyna.experiments.suites import Kind, Run
+from mgail_dyna.experiments.tables import print_summary, seeds_of, shown, summary
 
 KIND = Kind("tiny", "cartpole", "dyna", "Dyna-AIL", ("--env", "cartpole"))
 
@@ -42,7 +50,7 @@ def test_a_record_comes_back_as_it_was_written(recorded, finished_run):
 def test_a_record_differs_only_in_what_its_mode_uses(finished_run):
     record = from_run(finished_run(0), KIND.run(0))
     other = json.loads(json.dumps(record.config))
-    other["seed"], other["trust_region"]["kl_limit"], other["plan"]["length"] = 7, 0.5, 3
+    other["seed"], other["trust_region"]["max_kl"], other["plan"]["length"] = 7, 0.5, 3
     assert [key for key, *_ in differences(record, other)] == ["plan.length"]
     assert not list(differences(replace(record, mode="bc"), other))
 

@@ -27,17 +27,17 @@ def rng():
     return np.random.default_rng(0)
 
 
-@pytest.mark.parametrize(("length", "warmup"), [(1, 0), (3, 2), (0, 3), (10, 6)])
-def test_windows_are_contiguous_within_one_episode_and_masked_outside_it(length, warmup):
+@pytest.mark.parametrize(("length", "burn_in"), [(1, 0), (3, 2), (0, 3), (10, 6)])
+def test_windows_are_contiguous_within_one_episode_and_masked_outside_it(length, burn_in):
     lengths = [1, 4, 7, 2]
-    windows = filled(lengths).windows(rng(), (3, 50), length, warmup)
-    assert windows.states.shape == (3, warmup + length + 1, 50, 2)
-    assert windows.actions.shape == windows.noise.shape == (3, warmup + length, 50, 1)
-    assert windows.mask.shape == (3, warmup + length, 50)
+    windows = filled(lengths).windows(rng(), (3, 50), length, burn_in)
+    assert windows.states.shape == (3, burn_in + length + 1, 50, 2)
+    assert windows.actions.shape == windows.noise.shape == (3, burn_in + length, 50, 1)
+    assert windows.mask.shape == (3, burn_in + length, 50)
     assert {a.dtype for a in (windows.states, windows.actions, windows.noise, windows.mask)} == {np.dtype(np.float32)}
-    number, drawn = np.divmod(windows.states[:, warmup, :, 0], EPISODE)
+    number, drawn = np.divmod(windows.states[:, burn_in, :, 0], EPISODE)
     ends = np.array(lengths)[number.astype(int)][:, None]
-    steps = drawn[:, None] + np.arange(-warmup, length + 1)[:, None]
+    steps = drawn[:, None] + np.arange(-burn_in, length + 1)[:, None]
     states = EPISODE * number[:, None] + np.clip(steps, 0, ends)  # the first and last states are held outside
     np.testing.assert_array_equal(windows.states[..., 0], states)
     np.testing.assert_array_equal(windows.states[..., 1], -states)
@@ -59,11 +59,11 @@ def test_pairs_come_from_every_acted_step_and_from_no_final_state():
 
 def test_newest_keeps_to_the_last_acted_steps():
     replay = filled([5, 3, 2])
-    newest = {10_002, 20_000, 20_001}
-    assert set(replay.pairs(rng(), (100,), newest=3)[0][:, 0]) == newest
-    windows = replay.windows(rng(), (2, 50), length=1, warmup=2, newest=3)
-    assert set(windows.states[:, 2, :, 0].ravel()) == newest
-    assert set(replay.pairs(rng(), (500,), newest=1000)[0][:, 0]) == set(replay.pairs(rng(), (500,))[0][:, 0])
+    recent_steps = {10_002, 20_000, 20_001}
+    assert set(replay.pairs(rng(), (100,), recent_steps=3)[0][:, 0]) == recent_steps
+    windows = replay.windows(rng(), (2, 50), length=1, burn_in=2, recent_steps=3)
+    assert set(windows.states[:, 2, :, 0].ravel()) == recent_steps
+    assert set(replay.pairs(rng(), (500,), recent_steps=1000)[0][:, 0]) == set(replay.pairs(rng(), (500,))[0][:, 0])
 
 
 def test_nothing_is_lost_when_the_replay_grows():
@@ -99,7 +99,7 @@ def test_a_restored_replay_draws_the_same_and_goes_on_the_same():
     restored.restore(state)
     assert restored.steps == 1504
     restored.add(*episode(2, 30))
-    one, other = (r.windows(rng(), (2, 20), length=5, warmup=3, newest=100) for r in (replay, restored))
+    one, other = (r.windows(rng(), (2, 20), length=5, burn_in=3, recent_steps=100) for r in (replay, restored))
     for name in ("states", "actions", "noise", "mask"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     for drawn, expected in zip(restored.pairs(rng(), (99,)), replay.pairs(rng(), (99,)), strict=True):
@@ -129,7 +129,7 @@ def test_pairs_lead_nowhere():
     assert replay.steps == 3 and replay.changes().shape == (0, 2)
     drawn, _ = replay.pairs(rng, (50,))
     assert {tuple(s) for s in drawn} == {tuple(s) for s in states}
-    windows = replay.windows(rng, (1, 20), length=2, warmup=2)
+    windows = replay.windows(rng, (1, 20), length=2, burn_in=2)
     assert windows.mask.max() == 0
     np.testing.assert_array_equal(windows.states, np.broadcast_to(windows.states[:, 2:3], windows.states.shape))
     replay.add(states, np.ones((2, 1), np.float32))

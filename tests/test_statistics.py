@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mgail_dyna.report import shown
-from mgail_dyna.statistics import Estimate, common_grid, estimate, first_reached, interquartile_mean, resampled
+from mgail_dyna.experiments.statistics import (
+    Estimate,
+    common_grid,
+    estimate,
+    first_reached,
+    interquartile_mean,
+    resampled,
+)
+from mgail_dyna.experiments.tables import shown
 
 
 def test_the_interquartile_mean_leaves_out_a_quarter_at_either_end():

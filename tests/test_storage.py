@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from mgail_dyna import storage
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import load_expert
-from mgail_dyna.expert_writer import save_expert
-from mgail_dyna.storage import fitting, load_state, open_hdf5, replacing, save_state, write_text
+from mgail_dyna.storage import load_state, open_hdf5, raise_on_mismatch, replacing, save_state, write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -72,7 +72,7 @@ def test_a_dataset_that_cannot_be_put_in_place_leaves_the_old(dataset, cheetah, 
         raise OSError(errno.EIO, "no")
 
     monkeypatch.setattr(storage, "_exchange", fail)
-    refused([dataset / "data", "cannot be written"], save_expert, dataset, cheetah, overwrite=True)
+    refused([dataset / "data", "cannot be written"], save_demonstrations, dataset, cheetah, overwrite=True)
     assert snapshot(dataset) == before
     assert [path.name for path in dataset.iterdir()] == ["data"]
 
@@ -93,11 +93,11 @@ def test_an_interrupt_between_two_renames_loses_no_dataset(renames, at_once, dat
         monkeypatch.setattr(storage.ctypes, "CDLL", lambda *_, **__: None)
     fewer = replace(cheetah, trajectories=cheetah.trajectories[:2])
     with contextlib.nullcontext() if at_once else pytest.raises(KeyboardInterrupt):
-        save_expert(dataset, fewer, overwrite=True)
+        save_demonstrations(dataset, fewer, overwrite=True)
     monkeypatch.undo()
     assert [path.name for path in dataset.iterdir()] == ["data"]
     kept = not at_once and renames == 1
-    assert snapshot(dataset) == before if kept else len(load_expert(dataset).trajectories) == 2
+    assert snapshot(dataset) == before if kept else len(load_demonstrations(dataset).trajectories) == 2
 
 
 def test_a_file_that_another_process_writes_is_not_called_damaged(data_file, refused):
@@ -106,9 +106,9 @@ def test_a_file_that_another_process_writes_is_not_called_damaged(data_file, ref
     )
     with subprocess.Popen([sys.executable, "-c", holding], stdout=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
-        refused([data_file, "another process has it open for writing"], load_expert, data_file)
+        refused([data_file, "another process has it open for writing"], load_demonstrations, data_file)
         process.kill()
-    assert load_expert(data_file).trajectories
+    assert load_demonstrations(data_file).trajectories
 
 
 def test_a_directory_is_not_lost_to_a_file_of_its_name(tmp_path, refused):
@@ -134,17 +134,17 @@ from pathlib import Path
 import numpy as np
 from mgail_dyna.errors import UserError
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import load_expert
-from mgail_dyna.expert_writer import save_expert
+from mgail_dyna.expert_data import load_demonstrations
+from mgail_dyna.expert_writer import save_demonstrations
 from mgail_dyna.storage import save_state, write_text
 dataset, checkpoint, note, size = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
-expert, outcomes = load_expert(dataset), []
+expert, outcomes = load_demonstrations(dataset), []
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 state = {"weights": np.random.default_rng(0).standard_normal(20_000), "step": 2}
 for limit in (0, 100, 3_000, size // 2, size - 1):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     for write in (
-        lambda: save_expert(dataset, expert, overwrite=True),
+        lambda: save_demonstrations(dataset, expert, overwrite=True),
         lambda: save_state(checkpoint, state, "a test"),
         lambda: write_text(note, "x" * 100_000),
     ):
@@ -271,7 +271,7 @@ def test_a_checkpoint_whose_tree_is_damaged(tree, tmp_path, refused):
 
 def test_a_checkpoint_that_does_not_fit(tmp_path):
     told = r"state.h5: does not fit \(KeyError\('steps'\)\)"
-    with pytest.raises(UserError, match=told), fitting(tmp_path / "state.h5"):
+    with pytest.raises(UserError, match=told), raise_on_mismatch(tmp_path / "state.h5"):
         raise KeyError("steps")
 
 
@@ -279,7 +279,7 @@ def test_hdf5_is_not_held_open(dataset, data_file):
     with open_hdf5(data_file) as file:
         assert "episode_0" in file
     assert not file
-    load_expert(dataset)
+    load_demonstrations(dataset)
     with h5py.File(data_file, "r+") as file:  # fails if it is open for reading elsewhere
         assert file.mode == "r+"
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from mgail_dyna.cli import main
-from mgail_dyna.commands.train import resolved
-from mgail_dyna.presets import ENVIRONMENTS, MODES, imitation_preset
-from mgail_dyna.records import from_run, read_kind, read_record, record_path, write_record
-from mgail_dyna.suites import FIGURES, SUITES, Run, runs_of
-from mgail_dyna.sweeps import jobs as jobs_module
-from mgail_dyna.sweeps.jobs import Job, Outcome, attempt
-from mgail_dyna.sweeps.pools import LocalPool
-from mgail_dyna.sweeps.sweep import sweep
+from mgail_dyna.cli.commands.train import resolved
+from mgail_dyna.cli.main import main
+from mgail_dyna.config.presets import ENVIRONMENTS, MODES, imitation_preset
+from mgail_dyna.experiments import jobs as jobs_module
+from mgail_dyna.experiments.jobs import Job, Outcome, attempt
+from mgail_dyna.experiments.pools import LocalPool
+from mgail_dyna.experiments.records import from_run, read_kind, read_record, record_path, write_record
+from mgail_dyna.experiments.suites import FIGURES, SUITES, Run, runs_of
+from mgail_dyna.experiments.sweep import sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = ROOT / "tests" / "stand_in" / "run.py"
@@ -214,7 +214,7 @@ def test_on_ray_a_run_is_interrupted_and_gone_on_with(job):
 
 TINY = {
     "discriminator": {"steps": 2, "batch": 8},
-    "transition": {"steps": 2, "batch": 4, "warmup": 1, "length": 2},
+    "dynamics": {"steps": 2, "batch": 4, "burn_in": 1, "length": 2},
     "learn": {"steps": 2, "batch": 4, "length": 2},
     "plan": {"steps": 2, "batch": 4, "length": 2},
     "rollout": {"steps": 40},
@@ -223,7 +223,17 @@ TINY = {
 
 def test_a_real_run_interrupted_and_gone_on_with(tmp_path):
     flags = [f"--{group}.{name}={value}" for group, values in TINY.items() for name, value in values.items()]
-    words = ("--env", "cartpole", "--env-steps", "2000", "--rounds=1", "--evaluation-episodes=1", *flags, "--seed", "0")
+    words = (
+        "--env",
+        "cartpole",
+        "--env-steps",
+        "2000",
+        "--updates-per-iteration=1",
+        "--evaluation-episodes=1",
+        *flags,
+        "--seed",
+        "0",
+    )
     real = Job(Run("tiny", "task-seed0", words), tmp_path / "runs", tmp_path / "results")
     process = parent(real)
     wait_for_child(real, evaluations=1)
@@ -289,10 +299,13 @@ def test_the_control_takes_as_many_policy_steps_as_learning_and_planning(figure)
     (control,) = [kind for kind in FIGURES[figure] if kind.suite == "control"]
     env_id = ENVIRONMENTS[control.task]
     dyna, mgail = (MODES[mode](imitation_preset("tuned", env_id, mode)) for mode in ("dyna", "mgail"))
-    assert control.arguments[:4] == ("--env", control.task, "--mode", "mgail") and control.arguments[4] == "--rounds"
+    assert (
+        control.arguments[:4] == ("--env", control.task, "--mode", "mgail")
+        and control.arguments[4] == "--updates-per-iteration"
+    )
     assert control.arguments[6:] == ("--env-steps", str(dyna.env_steps)), "the same number of env steps"
     rate = int(control.arguments[5]) * mgail.learn.steps / mgail.rollout.steps
-    dynas = dyna.rounds * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
+    dynas = dyna.updates_per_iteration * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
     assert mgail.plan.steps == 0
     alike = mgail.rollout == dyna.rollout
     assert rate >= (1 if alike else 2) * dynas, "longer rollouts take up to twice the env steps they are told"
@@ -307,7 +320,7 @@ def test_the_control_as_recorded_took_no_fewer_policy_steps_an_env_step(figure):
             planned = config["plan"]["steps"] if record.mode == "dyna" else 0
             # The last evaluation may come sooner than the others, at the end of the run.
             iterations = config["evaluate_every"] * (len(record.curve["env_steps"]) - 1)
-            steps += iterations * config["rounds"] * (config["learn"]["steps"] + planned)
+            steps += iterations * config["updates_per_iteration"] * (config["learn"]["steps"] + planned)
             env_steps += record.curve["env_steps"][-2]
         return steps / env_steps
 
@@ -316,8 +329,8 @@ def test_the_control_as_recorded_took_no_fewer_policy_steps_an_env_step(figure):
 
 
 def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path, monkeypatch, capsys):
-    from mgail_dyna.commands import sweep as command
-    from mgail_dyna.suites import Kind
+    from mgail_dyna.cli.commands import sweep as command
+    from mgail_dyna.experiments.suites import Kind
 
     kinds = (
         Kind("tiny", "task", "good", "Good", ("--env-steps", "10")),
@@ -341,8 +354,8 @@ def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path
 
 @pytest.mark.parametrize("flag", ["results", "logdir"])
 def test_places_that_cannot_be_written_are_told_before_the_first_run(flag, tmp_path, monkeypatch, capsys):
-    from mgail_dyna.commands import sweep as command
-    from mgail_dyna.suites import Kind
+    from mgail_dyna.cli.commands import sweep as command
+    from mgail_dyna.experiments.suites import Kind
 
     monkeypatch.setitem(command.SUITES, "paper", (Kind("tiny", "task", "good", "Good", ("--env-steps", "3")),))
     monkeypatch.setattr(jobs_module, "Job", partial(Job, program=STAND_IN))
@@ -366,7 +379,7 @@ def test_places_that_cannot_be_written_are_told_before_the_first_run(flag, tmp_p
 
 
 def test_what_is_recorded_can_be_shown_where_nothing_can_be_written(tmp_path, monkeypatch, capsys, finished_run):
-    from mgail_dyna.commands import sweep as command
+    from mgail_dyna.cli.commands import sweep as command
 
     kind = SUITES["untuned"][0]
     monkeypatch.setitem(command.SUITES, "untuned", (kind,))
@@ -398,12 +411,18 @@ def test_a_dry_run_says_what_is_to_do_and_does_nothing(tmp_path, capsys, finishe
 
 
 def test_records_that_their_command_would_not_make_today_are_named(tmp_path, monkeypatch, capsys, finished_run):
-    from mgail_dyna.commands import sweep as command
-    from mgail_dyna.suites import Kind
+    from mgail_dyna.cli.commands import sweep as command
+    from mgail_dyna.experiments.suites import Kind
 
     kinds = (
         Kind("tiny", "cartpole", "dyna", "as today", ("--env", "cartpole")),
-        Kind("tiny", "cartpole", "fewer", "not so", ("--env", "cartpole", "--rounds", "3", "--env-steps", "2000")),
+        Kind(
+            "tiny",
+            "cartpole",
+            "fewer",
+            "not so",
+            ("--env", "cartpole", "--updates-per-iteration", "3", "--env-steps", "2000"),
+        ),
     )
     for kind in kinds:
         write_record(tmp_path / "results", kind.run(0), from_run(finished_run(0), kind.run(0)))

@@ -18,29 +18,41 @@ from conftest import StepCounter
 from rich.text import Text
 
 import mgail_dyna
-from mgail_dyna import runs
-from mgail_dyna.cli import dispatch, main
-from mgail_dyna.commands.plot import _labels
-from mgail_dyna.commands.session import _summary, began_as, figures_of
-from mgail_dyna.commands.train import _notes, _nothing_left, resolved
+from mgail_dyna.cli.commands.plot import _labels
+from mgail_dyna.cli.commands.train import _notes, _nothing_left, resolved
+from mgail_dyna.cli.main import dispatch, main
+from mgail_dyna.cli.session import _summary, began_as, figures_of
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
+from mgail_dyna.config.presets import MODES, imitation_preset
+from mgail_dyna.demonstrations.dataset import subset
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert import subset
-from mgail_dyna.expert_data import load_expert
-from mgail_dyna.expert_writer import save_expert
-from mgail_dyna.figures import curve_of, learning_curves
+from mgail_dyna.experiments.figures import curve_of, learning_curves
+from mgail_dyna.experiments.records import read_record
 from mgail_dyna.normalization import statistics, whitening
-from mgail_dyna.presets import MODES, imitation_preset
-from mgail_dyna.records import read_record
+from mgail_dyna.runs.directory import (
+    CONFIG,
+    RunSettings,
+    directory_of,
+    load_run,
+    lock_run,
+    new_directory,
+    read_about,
+    read_settings,
+    runtime,
+    save_run,
+    write_settings,
+)
+from mgail_dyna.runs.run import DivergenceError, ImitationRun
 from mgail_dyna.storage import load_state, save_state
-from mgail_dyna.training import DivergenceError, ImitationRun
 
 ROOT = Path(__file__).resolve().parent.parent
 CLOCKS = ("cpu_seconds", "wall_seconds")
 # Small enough for seconds: what is learned does not matter here, only that everything is done and counted.
 SMALL = {
     "discriminator": {"steps": 5, "batch": 16},
-    "transition": {"steps": 5, "batch": 8, "warmup": 1, "length": 2},
+    "dynamics": {"steps": 5, "batch": 8, "burn_in": 1, "length": 2},
     "learn": {"steps": 5, "batch": 8, "length": 2},
     "plan": {"steps": 5, "batch": 8, "length": 2},
     "rollout": {"steps": 60},
@@ -56,7 +68,7 @@ def small_config(**changes):
 
 @pytest.fixture(scope="module")
 def expert():
-    whole = load_expert("cartpole")
+    whole = load_demonstrations("cartpole")
     return replace(whole, trajectories=whole.trajectories[:2], length=100)
 
 
@@ -83,7 +95,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(expert, tmp_path):
     assert second.agent.act(observation) == whole.agent.act(observation)
     for name in ("_learn", "_plan"):
         assert getattr(whole.agent.policy, name).experimental_get_tracing_count() == 1
-    for part in (whole.agent.discriminator, whole.agent.transition):
+    for part in (whole.agent.discriminator, whole.agent.dynamics):
         assert part._update.experimental_get_tracing_count() == 1
 
 
@@ -93,7 +105,7 @@ def test_scarce_demonstrations_are_the_first_ones_and_every_so_many_steps_of_the
     for i, (kept, whole) in enumerate(zip(few.trajectories, expert.trajectories, strict=False)):
         np.testing.assert_array_equal(kept.observations[:-1], whole.observations[:-1][i::7])
         np.testing.assert_array_equal(kept.actions, whole.actions[i::7])
-        assert kept.stride == 7
+        assert kept.subsample == 7
     assert subset(expert, None, 1) is expert
     held = len(expert.trajectories)
     for demonstrations, subsample, found in ((held + 1, 1, held + 1), (None, 1001, 1001)):
@@ -108,13 +120,13 @@ def test_an_agent_learns_nothing_of_where_subsampled_demonstrations_led(expert):
     assert agent.demonstrations.steps == 400 and len(agent.demonstrations.changes()) == 0
     list(run.iterate(iterations=1))
     (change,) = agent.replay.changes()
-    np.testing.assert_allclose(agent.transition.model.change_scale, np.maximum(np.abs(change), 1e-3), rtol=1e-5)
+    np.testing.assert_allclose(agent.dynamics.model.change_scale, np.maximum(np.abs(change), 1e-3), rtol=1e-5)
     windows = agent._mixed(1.0, (3, 8), 2)
     assert windows.mask.max() == 0, "no window of a demonstration holds a transition"
 
 
 def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
-    config = small_config(env_steps=10_000, warm_start="bc", rounds=2)
+    config = small_config(env_steps=10_000, warm_start="bc", updates_per_iteration=2)
     config = replace(config, cloning=replace(config.cloning, steps=200, interval=100, wait=1, held_out_ratio=1e9))
     run = ImitationRun(config, expert, "dyna")
     agent = run.agent
@@ -129,7 +141,7 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     rows = run.iterate(iterations=2)
     next(rows)
     for name, weight in run.agent.acting.weights.items():
-        np.testing.assert_allclose(weight, clone[name], atol=1e-6, err_msg="the first iteration leaves it alone")
+        np.testing.assert_allclose(weight, clone[name], atol=1e-6, err_msg="the first iteration flatten it alone")
     assert began_as(run).startswith("a clone of the demonstrations")
     next(rows)
     assert any(
@@ -141,7 +153,7 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     ("warm_start", "weight", "held"), [("bc", 3.0, True), ("bc", 0.0, False), ("none", 3.0, False)]
 )
 def test_a_clone_goes_on_cloning_while_it_learns(expert, warm_start, weight, held):
-    config = small_config(env_steps=10_000, warm_start=warm_start, rounds=1)
+    config = small_config(env_steps=10_000, warm_start=warm_start, updates_per_iteration=1)
     config = replace(config, cloning=replace(config.cloning, steps=50, anchor=weight, batch=32, held_out_ratio=1e9))
     agent, seen = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert), []
     if warm_start == "bc":
@@ -163,7 +175,7 @@ def test_a_clone_goes_on_cloning_while_it_learns(expert, warm_start, weight, hel
 
 @pytest.mark.parametrize(("asked", "held_out_ratio", "length"), [(7, 1e9, 7), (None, 1e9, 3), (7, 1e-9, 3)])
 def test_a_clone_plans_as_far_as_it_is_told(expert, asked, held_out_ratio, length):
-    config = small_config(env_steps=10_000, warm_start="bc", rounds=1)
+    config = small_config(env_steps=10_000, warm_start="bc", updates_per_iteration=1)
     cloning = replace(config.cloning, steps=20, interval=20, plan_length=asked, held_out_ratio=held_out_ratio)
     config = replace(config, cloning=cloning, plan=replace(config.plan, length=3))
     agent, seen = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert), []
@@ -179,7 +191,7 @@ def test_a_clone_plans_as_far_as_it_is_told(expert, asked, held_out_ratio, lengt
 
 
 def test_an_anchored_run_compiles_its_updates_once(expert):
-    config = small_config(env_steps=10_000, warm_start="bc", rounds=2)
+    config = small_config(env_steps=10_000, warm_start="bc", updates_per_iteration=2)
     cloning = replace(config.cloning, steps=50, anchor=3.0, batch=32, wait=0, held_out_ratio=1e9)
     run = ImitationRun(replace(config, cloning=cloning), expert, "dyna")
     list(run.iterate(iterations=2))
@@ -191,12 +203,12 @@ def test_an_anchored_run_compiles_its_updates_once(expert):
 def test_a_clone_explores_with_noise_of_its_own_that_fades(asked, held_out_ratio, std):
     config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5")
     cloning = replace(config.cloning, steps=20, interval=20, noise_std=asked, held_out_ratio=held_out_ratio)
-    short = {name: replace(getattr(config, name), length=1) for name in ("learn", "plan", "transition")}
-    config = replace(config, rounds=1, warm_start="bc", cloning=cloning, env_steps=400, **short)
+    short = {name: replace(getattr(config, name), length=1) for name in ("learn", "plan", "dynamics")}
+    config = replace(config, updates_per_iteration=1, warm_start="bc", cloning=cloning, env_steps=400, **short)
     config = replace(config, rollout=replace(config.rollout, steps=100, reset_length=100))
-    agent = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_expert("halfcheetah"))
+    agent = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_demonstrations("halfcheetah"))
     agent.iterate()
-    resumed = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_expert("halfcheetah"))
+    resumed = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_demonstrations("halfcheetah"))
     resumed.restore(agent.state())
     for one in (agent, resumed):
         assert one.progress == 0.25
@@ -209,13 +221,13 @@ def test_a_clone_that_knows_the_demonstrations_by_heart_is_forgotten(expert):
     config = replace(config, cloning=replace(config.cloning, steps=3_000, interval=1_000, patience=3))
     warm, cold = (ImitationRun(each, expert, "dyna") for each in (config, replace(config, warm_start="none")))
     rows = [list(run.iterate(iterations=2)) for run in (warm, cold)]
-    assert rows[0][0]["cloning/held_out_ratio"] == rows[0][1]["cloning/held_out_ratio"] > 2.5
+    assert rows[0][0]["cloning/overfit_ratio"] == rows[0][1]["cloning/overfit_ratio"] > 2.5
     assert not warm.agent.warm_start.cloned
-    told = [{name: value for name, value in row.items() if name != "cloning/held_out_ratio"} for row in rows[0]]
+    told = [{name: value for name, value in row.items() if name != "cloning/overfit_ratio"} for row in rows[0]]
     assert without_clocks(told) == without_clocks(rows[1]), "as from scratch, number by number"
     again = ImitationRun(config, expert, "dyna")
     again.restore(warm.state())
-    assert again.agent.warm_start.held_out_ratio == warm.agent.warm_start.held_out_ratio
+    assert again.agent.warm_start.overfit_ratio == warm.agent.warm_start.overfit_ratio
     assert began_as(warm).startswith("untrained: the clone knew the demonstrations by heart")
 
 
@@ -272,8 +284,8 @@ def test_how_far_the_model_is_off_is_not_known_where_no_episode_lasted(expert):
     short = replace(small_config(), env_steps=1, rollout=replace(small_config().rollout, steps=2, reset_length=3))
     run = ImitationRun(replace(short, plan=replace(short.plan, length=5)), expert, "dyna")
     (row,) = run.iterate()
-    assert np.isfinite(row["transition/error_1"])
-    assert np.isnan(row["transition/error_5"]), "0 would be a perfect model"
+    assert np.isfinite(row["dynamics/error_1"])
+    assert np.isnan(row["dynamics/error_5"]), "0 would be a perfect model"
     assert not any("at 5" in figure for figure in figures_of(run.history, 1.0, 5))
 
 
@@ -281,7 +293,7 @@ def test_presets_of_the_library():
     assert imitation_preset("tuned", "halfcheetah") == imitation_preset("tuned", "HalfCheetah-v5")
     for preset in ("tuned", "reset", "paper"):
         config = imitation_preset(preset, "Hopper-v5", "mgail")
-        assert (config.plan.steps, config.discriminator.imagined_share) == (0, 0.0), "MGAIL never plans"
+        assert (config.plan.steps, config.discriminator.imagined_fraction) == (0, 0.0), "MGAIL never plans"
     for words in (("tuned", "hopper", "mgale"), ("tunned", "hopper")):
         with pytest.raises(UserError, match="did you mean"):
             imitation_preset(*words)
@@ -294,18 +306,18 @@ def test_policies_load_without_what_they_were_trained_with(expert, tmp_path, ref
     run = ImitationRun(small_config(env_steps=60), expert, "dyna")
     list(run.iterate())
     refused([tmp_path, "no such file or directory"], mgail_dyna.load_policy, tmp_path / "none")
-    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "gone", None, run.config), 1_000.0, 1_000)
-    runs.save_run(tmp_path, run.state())
+    write_settings(tmp_path, RunSettings("dyna", "tuned", "gone", None, run.config), 1_000.0, 1_000)
+    save_run(tmp_path, run.state())
     np.testing.assert_array_equal(mgail_dyna.load_policy(tmp_path).act(observations), run.agent.act(observations))
     result = run_py("evaluate", tmp_path, "--episodes", 1, "--json")
     assert result.stderr == "", "what the demonstrations told is in the run"
     assert json.loads(result.stdout)["expert_return"] == 1_000.0
-    shorter = run_py("evaluate", tmp_path / runs.CONFIG, "--env", "CartPole-v0", "--episodes", 1, "--json")
+    shorter = run_py("evaluate", tmp_path / CONFIG, "--env", "CartPole-v0", "--episodes", 1, "--json")
     assert "episodes of 200 steps are not set beside the expert's of 1000" in shorter.stderr
     assert json.loads(shorter.stdout)["expert_percent"] is None
     state = run.state()
     del state["ledger"]
-    runs.save_run(tmp_path, state)
+    save_run(tmp_path, state)
     assert main(["evaluate", str(tmp_path)]) == 2, "a damaged checkpoint is told, not a traceback"
 
 
@@ -319,7 +331,7 @@ def test_the_library_trains_in_ones_own_loop(expert):
 
 
 def test_cartpole_is_learned_in_1000_env_steps():
-    run = ImitationRun(imitation_preset("tuned", "CartPole-v1"), load_expert("cartpole"), "dyna")
+    run = ImitationRun(imitation_preset("tuned", "CartPole-v1"), load_demonstrations("cartpole"), "dyna")
     reached = next((row["env_steps"] for row in run.iterate() if row["return_mean"] == 1000.0), None)
     assert reached is not None, "never returned 1000 in all 10 episodes"
     assert reached <= 1_000
@@ -327,7 +339,7 @@ def test_cartpole_is_learned_in_1000_env_steps():
 
 @pytest.mark.parametrize("mode", ["dyna", "mgail"])
 def test_continuous_actions_and_starts_from_the_experts_states(mode):
-    whole = load_expert("halfcheetah")
+    whole = load_demonstrations("halfcheetah")
     expert = replace(whole, trajectories=whole.trajectories[:2], length=60)
     config = replace(small_config(), env="HalfCheetah-v5", rollout=ImitationConfig().rollout, env_steps=250)
     run = ImitationRun(config, expert, mode)
@@ -335,8 +347,10 @@ def test_continuous_actions_and_starts_from_the_experts_states(mode):
     assert np.isfinite(list(row.values())).all()
     assert row["rollout/reward_per_step"] > 0.5, "most steps start where the expert was running"
     steps = {"dyna": config.learn.steps + config.plan.steps, "mgail": config.learn.steps}[mode]
-    assert int(run.agent.policy.optimizer.iterations) == config.rounds * steps
-    assert int(run.agent.discriminator.optimizer.iterations) == config.rounds * config.discriminator.steps
+    assert int(run.agent.policy.optimizer.iterations) == config.updates_per_iteration * steps
+    assert (
+        int(run.agent.discriminator.optimizer.iterations) == config.updates_per_iteration * config.discriminator.steps
+    )
     policy, fresh = run.agent.policy.policy, run.agent.acting
     assert policy.log_std.numpy() == pytest.approx(np.log(config.policy.noise_std))
     assert np.abs(fresh.act(expert.trajectories[0].observations)).max() <= 1.0
@@ -344,7 +358,7 @@ def test_continuous_actions_and_starts_from_the_experts_states(mode):
 
 def test_the_discriminator_can_be_shown_newest_and_imagined_pairs(expert):
     config = small_config()
-    shares = replace(config.discriminator, newest_share=0.25, imagined_share=0.5)
+    shares = replace(config.discriminator, recent_fraction=0.25, imagined_fraction=0.5)
     agent = mgail_dyna.DynaAgent(replace(config, discriminator=shares), gym.make("CartPole-v1"), expert)
     agent.collect()
     before = agent.env_steps
@@ -357,7 +371,7 @@ def test_the_discriminator_can_be_shown_newest_and_imagined_pairs(expert):
     np.testing.assert_array_equal(actions.sum(axis=-1), 1.0)
     real = agent.replay.state()["columns"]["states"]
     known = (states[:, :, None] == real).all(axis=-1).any(axis=-1)
-    assert known[:, :8].all(), "newest, then any: both real"
+    assert known[:, :8].all(), "recent, then any: both real"
     assert not known[:, 8:].all(), "imagined"
     assert agent.env_steps == before
 
@@ -404,9 +418,9 @@ def test_the_discriminator_sees_the_demonstrations_whitened_or_as_they_are(exper
 
 
 def test_settings_survive_being_written(tmp_path):
-    settings = runs.RunSettings("mgail", "paper", "hopper", 7, imitation_preset("paper", "Hopper-v5"))
-    runs.write_settings(tmp_path, settings, 3_500.0, 1_000)
-    assert runs.read_settings(tmp_path) == settings
+    settings = RunSettings("mgail", "paper", "hopper", 7, imitation_preset("paper", "Hopper-v5"))
+    write_settings(tmp_path, settings, 3_500.0, 1_000)
+    assert read_settings(tmp_path) == settings
     record = json.loads((tmp_path / "config.json").read_text())
     assert record["versions"]["tensorflow"]
 
@@ -429,7 +443,10 @@ def test_settings_survive_being_written(tmp_path):
         (lambda record: record["config"].update(env=5), "config.env: expected str, found 5"),
         (lambda record: record["config"].update(seed=1.5), "config.seed: expected int, found 1.5"),
         (lambda record: record["config"]["plan"].update(steps="3"), "config.plan.steps: expected int, found '3'"),
-        (lambda record: record["config"]["learn"].update(newest=3.5), "config.learn.newest: expected int | None"),
+        (
+            lambda record: record["config"]["learn"].update(recent_steps=3.5),
+            "config.learn.recent_steps: expected int | None",
+        ),
         (lambda record: record["config"]["policy"].update(hidden=[100.5]), "hidden: expected tuple[int, ...], found"),
         (lambda record: record["config"]["policy"].update(train_noise="no"), "train_noise: expected bool, found 'no'"),
         (lambda record: record["config"].update(discount="1"), "config.discount: expected float, found '1'"),
@@ -440,38 +457,38 @@ def test_settings_survive_being_written(tmp_path):
     ],
 )
 def test_a_bad_config_file_is_one_line(tmp_path, change, line):
-    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig()), 3_500.0, 1_000)
+    write_settings(tmp_path, RunSettings("dyna", "tuned", "hopper", None, ImitationConfig()), 3_500.0, 1_000)
     file = tmp_path / "config.json"
     record = json.loads(file.read_text())
     change(record)
     file.write_text(json.dumps(record))
     with pytest.raises(UserError) as error:
-        runs.read_settings(file)
+        read_settings(file)
     assert line in str(error.value)
     assert str(file) in str(error.value)
 
 
 def test_a_config_file_of_too_many_brackets_is_one_line(tmp_path):
     (tmp_path / "config.json").write_text("[" * 100_000)
-    for read in (runs.read_about, lambda path: read_record(path / "config.json")):
+    for read in (read_about, lambda path: read_record(path / "config.json")):
         with pytest.raises(UserError, match="expected JSON, found something else"):
             read(tmp_path)
 
 
 def test_a_config_file_names_the_commits_a_run_was_made_by(tmp_path, monkeypatch):
-    settings = runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig())
+    settings = RunSettings("dyna", "tuned", "hopper", None, ImitationConfig())
     for commit, named in (("a", "a"), ("a", "a"), ("b+", "a, b+"), (None, "a, b+"), ("a", "a, b+, a")):
-        monkeypatch.setattr(runs.runtime, "git_commit", lambda commit=commit: commit)
-        runs.write_settings(tmp_path, settings, 3_500.0, 1_000)
+        monkeypatch.setattr(runtime, "git_commit", lambda commit=commit: commit)
+        write_settings(tmp_path, settings, 3_500.0, 1_000)
         assert json.loads((tmp_path / "config.json").read_text())["commit"] == named
 
 
 def test_a_config_file_names_the_ends_a_run_had_before(tmp_path):
     for env_steps, extended in ((100, None), (100, None), (300, [100]), (500, [100, 300])):
-        settings = runs.RunSettings("dyna", "tuned", "hopper", None, ImitationConfig(env_steps=env_steps))
-        runs.write_settings(tmp_path, settings, 3_500.0, 1_000)
-        assert runs.read_about(tmp_path).get("extended_from") == extended
-        assert runs.read_settings(tmp_path) == settings
+        settings = RunSettings("dyna", "tuned", "hopper", None, ImitationConfig(env_steps=env_steps))
+        write_settings(tmp_path, settings, 3_500.0, 1_000)
+        assert read_about(tmp_path).get("extended_from") == extended
+        assert read_settings(tmp_path) == settings
 
 
 def test_what_is_asked_for_is_resolved():
@@ -483,7 +500,7 @@ def test_what_is_asked_for_is_resolved():
 
 def test_demonstrations_without_simulator_states_are_imitated_from_reset(cheetah, tmp_path, capsys):
     trajectories = tuple(replace(t, qpos=None, qvel=None) for t in cheetah.trajectories)
-    save_expert(tmp_path / "mine", replace(cheetah, trajectories=trajectories))
+    save_demonstrations(tmp_path / "mine", replace(cheetah, trajectories=trajectories))
     asked = ["--env", "halfcheetah", "--expert", str(tmp_path / "mine")]
     command = resolved(asked)
     assert (command.preset, command.settings) == ("reset", imitation_preset("reset", "HalfCheetah-v5"))
@@ -500,12 +517,12 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
     longer = replace(config, plan=replace(config.plan, length=50))
     configs = [config, replace(config, seed=1, evaluate_every=7), longer, imitation_preset("tuned", "Hopper-v5")]
     short = "cartpole dyna, plan.length 10"
-    assert _labels([runs.RunSettings("dyna", "tuned", "mine", None, each) for each in configs]) == [
+    assert _labels([RunSettings("dyna", "tuned", "mine", None, each) for each in configs]) == [
         *(short, short),
         "cartpole dyna, plan.length 50",
         "hopper dyna",
     ]
-    used = [runs.RunSettings("gail", "paper", name, None, config) for name in ("mine", "mine", "theirs")]
+    used = [RunSettings("gail", "paper", name, None, config) for name in ("mine", "mine", "theirs")]
     assert _labels(used[:2]) == ["cartpole gail (paper)"] * 2
     assert _labels(used)[-1] == "cartpole gail (paper), expert theirs"
 
@@ -542,15 +559,15 @@ def test_paths_in_advice_can_be_pasted_into_a_shell(expert, tmp_path):
     shown = Text.from_markup(told["watch it"]).plain
     assert shown == "python run.py evaluate 'my [old] runs/x' --video agent.mp4"
     (tmp_path / "a b").mkdir()
-    runs.write_settings(tmp_path / "a b", runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1.0, 1)
+    write_settings(tmp_path / "a b", RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1.0, 1)
     with pytest.raises(UserError, match=r"begin it again with: python run.py --config '.*a b/config.json'"):
-        runs.load_run(tmp_path / "a b")
+        load_run(tmp_path / "a b")
 
 
 def test_a_run_without_a_checkpoint_says_how_to_begin_again(tmp_path):
-    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
+    write_settings(tmp_path, RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
     again = f"ended before its first checkpoint; begin it again with: python run.py --config {tmp_path / 'config.json'}"
-    assert runs.directory_of(tmp_path / "config.json") == runs.directory_of(tmp_path) == tmp_path
+    assert directory_of(tmp_path / "config.json") == directory_of(tmp_path) == tmp_path
     for words in (["--resume", str(tmp_path / "config.json")], ["evaluate", str(tmp_path)]):
         with pytest.raises(UserError) as error:
             dispatch(words)
@@ -569,17 +586,17 @@ def test_a_state_is_not_written_into_by_what_comes_after(expert):
 def test_a_shipped_name_is_not_taken_over_by_a_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cartpole").mkdir()
-    assert len(load_expert("cartpole").trajectories) == 50
+    assert len(load_demonstrations("cartpole").trajectories) == 50
     assert resolved(["--env", "cartpole", "--expert", "cartpole"]).expert == "cartpole"
     with pytest.raises(UserError, match=r"expected main_data\.hdf5 in it"):
-        load_expert("./cartpole")
+        load_demonstrations("./cartpole")
     with pytest.raises(UserError, match=r"found neither; did you mean .*cartpole.trpo-v0\?"):
-        load_expert(ROOT / "expert_data" / "cartpole")
+        load_demonstrations(ROOT / "expert_data" / "cartpole")
 
 
 def test_a_run_that_has_ended_says_what_would_go_on_with_it():
     def told(mode, iterations):
-        return _nothing_left(runs.RunSettings(mode, "tuned", "cartpole", iterations, small_config()))
+        return _nothing_left(RunSettings(mode, "tuned", "cartpole", iterations, small_config()))
 
     ended = "the run has ended, so nothing was done"
     assert told("dyna", None) == f"{ended}; to go on give --env-steps N beyond its end"
@@ -588,14 +605,14 @@ def test_a_run_that_has_ended_says_what_would_go_on_with_it():
 
 
 def test_every_run_has_a_directory_to_itself(tmp_path, refused):
-    taken = [runs.new_directory(tmp_path / "runs", "x") for _ in range(3)]
+    taken = [new_directory(tmp_path / "runs", "x") for _ in range(3)]
     assert [path.name for path in taken] == ["x", "x-2", "x-3"]
-    with runs.held(taken[0]):
-        refused([taken[0], "another process is at this run"], runs.held(taken[0]).__enter__)
-    with runs.held(taken[0]):
+    with lock_run(taken[0]):
+        refused([taken[0], "another process is at this run"], lock_run(taken[0]).__enter__)
+    with lock_run(taken[0]):
         pass
     (tmp_path / "file").touch()
-    refused(["file", "expected a directory, found a file"], runs.new_directory, tmp_path / "file", "x")
+    refused(["file", "expected a directory, found a file"], new_directory, tmp_path / "file", "x")
 
 
 def test_demonstrations_that_changed_are_not_gone_on_with(expert):
@@ -607,13 +624,13 @@ def test_demonstrations_that_changed_are_not_gone_on_with(expert):
 
 
 def test_shares_of_a_discriminator_batch(expert):
-    assert DiscriminatorConfig(newest_share=0.1, imagined_share=0.9).newest_share == 0.1
-    with pytest.raises(UserError, match=r"--discriminator.newest-share: expected at least 0, and at most 1 with"):
-        DiscriminatorConfig(newest_share=0.2, imagined_share=0.9)
-    odd = DiscriminatorConfig(steps=2, batch=15, newest_share=0.5, imagined_share=0.5)
+    assert DiscriminatorConfig(recent_fraction=0.1, imagined_fraction=0.9).recent_fraction == 0.1
+    with pytest.raises(UserError, match=r"--discriminator.recent_steps-share: expected at least 0, and at most 1 with"):
+        DiscriminatorConfig(recent_fraction=0.2, imagined_fraction=0.9)
+    odd = DiscriminatorConfig(steps=2, batch=15, recent_fraction=0.5, imagined_fraction=0.5)
     run = ImitationRun(replace(small_config(), discriminator=odd), expert, "dyna")
     run.agent.collect()
-    run.agent.transition.scale(run.agent.demonstrations, run.agent.replay)
+    run.agent.dynamics.scale(run.agent.demonstrations, run.agent.replay)
     run.agent.update_discriminator(1.0)
 
 
@@ -683,7 +700,7 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
         (["--preset", "papr"], "unknown preset 'papr'; did you mean paper?"),
         (["--plan.stesp", "3"], "unknown option '--plan.stesp'; did you mean --plan.steps"),
         (["--plan.steps", "many"], "--plan.steps"),
-        (["--rollout-starts", "foo"], "invalid choice 'foo' for argument '--rollout.starts'"),
+        (["--rollout-starts", "foo"], "invalid choice 'foo' for argument '--rollout.initial-states'"),
         (["--env", "ant"], "--expert: no demonstrations of Ant-v5 ship"),
         (["--env", "Pusher-v5"], "train an expert first: python run.py expert --env Pusher-v5"),
         (["--env", "cartpole", "--rollout-starts", "mix"], "expected demonstrations with qpos and qvel, found none"),
@@ -711,7 +728,7 @@ def test_mistakes_are_one_line_and_exit_2(words, line, capsys):
 
 
 def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
-    runs.write_settings(tmp_path, runs.RunSettings("dina", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
+    write_settings(tmp_path, RunSettings("dina", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
     assert main(["--config", str(tmp_path / "config.json")]) == 2
     assert capsys.readouterr().err == "error: unknown mode 'dina'; did you mean dyna?\n"
 
@@ -725,30 +742,34 @@ def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
     ],
 )
 def test_a_stored_configuration_is_not_called_another(words, line, tmp_path, capsys):
-    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
+    write_settings(tmp_path, RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
     assert main(["--config", str(tmp_path / "config.json"), *words]) == 2
     assert line in capsys.readouterr().err
 
 
 def test_what_an_older_configuration_does_not_tell_is_named(tmp_path):
-    runs.write_settings(tmp_path, runs.RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
+    write_settings(tmp_path, RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
     file = tmp_path / "config.json"
     record = json.loads(file.read_text())
-    del record["config"]["policy"]["state_clip_norm"], record["config"]["cloning"], record["config"]["rounds"]
+    del (
+        record["config"]["policy"]["bptt_clip_norm"],
+        record["config"]["cloning"],
+        record["config"]["updates_per_iteration"],
+    )
     file.write_text(json.dumps(record))
     argv = ["--config", str(file)]
     (note,) = _notes(argv, resolved(argv))
-    assert note.startswith("its config.json is older than rounds, policy.state_clip_norm: today's default")
+    assert note.startswith("its config.json is older than rounds, policy.bptt_clip_norm: today's default")
 
 
 def test_a_stored_configuration_runs_again(tmp_path):
     demonstrations = str(ROOT / "expert_data" / "cartpole" / "trpo-v0")
-    settings = runs.RunSettings("mgail", "tuned", demonstrations, 1, MODES["mgail"](small_config(seed=3)))
+    settings = RunSettings("mgail", "tuned", demonstrations, 1, MODES["mgail"](small_config(seed=3)))
     written = replace(settings, expert="expert_data/cartpole/trpo-v0")
-    runs.write_settings(tmp_path / "before", written, 1_000.0, 1_000)
+    write_settings(tmp_path / "before", written, 1_000.0, 1_000)
     result = run_py("--config", tmp_path / "before" / "config.json", "--logdir", tmp_path)
     assert result.returncode == 0, result.stderr
-    assert runs.read_settings(tmp_path / "cartpole-mgail-seed3") == settings
+    assert read_settings(tmp_path / "cartpole-mgail-seed3") == settings
     rows = list(csv.DictReader((tmp_path / "cartpole-mgail-seed3" / "progress.csv").open()))
     assert len(rows) == 1
     assert "config.json is older" not in result.stderr

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mgail_dyna.advantages import generalised_advantages
 from mgail_dyna.config.expert import TrustRegionConfig
-from mgail_dyna.distributions import categorical, gaussian
-from mgail_dyna.trust_region import (
+from mgail_dyna.ops.distributions import categorical, gaussian
+from mgail_dyna.ops.gae import generalised_advantages
+from mgail_dyna.ops.trpo import (
     conjugate_gradient,
     fisher_product,
     kl_hessian_product,
@@ -80,16 +80,16 @@ def test_kl_hessian_of_a_gaussian_is_inverse_variance_and_two():
 
 
 @pytest.mark.parametrize("distribution", [gaussian, categorical])
-@pytest.mark.parametrize("kl_limit", [0.001, 0.05, 1.0])
+@pytest.mark.parametrize("max_kl", [0.001, 0.05, 1.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_a_step_keeps_its_kl_limit_and_never_lowers_the_surrogate(distribution, kl_limit, seed):
+def test_a_step_keeps_its_kl_limit_and_never_lowers_the_surrogate(distribution, max_kl, seed):
     rng = np.random.default_rng(seed)
     advantages = tf.constant(rng.standard_normal(len(STATES)))
     actions = (
         tf.constant(rng.integers(2, size=4)) if distribution is categorical else tf.constant(rng.normal(size=(4, 1)))
     )
     step = trust_region_step(
-        tiny_policy, distribution, THETA, actions, advantages, tf.constant(kl_limit, tf.float64), TrustRegionConfig()
+        tiny_policy, distribution, THETA, actions, advantages, tf.constant(max_kl, tf.float64), TrustRegionConfig()
     )
     old, new = tiny_policy(THETA), tiny_policy(step.parameters)
     old_log_prob = distribution(old).log_prob(actions)
@@ -99,7 +99,7 @@ def test_a_step_keeps_its_kl_limit_and_never_lowers_the_surrogate(distribution, 
         - surrogate(distribution, old, actions, old_log_prob, advantages)
     )
     assert step.accepted
-    assert 0 < kl <= kl_limit * (1 + 1e-9)
+    assert 0 < kl <= max_kl * (1 + 1e-9)
     assert gain > 0
     np.testing.assert_allclose([step.kl, step.surrogate_after - step.surrogate_before], [kl, gain], rtol=1e-6)
 

@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mgail_dyna import envs
-from mgail_dyna.acting import NumpyPolicy
-from mgail_dyna.collect import play_episode
 from mgail_dyna.config.imitation import PolicyConfig
-from mgail_dyna.distributions import rebuild_for
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.rollout import play_episode
+from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.learners.policy import PolicyLearner
 from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.dynamics import STATE_LIMIT, GRUDynamics
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
-from mgail_dyna.networks.transition import STATE_LIMIT, TransitionModel
+from mgail_dyna.ops.distributions import reparameterize_for
+from mgail_dyna.ops.unroll import Imagined, Replayed, discounted_cost, reattach_gradient, unroll
 from mgail_dyna.replay import Replay
 from mgail_dyna.types import ActionSpec
-from mgail_dyna.unroll import Imagined, Recorded, anchored, discounted_cost, unroll
-from mgail_dyna.updates.policy import PolicyUpdate
 
 # A scalar linear system with a quadratic cost: a = theta s + sigma e, s_pred = s + (A s + B a), c = q s^2 + r a^2.
 A, B, Q, R, THETA, SIGMA, GAMMA = -0.3, 0.5, 1.3, 0.4, 0.7, 0.6, 0.9
@@ -48,7 +49,7 @@ def test_the_gradient_is_the_recursion_of_equations_2_and_3(steps, real, limit):
     rng, batch = np.random.default_rng(steps), 4
     start, noise, actions, observed = (rng.standard_normal(shape) for shape in (batch, *3 * [(steps, batch)]))
     first, theta = tf.constant(start[:, None], tf.float32), tf.constant(THETA)
-    recorded = Recorded(*(tf.constant(array[..., None], tf.float32) for array in (actions, observed)))
+    recorded = Replayed(*(tf.constant(array[..., None], tf.float32) for array in (actions, observed)))
     with tf.GradientTape() as tape:
         tape.watch((first, theta))
         trace = unroll(
@@ -83,14 +84,14 @@ def update():
         for _ in range(2)
     ]
     policies[0].output_layer.kernel.assign(40.0 * policies[0].output_layer.kernel)
-    transition = TransitionModel(SIZE, 2, 8, np.full(SIZE, 0.5, np.float32), seed=2)
+    transition = GRUDynamics(SIZE, 2, 8, np.full(SIZE, 0.5, np.float32), seed=2)
     transition.change.kernel.assign(10.0 * transition.change.kernel)
     discriminator = Discriminator(SIZE, 2, (8, 8), "tanh", seed=3)
-    return PolicyUpdate(*policies, discriminator, transition, BOX, PolicyConfig(), "saturating", GAMMA, WARMUP)
+    return PolicyLearner(*policies, discriminator, transition, BOX, PolicyConfig(), "saturating", GAMMA, WARMUP)
 
 
 def minibatch(steps):
-    """What was recorded, and states, mask, noise and kept, as `PolicyUpdate.loss` takes them."""
+    """What was recorded, and states, mask, noise and kept, as `PolicyLearner.loss` takes them."""
     rng = np.random.default_rng(steps)
     states = rng.standard_normal((WARMUP + 1, BATCH, SIZE))
     observed = states[-1] + 0.3 * rng.standard_normal((steps, BATCH, SIZE)).cumsum(axis=0)
@@ -98,10 +99,10 @@ def minibatch(steps):
     mask, kept = np.ones((WARMUP, BATCH)), np.ones((steps, BATCH))
     mask[0, :2], kept[1:, :2] = 0, 0
     arrays = [tf.constant(array, tf.float32) for array in (actions, observed, states, mask, noise, kept)]
-    return Recorded(*arrays[:2]), arrays[2:]
+    return Replayed(*arrays[:2]), arrays[2:]
 
 
-class ConstantNu(Recorded):
+class ConstantNu(Replayed):
     """s_pred + nu, with nu = s_obs - s_pred kept from the first unroll: the function whose gradient MF computes.
 
     Outside a compiled function an unroll asks once a step, in order.
@@ -146,8 +147,8 @@ def test_the_gradient_through_the_networks_is_that_of_finite_differences(update,
 
 def window_of(env_id, limit):
     """A policy, an episode played with its weights, and windows on it with 3 steps of warm-up and 6 to unroll."""
-    env = envs.make(env_id)
-    spec, size = envs.action_spec(env.action_space), envs.observation_size(env.observation_space)
+    env = make_env(env_id)
+    spec, size = action_spec(env.action_space), observation_size(env.observation_space)
     squash = spec.kind == "continuous"
     policy = PolicyNetwork(spec, size, (100, 50), "relu", float(np.log(0.5)), squash=squash, seed=5)
     policy.output_layer.kernel.assign(30.0 * policy.output_layer.kernel)
@@ -157,15 +158,15 @@ def window_of(env_id, limit):
     episode = play_episode(env, acting, seed=3, rng=rng, limit=limit)
     replay = Replay(size, spec.size, spec.size)
     replay.add(acting.normalise(episode.observations), acting.head.vectors(episode.actions), episode.noise)
-    windows = replay.windows(rng, (1, 40), length=6, warmup=3)
+    windows = replay.windows(rng, (1, 40), length=6, burn_in=3)
     return policy, spec, windows
 
 
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "HalfCheetah-v5", "Pendulum-v1"])
 def test_learning_with_unchanged_parameters_reproduces_what_was_recorded_bit_for_bit(env_id):
     policy, spec, windows = window_of(env_id, limit=60)
-    rebuild, size = rebuild_for(spec), windows.states.shape[-1]
-    transition = TransitionModel(size, spec.size, 8, np.ones(size, np.float32), seed=1)
+    rebuild, size = reparameterize_for(spec), windows.states.shape[-1]
+    transition = GRUDynamics(size, spec.size, 8, np.ones(size, np.float32), seed=1)
     states, actions, noise = (tf.constant(array[0]) for array in (windows.states, windows.actions, windows.noise))
     kept = windows.mask[0, 3:]
     assert kept.min() == 0, "some windows should run past the end"
@@ -174,7 +175,7 @@ def test_learning_with_unchanged_parameters_reproduces_what_was_recorded_bit_for
         act=lambda s, e: rebuild(policy(s), e),
         cost=lambda s, a: tf.reduce_sum(a, axis=-1),
         predict=transition.predict_state,
-        follow=Recorded(actions[3:], states[4:]),
+        follow=Replayed(actions[3:], states[4:]),
         start=states[3],
         recurrent_state=transition.initial_state(40),
         noise=noise[3:],
@@ -192,7 +193,7 @@ def test_a_policy_that_has_changed_is_judged_by_what_it_would_do_now():
     chosen, recorded = tf.constant([[[0.5, -0.2, 1.0]]]), tf.constant([[[0.5 + 1e-6, -0.2 + 1e-3, -1.0]]])
     with tf.GradientTape() as tape:
         tape.watch(chosen)
-        action = Recorded(recorded, recorded).action(0, chosen[0])
+        action = Replayed(recorded, recorded).action(0, chosen[0])
     np.testing.assert_array_equal(action[0], [recorded[0, 0, 0], *chosen[0, 0, 1:]])
     np.testing.assert_array_equal(tape.gradient(action, chosen)[0, 0], [1.0, 1.0, 1.0])
 
@@ -201,7 +202,7 @@ def test_planning_follows_the_predictions_and_carries_the_recurrent_state(update
     _, (states, _, noise, _) = minibatch(5)
     rng = np.random.default_rng(0)
     memory = tf.constant(rng.uniform(-1, 1, (BATCH, 8)), tf.float32)
-    predict = update.transition.predict_state
+    predict = update.dynamics.predict_state
     trace = unroll(
         act=lambda s, e: update.rebuild(update.policy(s), e),
         cost=update.discriminator,
@@ -232,7 +233,7 @@ def test_masked_steps_cost_nothing_and_later_steps_are_discounted():
 
 
 def test_warming_passes_over_masked_steps(update):
-    model, rng = update.transition, np.random.default_rng(0)
+    model, rng = update.dynamics, np.random.default_rng(0)
     states, actions = (tf.constant(rng.standard_normal((4, 3, n)), tf.float32) for n in (SIZE, 2))
     mask = tf.constant([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, 1.0, 1.0]])
     begin = tf.constant(rng.uniform(-1, 1, (3, 8)), tf.float32)
@@ -261,6 +262,6 @@ def test_an_anchored_value_is_the_recorded_one_bit_for_bit_and_its_gradient_that
     computed, recorded = tf.constant([[0.1, 1e8, -3.3e-7]]), tf.constant([[0.7, -1e-8, 12.34567]])
     with tf.GradientTape() as tape:
         tape.watch(computed)
-        value = anchored(computed, recorded)
+        value = reattach_gradient(computed, recorded)
     np.testing.assert_array_equal(value, recorded)
     np.testing.assert_array_equal(tape.gradient(value, computed), [[1.0] * 3])

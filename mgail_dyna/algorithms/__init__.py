@@ -1,1 +1,1 @@
-"""Algorithms: parts from the floors below, put together."""
+"""Algorithms: learners, replay and rollouts put together, one agent per algorithm."""

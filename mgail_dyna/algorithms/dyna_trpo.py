@@ -1,117 +1,130 @@
-"""Dyna-AIL without gradients through the model (paper, Fig. 6): TRPO on real and on imagined trajectories by turns."""
+"""Dyna-AIL without gradients through the model (paper, Fig. 6): TRPO on real and imagined trajectories in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
-from mgail_dyna.acting import NumpyPolicy
-from mgail_dyna.algorithms.agent import Budget
+from mgail_dyna.algorithms.base import Budget, MakeEnv, mean_metrics, prefixed
 from mgail_dyna.algorithms.gail import GailAgent, check_samples
+from mgail_dyna.algorithms.networks import Networks
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.expert import Expert
-from mgail_dyna.networks.transition import TransitionModel
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.learners.dynamics import DynamicsLearner
+from mgail_dyna.learners.imagination import Imagination
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.replay import Windows, mixed_windows
-from mgail_dyna.updates.imagination import Imagination
-from mgail_dyna.updates.transition import TransitionUpdate
+from mgail_dyna.types import Array
 
 
-class DynaTrustRegionAgent:
-    """An agent that learns as GAIL does, then plans: the same trust-region step on what its model imagines.
+class DynaTRPOAgent:
+    """Learns as GAIL does, then plans: the same trust-region step on trajectories that its model imagines.
 
     Args:
-        config: everything; `plan.steps` trust-region steps an iteration, each on `plan.batch` fresh trajectories.
-        copies: of the environment; their steps should be counted by whoever passes them.
-        expert: the demonstrations, all of them imitated (`expert.subset` takes fewer).
+        config: everything; `plan.steps` trust-region steps per iteration, each on `plan.batch` new trajectories.
+        make_env: makes the environment; called `config.rollout.num_envs` times.
+        demos: the demonstrations, all of which are imitated (`subset` takes fewer).
+        networks: how the networks are made.
 
     Raises:
-        UserError: a rollout, real or imagined, is less than a minibatch of the value network.
+        UserError: the demonstrations do not fit the environment, or a rollout, real or imagined, is smaller than a
+            minibatch of the value network.
     """
 
-    def __init__(self, config: ImitationConfig, copies: Sequence[gym.Env[Any, Any]], expert: Expert) -> None:
+    idle_env = None  # episodes continue from one iteration to the next
+
+    def __init__(
+        self, config: ImitationConfig, make_env: MakeEnv, demos: Demonstrations, networks: Networks | None = None
+    ) -> None:
         check_samples(config, "--plan.batch times --plan.length", config.plan.batch * config.plan.length)
-        self.config, self.learning = config, GailAgent(config, copies, expert)
+        self.config, make = config, networks or Networks()
+        self.gail = GailAgent(config, make_env, demos, make)
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 3]))
-        size, action = expert.observation_space.shape[0], expert.action
-        self.connected = expert.connected
-        model = TransitionModel(size, action.size, config.transition.units, seed=config.seed)
-        self.transition = TransitionUpdate(model, config.transition)
+        self.has_transitions = demos.has_transitions
+        model = make.dynamics(self.gail.demo_replay, config.dynamics, config.seed)
+        self.dynamics = DynamicsLearner(model, config.dynamics)
         self.imagination = Imagination(
-            self.learning.policy.policy,
+            self.gail.policy.network,
             model,
-            self.learning.discriminator.discriminator,
-            action,
+            self.gail.discriminator.network,
+            demos.action,
             config.cost,
-            config.transition.warmup,
+            config.dynamics.burn_in,
         )
 
     @property
     def acting(self) -> NumpyPolicy:
         """The policy as it is now."""
-        return self.learning.acting
+        return self.gail.acting
 
     @property
     def env_steps(self) -> int:
-        """Env steps taken so far, in all copies."""
-        return self.learning.env_steps
+        """Env steps so far, in all environments."""
+        return self.gail.env_steps
 
     @property
     def budget(self) -> Budget:
         """The run's env steps."""
-        return self.learning.budget
+        return self.gail.budget
 
     @property
     def progress(self) -> float:
         """Share of them taken."""
-        return self.learning.progress
+        return self.gail.progress
 
     def iterate(self) -> dict[str, float]:
         """One iteration of Algorithm 1. Returns scalars named `part/what`."""
         learning_rate, first = self.config.learning_rate_at(self.progress), self.env_steps == 0
-        metrics = self.learning.iterate()  # lines 3 to 6
+        metrics = self.gail.iterate()  # lines 3 to 6
         if first:
-            self.transition.scale(self.learning.demonstrations, self.learning.replay)
-        parts = {"transition": self.update_transition(learning_rate), "plan": self.plan()}  # line 7; lines 8, 9
-        return metrics | {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
+            self.dynamics.scale(self.gail.demo_replay, self.gail.replay)
+        return {
+            **metrics,
+            **prefixed("dynamics", self.update_dynamics(learning_rate)),  # line 7
+            **prefixed("plan", self.plan()),  # lines 8, 9
+        }
 
-    def update_transition(self, learning_rate: float) -> dict[str, float]:
-        """Line 7: the model fits replay and demonstrations. Its errors are of before the fit, on the newest steps."""
-        config, newest = self.config.transition, self.config.rollout.steps
+    def update_dynamics(self, learning_rate: float) -> dict[str, float]:
+        """Line 7: the model fits replay and demonstrations (Eq. 5). Errors are those before, on the newest steps."""
+        config, recent_steps = self.config.dynamics, self.config.rollout.steps
         shape, horizon = (1, config.batch), self.config.plan.length
-        unseen = self.learning.replay.windows(self.rng, shape, horizon, config.warmup, newest)
-        errors = self.transition.errors(unseen)
-        share = config.expert_share if self.connected else 0.0
-        windows = self._mixed(share, (config.steps, config.batch), config.length)
-        return errors | self.transition(windows, learning_rate)
+        errors = self.dynamics.errors(self.gail.replay.windows(self.rng, shape, horizon, config.burn_in, recent_steps))
+        demo_fraction = config.demo_fraction if self.has_transitions else 0.0
+        windows = self._windows(demo_fraction, (config.steps, config.batch), config.length)
+        return errors | self.dynamics(windows, learning_rate)
 
     def plan(self) -> dict[str, float]:
-        """Lines 8, 9: trust-region steps on imagined trajectories; means over them. The environment is not touched."""
-        config, told = self.config.plan, []
+        """Lines 8, 9: trust-region steps on imagined trajectories. The environment is not touched."""
+        config, rows = self.config.plan, []
         for _ in range(config.steps):
-            start = self._mixed(config.expert_share, (1, config.batch), 0, config.newest)
+            start = self._windows(config.demo_fraction, (1, config.batch), 0, config.recent_steps)
             noise = self.acting.head.noise(self.rng, (config.length + 1, config.batch))
             rollout = self.imagination(start, noise)
-            told.append({"reward": float(rollout.rewards.mean()), **self.learning.improve(rollout)})
-        return {name: float(np.mean([metrics[name] for metrics in told])) for name in (told[0] if told else ())}
+            rows.append({"reward": float(rollout.rewards.mean()), **self.gail.improve(rollout)})
+        return mean_metrics(rows)
 
-    def _mixed(self, expert_share: float, shape: tuple[int, int], length: int, newest: int | None = None) -> Windows:
-        sources, warmup = (self.learning.demonstrations, self.learning.replay), self.config.transition.warmup
-        return mixed_windows(*sources, expert_share, self.rng, shape, length, warmup, newest)
+    def _windows(
+        self, demo_fraction: float, shape: tuple[int, int], length: int, recent_steps: int | None = None
+    ) -> Windows:
+        sources, burn_in = (self.gail.demo_replay, self.gail.replay), self.config.dynamics.burn_in
+        return mixed_windows(*sources, demo_fraction, self.rng, shape, length, burn_in, recent_steps)
+
+    def act(self, observations: Array) -> Array:
+        """The policy's mean actions, as executed, for raw `observations [..., d]`."""
+        return self.gail.act(observations)
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""
         return {
-            "learning": self.learning.state(),
-            "transition": self.transition.state(),
+            "gail": self.gail.state(),
+            "dynamics": self.dynamics.state(),
             "rng": self.rng.bit_generator.state,
             "acting": self.acting.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave; the configuration and the demonstrations must be the same."""
-        self.learning.restore(state["learning"])
-        self.transition.restore(state["transition"])
+        """Takes back what `state` gave; configuration and demonstrations must be the same."""
+        self.gail.restore(state["gail"])
+        self.dynamics.restore(state["dynamics"])
         self.rng.bit_generator.state = state["rng"]

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
-from mgail_dyna.algorithms.agent import Budget, acting_copy, demonstrated, imitation_discriminator, imitation_policy
-from mgail_dyna.collect import RolloutCollector, stretches
+from mgail_dyna.algorithms.base import Budget, MakeEnv, prefixed
+from mgail_dyna.algorithms.networks import Networks, demo_replay, numpy_copy
+from mgail_dyna.algorithms.pairs import PairSampler
 from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.demonstrations.compatibility import check_compatible
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.environments.rollout import RolloutCollector, segments
 from mgail_dyna.errors import UserError
-from mgail_dyna.expert import Expert
+from mgail_dyna.learners.discriminator import DiscriminatorLearner, ImitationReward, mixing
+from mgail_dyna.learners.trpo import TRPOLearner
 from mgail_dyna.networks.value import value_network
 from mgail_dyna.normalization import ReturnScale
 from mgail_dyna.replay import Replay
-from mgail_dyna.types import Rollout
-from mgail_dyna.updates.discriminator import DiscriminatorUpdate, ImitationReward, mixing
-from mgail_dyna.updates.trust_region import TrustRegionUpdate
+from mgail_dyna.types import Array, Rollout
 
 
 def check_samples(config: ImitationConfig, flag: str, samples: int) -> None:
-    """Refuses rollouts of too few `samples` for one minibatch of the value network.
+    """Refuses rollouts with too few `samples` for one minibatch of the value network.
 
     Raises:
         UserError: naming the `flag` that sets them.
@@ -36,43 +37,53 @@ def check_samples(config: ImitationConfig, flag: str, samples: int) -> None:
 
 
 class GailAgent:
-    """An agent that imitates demonstrations by TRPO on environment trajectories.
+    """Imitates demonstrations by TRPO on environment trajectories.
 
-    `config.cost` chooses the reward that is made of the discriminator; `ImitationReward` says what its sign does to
-    tasks that end. Observations are normalised with the demonstrations' statistics, once, for all networks.
+    `config.cost` selects the reward (see `ImitationReward` for what its sign does to tasks that end). Observations are
+    normalised with the demonstrations' statistics, for all networks.
 
     Args:
         config: everything.
-        copies: of the environment; their steps should be counted by whoever passes them.
-        expert: the demonstrations, all of them imitated (`expert.subset` takes fewer).
+        make_env: makes the environment; called `config.rollout.num_envs` times.
+        demos: the demonstrations, all of which are imitated (`subset` takes fewer).
+        networks: how the networks are made.
 
     Raises:
-        UserError: a rollout is less than a minibatch of the value network.
+        UserError: the demonstrations do not fit the environment, or a rollout is smaller than a minibatch of the value
+            network.
     """
 
-    def __init__(self, config: ImitationConfig, copies: Sequence[gym.Env[Any, Any]], expert: Expert) -> None:
+    idle_env = None  # episodes continue from one iteration to the next
+
+    def __init__(
+        self, config: ImitationConfig, make_env: MakeEnv, demos: Demonstrations, networks: Networks | None = None
+    ) -> None:
         check_samples(config, "--rollout.steps", config.rollout.steps)
-        self.config, action, size = config, expert.action, expert.observation_space.shape[0]
+        envs = [make_env() for _ in range(config.rollout.num_envs)]
+        check_compatible(demos, envs[0], "the demonstrations")
+        self.config, make = config, networks or Networks()
+        action, size = demos.action, demos.observation_space.shape[0]
         seeds = [int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(5) >> 1]
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
 
-        policy = imitation_policy(action, size, config.policy, seeds[0])
+        policy = make.policy(action, size, config.policy, seeds[0])
         value = value_network(size, config.policy.hidden, config.policy.activation, seeds[1])
-        self.acting = acting_copy(policy, config.policy, expert)
-        self.collector = RolloutCollector(copies, self.acting, seeds[3], normalising=False)
-        self.demonstrations = demonstrated(expert, self.acting)
-        discriminator = imitation_discriminator(self.demonstrations, config.discriminator, seeds[2])
-        # A whole rollout at least, of which the discriminator is shown every copy.
-        held = max(config.rollout.memory, config.rollout.steps)
-        self.replay = Replay(size, action.size, action.size, memory=held)
-        self.discriminator = DiscriminatorUpdate(discriminator, config.discriminator)
-        self.policy = TrustRegionUpdate(policy, value, action, config.trust_region, seeds[4])
+        self.acting = numpy_copy(policy, config.policy, demos)
+        self.collector = RolloutCollector(envs, self.acting, seeds[3], normalising=False)
+        self.demo_replay = demo_replay(demos, self.acting)
+        discriminator = make.discriminator(self.demo_replay, config.discriminator, seeds[2])
+        # Room for a whole rollout at least: D sees every environment's steps.
+        capacity = max(config.rollout.replay_capacity, config.rollout.steps)
+        self.replay = Replay(size, action.size, action.size, capacity)
+        self.discriminator = DiscriminatorLearner(discriminator, config.discriminator)
+        self.policy = TRPOLearner(policy, value, action, config.trust_region, seeds[4])
         self.reward = ImitationReward(discriminator, config.cost)
-        self.return_scale = ReturnScale(len(copies), config.trust_region.discount)
+        self.return_scale = ReturnScale(len(envs), config.trust_region.discount)
+        self.pairs = PairSampler(self.demo_replay, self.replay, config.discriminator, config.rollout.steps, self.rng)
 
     @property
     def env_steps(self) -> int:
-        """Env steps taken so far, in all copies."""
+        """Env steps so far, in all environments."""
         return self.collector.env_steps
 
     @property
@@ -86,17 +97,19 @@ class GailAgent:
         return min(self.env_steps / self.config.env_steps, 1.0)
 
     def iterate(self) -> dict[str, float]:
-        """Acts, judges, takes one trust-region step. Returns scalars named `part/what`."""
+        """Acts, trains D, takes one trust-region step. Returns scalars named `part/what`."""
         learning_rate = self.config.learning_rate_at(self.progress)
         rollout = self.collect()
-        metrics = {"rollout/reward_per_step": float(rollout.rewards.mean())}
-        parts = {"discriminator": self.update_discriminator(learning_rate), "policy": self.learn(rollout)}
-        return metrics | {f"{part}/{name}": value for part, told in parts.items() for name, value in told.items()}
+        return {
+            "rollout/reward_per_step": float(rollout.rewards.mean()),
+            **prefixed("discriminator", self.update_discriminator(learning_rate)),
+            **prefixed("policy", self.learn(rollout)),
+        }
 
     def collect(self) -> Rollout:
-        """Acts for `rollout.steps` env steps, shared among the copies, and puts what happened into replay."""
-        rollout = self.collector.collect(-(-self.config.rollout.steps // len(self.collector.copies)))
-        for states, actions in stretches(rollout, self.executed(rollout)):
+        """Acts for `rollout.steps` env steps, shared among the environments, and fills the replay."""
+        rollout = self.collector.collect(-(-self.config.rollout.steps // self.config.rollout.num_envs))
+        for states, actions in segments(rollout, self.executed(rollout)):
             self.replay.add(states, actions)
         return rollout
 
@@ -105,30 +118,27 @@ class GailAgent:
         return self.acting.head.vectors(self.acting.head.executed(rollout.actions))
 
     def update_discriminator(self, learning_rate: float) -> dict[str, float]:
-        """D tells the agent's pairs, of the newest rollout or of replay, from the demonstrations."""
+        """D separates the agent's pairs, from the newest rollout or from replay, from the demonstrations'."""
         config = self.config.discriminator
-        newest = round(config.batch * config.newest_share)
-        draws = [
-            self.replay.pairs(self.rng, (config.steps, count), reach)
-            for count, reach in ((newest, self.config.rollout.steps), (config.batch - newest, None))
-        ]
-        states, actions = (np.concatenate(arrays, axis=1) for arrays in zip(*draws, strict=True))
-        shape = (config.steps, config.batch)
-        expert = self.demonstrations.pairs(self.rng, shape)
-        return self.discriminator((states, actions), expert, mixing(self.rng, *shape), learning_rate)
+        agent, expert = self.pairs.agent(), self.pairs.expert()
+        return self.discriminator(agent, expert, mixing(self.rng, config.steps, config.batch), learning_rate)
 
     def learn(self, rollout: Rollout) -> dict[str, float]:
-        """One trust-region step on real trajectories; the environment's own rewards are not looked at."""
+        """One trust-region step on real trajectories; the environment's own rewards are not used."""
         rewards = self.reward(rollout.states, self.executed(rollout))
         self.return_scale.update(rewards, rollout.ended)
         return {"reward": float(rewards.mean()), **self.improve(replace(rollout, rewards=rewards))}
 
     def improve(self, rollout: Rollout) -> dict[str, float]:
-        """One trust-region step on a rollout with the discriminator's rewards, put to the scale of real returns."""
+        """One trust-region step on a rollout with the discriminator's rewards, divided by the scale of real returns."""
         scaled = replace(rollout, rewards=rollout.rewards / np.float32(self.return_scale.scale))
         metrics = self.policy(scaled, self.progress)
-        self.acting.load(self.policy.policy.acting_weights())
+        self.acting.load(self.policy.network.acting_weights())
         return metrics
+
+    def act(self, observations: Array) -> Array:
+        """The policy's mean actions, as executed, for raw `observations [..., d]`."""
+        return self.acting.act(observations)
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""
@@ -143,8 +153,8 @@ class GailAgent:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave; the configuration and the demonstrations must be the same."""
+        """Takes back what `state` gave; configuration and demonstrations must be the same."""
         for name in ("discriminator", "policy", "collector", "replay", "return_scale"):
             getattr(self, name).restore(state[name])
         self.rng.bit_generator.state = state["rng"]
-        self.acting.load(self.policy.policy.acting_weights())
+        self.acting.load(self.policy.network.acting_weights())

@@ -1,4 +1,4 @@
-"""How demonstrations are cloned, and what a run does that begins as a clone."""
+"""Behavioural cloning, alone (`--mode bc`) or as a beginning (`--warm-start bc`)."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ class CloningConfig:
     """Behavioural cloning: regression of the expert's actions on its states. Used by bc and by --warm-start bc."""
 
     learning_rate: float = 1e-3
-    """Adam's, at the start."""
+    """Adam's learning rate at the start."""
     steps: int = 20_000
-    """Gradient steps, at most."""
+    """Gradient steps at most."""
     batch: int = 256
-    """State-action pairs in a step."""
+    """State-action pairs per gradient step."""
     held_out: float = 0.2
-    """Share of the demonstrations kept from training, whole ones (single pairs where there is but one), at least 1."""
+    """Share of the demonstrations held out for validation: whole trajectories, or pairs if there is only one."""
     interval: int = 500
-    """Gradient steps between two looks at the held-out pairs."""
+    """Gradient steps between two validations."""
     patience: int = 10
-    """Looks without a lower held-out loss after which training stops."""
-    wait: int = 3
-    """With --warm-start bc: iterations the clone waits for a discriminator and a model that know something."""
-    pace: float = 0.2
-    """With --warm-start bc: share of its learning rate the policy goes on with."""
-    noise_std: float | None = None
-    """With --warm-start bc: --policy.noise-std in the environment at first, fading to that of plans; None: as plans."""
-    anchor: float = 0.0
-    """With --warm-start bc: weight of cloning's loss beside the cost of Eq. 7 and 8 at first; 0 in the end."""
+    """Validations without a lower loss after which training stops."""
+    freeze_iterations: int = 3
+    """--warm-start bc: iterations during which the policy is frozen while D and the dynamics model catch up."""
+    lr_scale: float = 0.2
+    """--warm-start bc: factor on the policy's learning rate after that."""
+    initial_noise_std: float | None = None
+    """--warm-start bc: exploration noise at the start, fading to --policy.noise-std; None: --policy.noise-std."""
+    bc_weight: float = 0.0
+    """--warm-start bc: weight of the cloning loss beside the cost of Eq. 7 and 8; it falls linearly to 0."""
     plan_length: int | None = None
-    """With --warm-start bc: --plan.length; the same as without if None."""
-    expert_share: float = 0.5
-    """With --warm-start bc: --plan.expert-share at most, as a clone's own states are worth planning from at once."""
-    held_out_ratio: float = 2.5
-    """With --warm-start bc: held-out loss over training loss beyond which the run begins untrained."""
+    """--warm-start bc: replaces --plan.length; None: --plan.length."""
+    demo_fraction: float = 0.5
+    """--warm-start bc: upper limit on --plan.demo-fraction."""
+    max_overfit_ratio: float = 2.5
+    """--warm-start bc: the run starts from scratch if held-out loss / training loss of the clone exceeds this."""
 
     def __post_init__(self) -> None:
         require(
@@ -48,11 +48,11 @@ class CloningConfig:
             held_out=(0 < self.held_out < 1, "above 0 and below 1"),
             interval=(self.interval >= 1, "at least 1"),
             patience=(self.patience >= 1, "at least 1"),
-            wait=(self.wait >= 0, "at least 0"),
-            pace=(0 < self.pace <= 1, "above 0 and at most 1"),
-            noise_std=(self.noise_std is None or self.noise_std > 0, "above 0"),
-            anchor=(self.anchor >= 0, "at least 0"),
+            freeze_iterations=(self.freeze_iterations >= 0, "at least 0"),
+            lr_scale=(0 < self.lr_scale <= 1, "above 0 and at most 1"),
+            initial_noise_std=(self.initial_noise_std is None or self.initial_noise_std > 0, "above 0"),
+            bc_weight=(self.bc_weight >= 0, "at least 0"),
             plan_length=(self.plan_length is None or self.plan_length >= 1, "at least 1"),
-            expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
-            held_out_ratio=(self.held_out_ratio > 0, "above 0"),
+            demo_fraction=(0 <= self.demo_fraction <= 1, "between 0 and 1"),
+            max_overfit_ratio=(self.max_overfit_ratio > 0, "above 0"),
         )

@@ -1,4 +1,4 @@
-"""How an agent imitates, whichever the mode; a group that a mode has no use for is left alone by it."""
+"""How an agent imitates. An algorithm ignores the groups it does not use."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ class PolicyConfig:
     """The policy."""
 
     hidden: tuple[int, ...] = (100, 50)
-    """Units of each hidden layer (paper sec. 4)."""
+    """Units per hidden layer (paper sec. 4)."""
     learning_rate: float = 3e-4
-    """Adam's, at the start."""
+    """Adam's learning rate at the start."""
     activation: Literal["relu", "tanh"] = "relu"
-    """Of the hidden layers; with gail and dyna-trpo also of the value network's, which are as wide."""
+    """Activation of the hidden layers; gail and dyna-trpo use it, and the widths, for the value network too."""
     noise_std: float = 0.1
-    """Standard deviation of continuous actions, in half widths of their space (or the largest shown, if boundless)."""
+    """Standard deviation of continuous actions, in half ranges of the action space."""
     train_noise: bool = False
-    """Whether the standard deviation is trained, or held constant."""
+    """Train the standard deviation."""
     averaging: float = 0.99
-    """Share of itself the averaged policy, which explores, keeps at each gradient step; 0 for none."""
+    """Decay per gradient step of the averaged policy, which explores; 0: no averaging."""
     acting_averaging: float = 0.9
-    """Share of itself the policy that is evaluated, an average of those that explored, keeps at each iteration."""
+    """Decay per iteration of the evaluated policy, an average of those that explored; 0: no averaging."""
     clip_norm: float = 1.0
-    """Gradients with a greater norm are scaled down to it."""
-    state_clip_norm: float | None = 5.0
-    """The same for what each trajectory of an unroll passes back through a state (J_s of Eq. 2); None: no limit."""
+    """Largest norm of the policy's gradient."""
+    bptt_clip_norm: float | None = 5.0
+    """Largest norm of J_s (Eq. 2) that a trajectory passes back through a state; None: no limit."""
 
     def __post_init__(self) -> None:
         require(
@@ -43,7 +43,7 @@ class PolicyConfig:
             averaging=(0 <= self.averaging < 1, "at least 0 and below 1"),
             acting_averaging=(0 <= self.acting_averaging < 1, "at least 0 and below 1"),
             clip_norm=(self.clip_norm > 0, "above 0"),
-            state_clip_norm=(self.state_clip_norm is None or self.state_clip_norm > 0, "above 0"),
+            bptt_clip_norm=(self.bptt_clip_norm is None or self.bptt_clip_norm > 0, "above 0"),
         )
 
 
@@ -52,23 +52,23 @@ class DiscriminatorConfig:
     """The discriminator and its update (Eq. 6)."""
 
     hidden: tuple[int, ...] = (200, 100)
-    """Units of each hidden layer (paper sec. 4)."""
+    """Units per hidden layer (paper sec. 4)."""
     whitening: float = 0.5
-    """How far pairs are whitened (the expert's uncorrelated, of equal variance) before D sees them: 0 (as is) to 1."""
+    """How far D's inputs are whitened with the expert's covariance: 0 (not at all) to 1 (fully)."""
     learning_rate: float = 3e-4
-    """Adam's, at the start."""
+    """Adam's learning rate at the start."""
     steps: int = 30
-    """Gradient steps a round."""
+    """Gradient steps per update round."""
     batch: int = 256
-    """State-action pairs of the agent, and as many of the expert, in a step."""
+    """State-action pairs of the agent, and of the expert, per gradient step."""
     gradient_penalty: float = 2.0
-    """Weight of the gradient penalty; 0 leaves it out."""
+    """Weight of the gradient penalty; 0: none."""
     gradient_target: float = 0.0
-    """Norm the penalty draws the gradient of the logits to: 1 keeps a slope everywhere, 0 lets it vanish in the end."""
-    newest_share: float = 0.0
-    """Share of the agent's pairs drawn from the newest --rollout.steps env steps, the others from the whole replay."""
-    imagined_share: float = 0.9
-    """dyna: share of the agent's pairs imagined under the policy as it is; the paper's are all real."""
+    """Target norm of the penalised gradient: 1 keeps a slope everywhere, 0 lets it vanish."""
+    recent_fraction: float = 0.0
+    """Fraction of the agent's pairs from the last --rollout.steps env steps; the rest come from the whole replay."""
+    imagined_fraction: float = 0.9
+    """dyna: fraction of the agent's pairs imagined under the current policy; the paper's are all real."""
 
     def __post_init__(self) -> None:
         require(
@@ -79,46 +79,46 @@ class DiscriminatorConfig:
             steps=(self.steps >= 1, "at least 1"),
             whitening=(0 <= self.whitening <= 1, "between 0 and 1"),
             batch=(self.batch >= 1, "at least 1"),
-            newest_share=(
-                self.newest_share >= 0 and self.newest_share + self.imagined_share <= 1 + 1e-9,
-                f"at least 0, and at most 1 with the imagined {self.imagined_share}",
+            recent_fraction=(
+                self.recent_fraction >= 0 and self.recent_fraction + self.imagined_fraction <= 1 + 1e-9,
+                f"at least 0, and at most 1 with the imagined {self.imagined_fraction}",
             ),
-            imagined_share=(0 <= self.imagined_share <= 1, "between 0 and 1"),
+            imagined_fraction=(0 <= self.imagined_fraction <= 1, "between 0 and 1"),
             gradient_target=(self.gradient_target >= 0, "at least 0"),
             gradient_penalty=(self.gradient_penalty >= 0, "at least 0"),
         )
 
 
 @dataclass(frozen=True)
-class TransitionConfig:
-    """The transition model and its update (Eq. 5)."""
+class DynamicsConfig:
+    """The dynamics model and its update (Eq. 5)."""
 
     units: int = 100
-    """Of the embeddings and of the GRU (MGAIL: 100)."""
+    """Units of the embeddings and of the GRU (MGAIL: 100)."""
     learning_rate: float = 1e-3
-    """Adam's, at the start."""
+    """Adam's learning rate at the start."""
     steps: int = 30
-    """Gradient steps a round."""
+    """Gradient steps per update round."""
     batch: int = 64
-    """Windows in a step."""
+    """Windows per gradient step."""
     length: int = 5
-    """Steps of a training window after the warm-up; the loss is over both."""
-    warmup: int = 4
-    """Observed steps before a window, that warm the GRU, in training and in both kinds of unroll."""
-    expert_share: float = 0.5
-    """Share of windows drawn from the demonstrations rather than from replay; none with --subsample."""
+    """Steps of a training window after the burn-in; the loss covers both."""
+    burn_in: int = 4
+    """Observed steps before a window that fill the GRU's state, in training and in both kinds of unroll."""
+    demo_fraction: float = 0.5
+    """Fraction of windows from the demonstrations, the rest from replay; 0 with --subsample."""
 
     def __post_init__(self) -> None:
         require(
             self,
-            "transition.",
+            "dynamics.",
             units=(self.units >= 1, "at least 1"),
             learning_rate=(self.learning_rate > 0, "above 0"),
             steps=(self.steps >= 1, "at least 1"),
             batch=(self.batch >= 1, "at least 1"),
             length=(self.length >= 1, "at least 1"),
-            warmup=(self.warmup >= 0, "at least 0"),
-            expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
+            burn_in=(self.burn_in >= 0, "at least 0"),
+            demo_fraction=(0 <= self.demo_fraction <= 1, "between 0 and 1"),
         )
 
 
@@ -127,13 +127,13 @@ class LearnConfig:
     """The learning phase: policy steps on real trajectories (MF, Eq. 7)."""
 
     steps: int = 30
-    """Gradient steps a round (the paper's m)."""
+    """Gradient steps per update round (the paper's m)."""
     batch: int = 64
-    """Windows in a step."""
+    """Windows per gradient step."""
     length: int = 5
-    """Steps of a window the gradient flows through."""
-    newest: int | None = 1_000
-    """Windows are drawn from this many newest env steps; from the whole replay if None."""
+    """Steps of a window, all differentiated through."""
+    recent_steps: int | None = 1_000
+    """Windows come from this many of the latest env steps; None: from the whole replay."""
 
     def __post_init__(self) -> None:
         require(
@@ -142,7 +142,7 @@ class LearnConfig:
             steps=(self.steps >= 0, "at least 0"),
             batch=(self.batch >= 1, "at least 1"),
             length=(self.length >= 1, "at least 1"),
-            newest=(self.newest is None or self.newest >= 1, "at least 1"),
+            recent_steps=(self.recent_steps is None or self.recent_steps >= 1, "at least 1"),
         )
 
 
@@ -151,16 +151,15 @@ class PlanConfig:
     """The planning phase: policy steps on imagined trajectories (MB, Eq. 8)."""
 
     steps: int = 30
-    """Gradient steps a round (the paper's p); with dyna-trpo trust-region steps."""
+    """Gradient steps per update round (the paper's p); dyna-trpo: trust-region steps."""
     batch: int = 64
-    """Imagined trajectories in a step."""
+    """Imagined trajectories per gradient step."""
     length: int = 10
     """Steps of an imagined trajectory (the paper's Tp)."""
-    expert_share: float = 0.5
-    """Share of plans that start from states of the demonstrations rather than from replay, where mistakes begin."""
-    newest: int | None = None
-    """Plans from replay (none with --plan.expert-share 1) start in this many newest env steps, clear of early falls; in
-    all of it if None."""
+    demo_fraction: float = 0.5
+    """Fraction of plans that start at states of the demonstrations; the rest start at replayed states."""
+    recent_steps: int | None = None
+    """Plans from replay start within this many of the latest env steps; None: in the whole replay."""
 
     def __post_init__(self) -> None:
         require(
@@ -169,8 +168,8 @@ class PlanConfig:
             steps=(self.steps >= 0, "at least 0"),
             batch=(self.batch >= 1, "at least 1"),
             length=(self.length >= 1, "at least 1"),
-            expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
-            newest=(self.newest is None or self.newest >= 1, "at least 1"),
+            demo_fraction=(0 <= self.demo_fraction <= 1, "between 0 and 1"),
+            recent_steps=(self.recent_steps is None or self.recent_steps >= 1, "at least 1"),
         )
 
 
@@ -179,65 +178,64 @@ class RolloutConfig:
     """How the agent acts in the environment between two updates."""
 
     steps: int = 250
-    """Env steps an iteration, at least: the episode under way is finished (with gail and dyna-trpo it runs on)."""
-    copies: int = 8
-    """gail, dyna-trpo: copies of the environment that share the steps; each episode is as long as the environment's."""
-    memory: int = 100_000
-    """gail, dyna-trpo: env steps replay holds, --rollout.steps at least; beyond twice as many the oldest are let go."""
-    starts: Literal["reset", "expert", "mix"] = "mix"
-    """Where episodes begin: at reset, at simulator states of the demonstrations, or both (gail, dyna-trpo: reset)."""
-    expert_share: float = 0.8
-    """With --rollout.starts mix: share of --rollout.steps taken from the expert's states; then episodes from reset."""
+    """Env steps per iteration, at least: the episode under way is finished (gail, dyna-trpo: it is continued later)."""
+    num_envs: int = 8
+    """gail, dyna-trpo: copies of the environment that share the steps."""
+    replay_capacity: int = 100_000
+    """gail, dyna-trpo: env steps kept in replay; older ones are dropped when there are twice as many."""
+    initial_states: Literal["reset", "demos", "mix"] = "mix"
+    """Where episodes start: at the environment's reset, at simulator states of the demonstrations, or both."""
+    demo_fraction: float = 0.8
+    """With --rollout.initial-states mix: fraction of --rollout.steps in episodes from the demonstrations' states."""
     reset_length: int = 200
-    """Steps after which an episode from reset is cut off."""
-    expert_length: int = 50
-    """Steps after which an episode from an expert's state is cut off."""
+    """Longest episode from reset."""
+    demo_length: int = 50
+    """Longest episode from a demonstration's state."""
 
     def __post_init__(self) -> None:
         require(
             self,
             "rollout.",
             steps=(self.steps >= 1, "at least 1"),
-            copies=(self.copies >= 1, "at least 1"),
-            memory=(self.memory >= 1, "at least 1"),
-            expert_share=(0 <= self.expert_share <= 1, "between 0 and 1"),
+            num_envs=(self.num_envs >= 1, "at least 1"),
+            replay_capacity=(self.replay_capacity >= 1, "at least 1"),
+            demo_fraction=(0 <= self.demo_fraction <= 1, "between 0 and 1"),
             reset_length=(self.reset_length >= 2, "at least 2"),
-            expert_length=(self.expert_length >= 2, "at least 2"),
+            demo_length=(self.demo_length >= 2, "at least 2"),
         )
 
 
 @dataclass(frozen=True)
 class ImitationConfig:
-    """Everything a run depends on, besides mode and demonstrations."""
+    """Everything a run depends on, besides the algorithm and the demonstrations."""
 
     env: str = "HalfCheetah-v5"
     """Gymnasium id, or a short name: cartpole, hopper, halfcheetah, walker2d, swimmer, inverteddoublependulum, ant."""
     seed: int = 0
-    """Of everything random: weights, environments, action noise, minibatches."""
+    """Seed of weights, environments, action noise and minibatches."""
     env_steps: int = 100_000
-    """Env steps of training; dyna and mgail take no more, gail and dyna-trpo end their iteration; bc takes none."""
+    """Env steps of training: a hard budget for dyna and mgail; gail and dyna-trpo finish their last iteration."""
     demonstrations: int | None = None
-    """How many of the demonstrations to imitate, the first ones; all if None."""
+    """How many demonstrations to imitate, the first ones; None: all."""
     subsample: int = 1
-    """Keep one step in so many of each demonstration; nothing then says what a kept action led to."""
+    """Keep every n-th step of each demonstration; successor states are then unknown."""
     cost: Literal["saturating", "nonsaturating", "logit"] = "logit"
-    """What the policy minimises: log D (the paper's), -log(1 - D) or their sum; losses.py tells slopes and signs."""
+    """What the policy minimises: log D (the paper's), -log(1 - D), or their sum."""
     discount: float = 0.99
     """Gamma of Eq. 7 and 8; gail and dyna-trpo have --trust-region.discount."""
     warm_start: Literal["none", "bc"] = "none"
-    """dyna, mgail: begin untrained, or as a clone of the demonstrations unless it knows them by heart (--cloning.*)."""
-    rounds: int = 30
-    """Times an iteration goes through judging, learning, modelling and planning; the paper's is 1."""
+    """dyna, mgail: start from scratch, or from a clone of the demonstrations (see --cloning.*)."""
+    updates_per_iteration: int = 30
+    """Update rounds (D, learn, model, plan) per iteration; the paper's is 1."""
     final_learning_rate: float = 0.1
-    """Learning rates fall linearly to this share of their start over the run's env steps (bc: its gradient steps; gail,
-    dyna-trpo: all but the value network's)."""
+    """Learning rates fall linearly to this share of their start by the end of the run."""
     evaluation_episodes: int = 10
-    """Episodes of the mean action in an evaluation, which takes env steps of its own; 0 for no evaluations."""
+    """Episodes of the mean action per evaluation; their env steps are counted apart; 0: no evaluations."""
     evaluate_every: int = 1
     """Iterations between two evaluations."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
-    transition: TransitionConfig = field(default_factory=TransitionConfig)
+    dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     learn: LearnConfig = field(default_factory=LearnConfig)
     plan: PlanConfig = field(default_factory=PlanConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
@@ -252,7 +250,7 @@ class ImitationConfig:
             demonstrations=(self.demonstrations is None or self.demonstrations >= 1, "at least 1"),
             subsample=(self.subsample >= 1, "at least 1"),
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
-            rounds=(self.rounds >= 1, "at least 1"),
+            updates_per_iteration=(self.updates_per_iteration >= 1, "at least 1"),
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
             evaluation_episodes=(self.evaluation_episodes >= 0, "at least 0"),
             evaluate_every=(self.evaluate_every >= 1, "at least 1"),

@@ -1,4 +1,4 @@
-"""Encoders of the transition model: states and actions, brought into one shared space (MGAIL sec. 3.2)."""
+"""Encoders of the dynamics model: states and actions, brought into one shared space (MGAIL sec. 3.2)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import tensorflow as tf
 
 
 class StateEncoder(keras.layers.Layer):
-    """Embeds a state together with those before it, through a GRU: the environment as an n-th order MDP.
+    """Embeds a state and its history through a GRU: the environment as an n-th order MDP.
 
     Args:
-        units: of the embedding and of the recurrent state.
+        units: of the embedding and of the memory.
         seed: of the initial weights.
     """
 
@@ -19,7 +19,7 @@ class StateEncoder(keras.layers.Layer):
         seeds = keras.random.SeedGenerator(seed)
         self.units = units
         self.inward = keras.layers.Dense(units, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed=seeds))
-        self.memory = keras.layers.GRUCell(
+        self.cell = keras.layers.GRUCell(
             units,
             kernel_initializer=keras.initializers.GlorotUniform(seed=seeds),
             recurrent_initializer=keras.initializers.Orthogonal(seed=seeds),
@@ -30,38 +30,38 @@ class StateEncoder(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.inward.build(input_shape)
-        self.memory.build((None, self.units))
+        self.cell.build((None, self.units))
         self.outward.build((None, 2 * self.units))
         self.built = True
 
-    def call(self, states: tf.Tensor, recurrent_state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The embedding `[n, units]` of `states [n, d]` and the `recurrent_state [n, units]` to carry on."""
+    def call(self, states: tf.Tensor, memory: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The embedding `[n, units]` of `states [n, d]`, and the `memory [n, units]` to pass on."""
         features = self.inward(states)
-        remembered, _ = self.memory(features, [recurrent_state])
-        return self._embedded(features, remembered), remembered
+        memory, _ = self.cell(features, [memory])
+        return self._embedded(features, memory), memory
 
-    def along(self, states: tf.Tensor, mask: tf.Tensor, recurrent_state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The same for whole sequences: all but the memory is computed for all steps at once.
+    def unroll(self, states: tf.Tensor, mask: tf.Tensor, memory: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `call`, along sequences; everything but the memory is computed for all steps at once.
 
         Args:
             states: `[T, n, d]`.
-            mask: `[T, n]`; where it is 0 the memory passes the step by.
-            recurrent_state: `[n, units]`.
+            mask: `[T, n]`; where it is 0 the memory does not change.
+            memory: `[n, units]` before the first step.
 
         Returns:
-            Embeddings `[T, n, units]` and the recurrent state after the last step.
+            Embeddings `[T, n, units]`, and the memory after the last step.
         """
         features = self.inward(states)
         history = []
         for t in range(states.shape[0]):
-            after, _ = self.memory(features[t], [recurrent_state])
-            recurrent_state = tf.where(mask[t][:, None] > 0, after, recurrent_state)
-            history.append(recurrent_state)
-        return self._embedded(features, tf.stack(history)), recurrent_state
+            after, _ = self.cell(features[t], [memory])
+            memory = tf.where(mask[t][:, None] > 0, after, memory)
+            history.append(memory)
+        return self._embedded(features, tf.stack(history)), memory
 
-    def _embedded(self, features: tf.Tensor, remembered: tf.Tensor) -> tf.Tensor:
-        # The features go round the memory as well as through it: a Markov task needs no memory to be exact.
-        return self.outward(tf.concat([features, remembered], axis=-1))
+    def _embedded(self, features: tf.Tensor, memory: tf.Tensor) -> tf.Tensor:
+        # The features also bypass the memory: a Markov task does not need it.
+        return self.outward(tf.concat([features, memory], axis=-1))
 
 
 class ActionEncoder(keras.layers.Layer):

@@ -1,0 +1,91 @@
+"""The networks and the replay that agents start with; pass other `Networks` to an agent to use your own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mgail_dyna.config.imitation import DiscriminatorConfig, DynamicsConfig, PolicyConfig
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.dynamics import STATE_LIMIT, DynamicsModel, GRUDynamics
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.networks.policy import PolicyNetwork
+from mgail_dyna.normalization import statistics, whitening
+from mgail_dyna.replay import Replay
+from mgail_dyna.types import ActionSpec, Trajectory
+
+# Smallest standard deviation of the expert's pairs in any direction, in normalised units: with few pairs a smaller one
+# is chance.
+LEAST_DEVIATION = 0.05
+
+
+def build_policy(action: ActionSpec, observation_size: int, config: PolicyConfig, seed: int) -> PolicyNetwork:
+    """The policy of the paper (sec. 4); its means stay inside the action space."""
+    return PolicyNetwork(
+        action,
+        observation_size,
+        config.hidden,
+        config.activation,
+        initial_log_std=float(np.log(config.noise_std)),
+        train_log_std=config.train_noise,
+        squash=action.kind == "continuous" and action.bounded,
+        seed=seed,
+    )
+
+
+def build_discriminator(demos: Replay, config: DiscriminatorConfig, seed: int) -> Discriminator:
+    """The discriminator of the paper (sec. 4), on inputs whitened with the demonstrations' covariance."""
+    states, actions = demos.all_pairs()
+    coordinates = whitening(np.concatenate([states, actions], axis=1), config.whitening, LEAST_DEVIATION)
+    return Discriminator(
+        states.shape[1], actions.shape[1], config.hidden, seed=seed, whitening=coordinates if config.whitening else None
+    )
+
+
+def build_dynamics(demos: Replay, config: DynamicsConfig, seed: int) -> DynamicsModel:
+    """The dynamics model of the paper (sec. 4)."""
+    states, actions = demos.all_pairs()
+    return GRUDynamics(states.shape[1], actions.shape[1], config.units, seed=seed)
+
+
+@dataclass(frozen=True)
+class Networks:
+    """How an agent's networks are made.
+
+    Attributes:
+        policy: from the action space, the size of an observation, the configuration and a seed.
+        discriminator: from the demonstrations as the networks see them, the configuration and a seed.
+        dynamics: the same.
+    """
+
+    policy: Callable[[ActionSpec, int, PolicyConfig, int], PolicyNetwork] = build_policy
+    discriminator: Callable[[Replay, DiscriminatorConfig, int], Discriminator] = build_discriminator
+    dynamics: Callable[[Replay, DynamicsConfig, int], DynamicsModel] = build_dynamics
+
+
+def numpy_copy(policy: PolicyNetwork, config: PolicyConfig, demos: Demonstrations) -> NumpyPolicy:
+    """`policy` in NumPy, which acts; observations are normalised with the demonstrations' statistics."""
+    mean, std = statistics(demos.observations)
+    weights = policy.acting_weights()
+    return NumpyPolicy(demos.action, weights, config.activation, mean, std, STATE_LIMIT, policy.squash)
+
+
+def add_trajectory(replay: Replay, policy: NumpyPolicy, trajectory: Trajectory) -> None:
+    """Puts an episode into `replay`, as the networks see it."""
+    states, actions = policy.normalise(trajectory.observations), policy.head.vectors(trajectory.actions)
+    if trajectory.subsample == 1:
+        replay.add(states, actions, trajectory.noise)
+    else:
+        replay.add_pairs(states[:-1], actions)
+
+
+def demo_replay(demos: Demonstrations, policy: NumpyPolicy) -> Replay:
+    """The demonstrations, as the networks see them."""
+    size = demos.observation_space.shape[0]
+    replay = Replay(size, demos.action.size, demos.action.size)
+    for trajectory in demos.trajectories:
+        add_trajectory(replay, policy, trajectory)
+    return replay

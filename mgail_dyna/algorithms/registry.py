@@ -1,0 +1,207 @@
+"""The registry: one entry per algorithm. `--mode NAME` selects one; `register` adds another.
+
+No entry imports TensorFlow: an agent's class is named as `module:Class` and imported when an agent is built.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mgail_dyna.algorithms.base import Agent, MakeEnv
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.config.presets import apply, base_config, check_preset, environment_id, layers
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.errors import unknown_name
+
+# Makes an agent; every agent's class has this signature.
+AgentFactory = Callable[[ImitationConfig, MakeEnv, Demonstrations], Agent]
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """An algorithm, as the command line, presets, records and tables know it.
+
+    Attributes:
+        name: for `--mode`.
+        summary: one line for people.
+        agent: its agent's class, or "module:Class" to import it late.
+        sections: tables of the preset files that apply, later over earlier ones.
+        defaults: changes to `ImitationConfig` in every environment, below the presets.
+        overrides: changes that always hold, above presets and flags.
+        ignored_fields: fields and groups of `ImitationConfig` that no result depends on.
+        progress: phrases of the progress line; one is shown where all of its metrics exist. {T} is the plan length.
+    """
+
+    name: str
+    summary: str
+    agent: str | AgentFactory
+    sections: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    ignored_fields: tuple[str, ...] = ()
+    progress: tuple[str, ...] = ()
+
+    def build(self, config: ImitationConfig, make_env: MakeEnv, demos: Demonstrations) -> Agent:
+        """An agent; see `algorithms.base.Agent` for the arguments."""
+        factory: Any = self.agent
+        if isinstance(factory, str):
+            module, _, name = factory.partition(":")
+            factory = getattr(importlib.import_module(module), name)
+        agent: Agent = factory(self.configure(config), make_env, demos)
+        return agent
+
+    def configure(self, config: ImitationConfig) -> ImitationConfig:
+        """`config` with the overrides."""
+        configured: ImitationConfig = apply(config, self.overrides)
+        return configured
+
+    def ignores(self, key: str, warm_start: str) -> bool:
+        """Whether no result depends on `key`, a field or `group.field`, with this `warm_start`."""
+        names = (*self.ignored_fields, *(("cloning",) if self.name != "bc" and warm_start == "none" else ()))
+        return key in names or key.partition(".")[0] in names
+
+
+ALGORITHMS: dict[str, Algorithm] = {}
+
+
+def register(algorithm: Algorithm) -> None:
+    """Adds an algorithm; one of the same name is replaced."""
+    ALGORITHMS[algorithm.name] = algorithm
+
+
+def algorithm_named(name: str) -> Algorithm:
+    """The algorithm called `name`.
+
+    Raises:
+        UserError: there is none; with the names that there are.
+    """
+    if name not in ALGORITHMS:
+        raise unknown_name("mode", name, ALGORITHMS)
+    return ALGORITHMS[name]
+
+
+def imitation_preset(preset: str, env_id: str, algorithm: str = "dyna") -> ImitationConfig:
+    """How `env_id` is imitated by default.
+
+    Args:
+        preset: "tuned"; "reset": the same, with episodes from the environment's own reset; or "paper-like": the paper's
+            constants.
+        env_id: a Gymnasium id, or a short name.
+        algorithm: a name in `ALGORITHMS`.
+
+    Raises:
+        UserError: no such preset or algorithm.
+    """
+    entry = algorithm_named(algorithm)
+    check_preset(preset)
+    env_id = environment_id(env_id)
+    changes = layers(preset, env_id, entry.sections, entry.defaults)
+    return entry.configure(functools.reduce(apply, changes, base_config(env_id)))
+
+
+_WITHOUT_PLANNING = {"plan": {"steps": 0}, "discriminator": {"imagined_fraction": 0.0}}
+# TRPO on the discriminator's reward: networks and step as for the expert trainer, the reward -log D of Ho & Ermon 2016,
+# the discriminator on the newest rollout.
+_TRPO = {
+    "cost": "saturating",
+    "updates_per_iteration": 1,
+    "env_steps": 2_000_000,
+    "evaluate_every": 20,
+    "final_learning_rate": 1.0,
+    "policy": {"hidden": (64, 64), "activation": "tanh", "noise_std": 1.0, "train_noise": True},
+    "discriminator": {"whitening": 0.0, "steps": 16, "recent_fraction": 1.0, "imagined_fraction": 0.0},
+    "dynamics": {"steps": 100},
+    "plan": {"steps": 1, "batch": 256, "demo_fraction": 0.0},
+    "rollout": {"steps": 2_048, "initial_states": "reset"},
+    "trust_region": {"max_kl": 0.02},
+}
+
+# Fields that only gradients through the graph, or the averages that act, depend on.
+_GRAPH_ONLY = (
+    *("discount", "updates_per_iteration"),
+    *(f"policy.{name}" for name in ("learning_rate", "averaging", "acting_averaging", "clip_norm", "bptt_clip_norm")),
+)
+_WARM_START_ONLY = tuple(
+    f"cloning.{name}"
+    for name in (
+        *("freeze_iterations", "lr_scale", "initial_noise_std", "bc_weight"),
+        *("plan_length", "demo_fraction", "max_overfit_ratio"),
+    )
+)
+_ROLLOUTS_ONLY = ("rollout.num_envs", "rollout.replay_capacity")
+_EPISODES_ONLY = tuple(f"rollout.{name}" for name in ("initial_states", "demo_fraction", "reset_length", "demo_length"))
+_IGNORED_BY_TRPO = ("learn", "cloning", "warm_start", "discriminator.imagined_fraction", *_GRAPH_ONLY, *_EPISODES_ONLY)
+
+_JUDGED = "D right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert"
+_MODEL = "model error {dynamics/error_1:.2f} at 1, {dynamics/error_T:.2f} at {T}"
+_LEARNING, _PLANNING = "gradient {learn/gradient_norm:.2g} learning", "gradient {plan/gradient_norm:.2g} planning"
+_TRUST_REGION = ("KL {policy/kl:.3f}", "value explains {policy/explained_variance:.0%}")
+
+register(
+    Algorithm(
+        name="dyna",
+        summary="Dyna-AIL: learns through the model on real trajectories (Eq. 7) and plans on imagined ones (Eq. 8)",
+        agent="mgail_dyna.algorithms.dyna:DynaAgent",
+        sections=("dyna",),
+        ignored_fields=("trust_region", *_ROLLOUTS_ONLY),
+        progress=(_JUDGED, _MODEL, _LEARNING, _PLANNING),
+    )
+)
+register(
+    Algorithm(
+        name="mgail",
+        summary="MGAIL: Dyna-AIL without planning",
+        agent="mgail_dyna.algorithms.dyna:DynaAgent",
+        sections=("dyna", "mgail"),
+        overrides=_WITHOUT_PLANNING,
+        ignored_fields=(
+            *("plan", "trust_region", "discriminator.imagined_fraction"),
+            *("cloning.demo_fraction", "cloning.plan_length"),
+            *_ROLLOUTS_ONLY,
+        ),
+        progress=(_JUDGED, _MODEL, _LEARNING),
+    )
+)
+register(
+    Algorithm(
+        name="gail",
+        summary="GAIL: TRPO on the discriminator's reward, no model (Ho & Ermon 2016)",
+        agent="mgail_dyna.algorithms.gail:GailAgent",
+        sections=("gail",),
+        defaults=_TRPO,
+        overrides=_WITHOUT_PLANNING,
+        ignored_fields=("dynamics", "plan", *_IGNORED_BY_TRPO),
+        progress=(_JUDGED, *_TRUST_REGION),
+    )
+)
+register(
+    Algorithm(
+        name="dyna-trpo",
+        summary="GAIL, with the same TRPO step on imagined trajectories (the paper's Fig. 6)",
+        agent="mgail_dyna.algorithms.dyna_trpo:DynaTRPOAgent",
+        sections=("gail", "dyna-trpo"),
+        defaults=_TRPO,
+        ignored_fields=_IGNORED_BY_TRPO,
+        progress=(_JUDGED, _MODEL, *_TRUST_REGION),
+    )
+)
+register(
+    Algorithm(
+        name="bc",
+        summary="behavioural cloning: regression on the demonstrations, no environment",
+        agent="mgail_dyna.algorithms.bc:BCAgent",
+        defaults={"evaluate_every": 5, "rollout": {"initial_states": "reset"}},
+        overrides=_WITHOUT_PLANNING,
+        ignored_fields=(
+            *("discriminator", "dynamics", "learn", "plan", "rollout", "trust_region", "warm_start", "cost"),
+            *("env_steps", "policy.train_noise"),
+            *_WARM_START_ONLY,
+            *_GRAPH_ONLY,
+        ),
+        progress=("loss {cloning/loss:.2g}, on held-out pairs {cloning/held_out_loss:.2g}",),
+    )
+)

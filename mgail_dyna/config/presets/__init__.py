@@ -1,0 +1,113 @@
+"""Presets: one TOML file per environment, `default.toml` for all others, `paper-like.toml` for the paper's constants.
+
+A file's tables (`[dyna]`, `[mgail]`, ...) hold changes to `ImitationConfig`; `[expert]` holds changes to
+`ExpertConfig`. What a file does not name keeps the dataclass's default. TOML has no null: "none" stands for None.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from mgail_dyna.config.expert import ExpertConfig
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.errors import unknown_name
+
+PRESETS = ("tuned", "reset", "paper-like")
+_NOT_ENVIRONMENTS = ("default", "paper-like")
+
+
+@functools.cache
+def preset_file(name: str) -> dict[str, Any]:
+    """The content of `<name>.toml`."""
+    return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def environments() -> dict[str, str]:
+    """Gymnasium ids by short name, as the command line takes them."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("*.toml") if path.stem not in _NOT_ENVIRONMENTS)
+    return {name: preset_file(name)["id"] for name in names}
+
+
+def environment_id(name: str) -> str:
+    """The Gymnasium id for a short name; any other name is an id already."""
+    return environments().get(name.lower(), name)
+
+
+def environment_name(env_id: str) -> str:
+    """The short name for a Gymnasium id, or a name made from it: no version, no capitals."""
+    short = {long: name for name, long in environments().items()}
+    return short.get(env_id) or re.sub(r"[/:]", "-", env_id.rpartition("-v")[0] or env_id).lower()
+
+
+def environment_title(name: str) -> str:
+    """The name of an environment in figures and tables, for a short name or an id."""
+    env_id = environment_id(name)
+    return env_id.rpartition("-v")[0] or env_id
+
+
+def section(env_id: str, name: str) -> dict[str, Any]:
+    """The table `name` of the environment's file, or that of `default.toml` if it has none; empty if neither has."""
+    short = environment_name(env_id)
+    own = preset_file(short) if short in environments() else {}
+    found: dict[str, Any] = own.get(name, preset_file("default").get(name, {}))
+    return found
+
+
+def apply(config: Any, values: Mapping[str, Any]) -> Any:
+    """`config` with `values` in place of its own, group by group."""
+    hints = get_type_hints(type(config))
+
+    def value_of(key: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return apply(getattr(config, key), value)
+        if value == "none" and type(None) in get_args(hints[key]):
+            return None
+        return tuple(value) if isinstance(value, list) else value
+
+    return replace(config, **{key: value_of(key, value) for key, value in values.items()})
+
+
+def check_preset(name: str) -> None:
+    """Checks the name of a preset.
+
+    Raises:
+        UserError: there is no such preset; with the names that there are.
+    """
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+
+
+def layers(preset: str, env_id: str, sections: tuple[str, ...], defaults: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a preset changes, later layers over earlier ones.
+
+    Args:
+        preset: "tuned"; "reset": the same, with episodes from the environment's own reset; "paper-like".
+        env_id: a Gymnasium id.
+        sections: of the preset files, as the algorithm uses them.
+        defaults: what the algorithm needs in every environment.
+    """
+    if preset == "paper-like":
+        return [preset_file("paper-like"), defaults]
+    changes = [defaults, *(section(env_id, name) for name in sections)]
+    if preset == "reset":
+        own = [section(env_id, f"{name}-reset") for name in sections[-1:]]
+        changes += [{"rollout": {"initial_states": "reset"}}, *own]
+    return changes
+
+
+def expert_preset(env_id: str) -> ExpertConfig:
+    """How an expert for `env_id` is trained by default."""
+    config: ExpertConfig = apply(ExpertConfig(env=env_id), section(env_id, "expert"))
+    return config
+
+
+def base_config(env_id: str) -> ImitationConfig:
+    """The dataclass's defaults for an environment."""
+    return ImitationConfig(env=env_id)

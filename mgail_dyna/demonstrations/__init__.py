@@ -1,0 +1,1 @@
+"""Demonstrations: read, written, converted, checked against an environment."""

@@ -1,0 +1,171 @@
+"""What an expert left behind: demonstrations, the spaces they are of, and the expert itself if it is known."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.errors import UserError
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.normalization import constant
+from mgail_dyna.types import ActionSpec, Array, Trajectory
+
+SHORTEST_EPISODE = 2
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """What an expert left behind.
+
+    Attributes:
+        trajectories: the demonstrations.
+        observation_space: of the environment they come from.
+        action_space: likewise.
+        env_id: a Gymnasium id, None if the file does not say.
+        length: the time limit they were recorded under, None if the file does not say.
+        policy: the expert itself, None if the file holds demonstrations alone.
+        provenance: where they come from: algorithm, steps trained, seed, versions, returns.
+
+    Raises:
+        ValueError: there are no demonstrations, or one does not fit the spaces; the message names it and the array.
+        UserError: the spaces are such as this package cannot learn in.
+    """
+
+    trajectories: tuple[Trajectory, ...]
+    observation_space: gym.spaces.Box
+    action_space: gym.spaces.Box | gym.spaces.Discrete
+    env_id: str | None = None
+    length: int | None = None
+    policy: NumpyPolicy | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.trajectories:
+            raise ValueError("trajectories: expected at least 1, found 0")
+        action_spec(self.action_space)
+        fitted = tuple(self._fitted(number, trajectory) for number, trajectory in enumerate(self.trajectories))
+        object.__setattr__(self, "trajectories", fitted)
+
+    def _fitted(self, number: int, trajectory: Trajectory) -> Trajectory:
+        """A demonstration with its actions as the space has them, numbers of choices as integers."""
+        if len(trajectory) < SHORTEST_EPISODE and trajectory.subsample == 1:
+            raise ValueError(
+                f"trajectory {number}: expected at least {SHORTEST_EPISODE} steps, found {len(trajectory)}"
+            )
+        shapes = {"observations": (observation_size(self.observation_space),), "actions": self.action_space.shape}
+        for name, shape in shapes.items():
+            found = getattr(trajectory, name)
+            if found.shape[1:] != shape:
+                expected = ", ".join(["T", *map(str, shape or ())])
+                raise ValueError(
+                    f"trajectory {number}: {name}: expected shape [{expected}] to fit the space, "
+                    f"found {list(found.shape)}"
+                )
+        actions = trajectory.actions
+        kept = actions.astype(
+            np.int64 if isinstance(self.action_space, gym.spaces.Discrete) else np.float32, copy=False
+        )
+        if (kept != actions).any():
+            raise ValueError(
+                f"trajectory {number}: actions: expected numbers of choices, found {actions[kept != actions][0]}"
+            )
+        return trajectory if kept is actions else replace(trajectory, actions=kept)
+
+    @functools.cached_property
+    def action(self) -> ActionSpec:
+        """What an action is; one without bounds is measured in what the demonstrations' largest is."""
+        spec = action_spec(self.action_space)
+        if spec.kind == "discrete" or spec.bounded:
+            return spec
+        largest = np.max([np.abs(trajectory.actions).max(axis=0) for trajectory in self.trajectories], axis=0)
+        return replace(spec, unit=np.where(largest > 0, largest, 1).astype(np.float32))
+
+    @property
+    def observations(self) -> Array:
+        """`[n, d]`, those of all demonstrations, final ones included."""
+        return np.concatenate([trajectory.observations for trajectory in self.trajectories])
+
+    @property
+    def constant(self) -> list[int]:
+        """Coordinates of observations that are the same throughout, so that nothing tells in what unit they vary."""
+        return [int(i) for i in np.flatnonzero(constant(self.observations))]
+
+    @property
+    def has_transitions(self) -> bool:
+        """Whether demonstrations tell where actions led, as subsampled ones do not."""
+        return all(trajectory.subsample == 1 for trajectory in self.trajectories)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all demonstrations."""
+        return sum(len(trajectory) for trajectory in self.trajectories)
+
+    @property
+    def has_rewards(self) -> bool:
+        """Whether demonstrations tell rewards, which imitation does not need: a file without has zeros."""
+        return any(trajectory.rewards.any() for trajectory in self.trajectories)
+
+    @property
+    def returns(self) -> np.ndarray:
+        """`[n]` undiscounted returns of the demonstrations."""
+        return np.array([trajectory.episode_return for trajectory in self.trajectories])
+
+    @property
+    def has_simulator_states(self) -> bool:
+        """Whether every demonstration tells the simulator's states."""
+        return all(t.qpos is not None and t.qvel is not None for t in self.trajectories)
+
+    def percent(self, mean_return: float) -> float:
+        """`percent_of` the demonstrations' own mean return; NaN where they tell no rewards."""
+        return percent_of(float(self.returns.mean()), mean_return)
+
+
+def outside(actions: Array, spec: ActionSpec) -> str | None:
+    """Which of `actions [T, ...]` the action space does not have, in words; None if it has them all."""
+    bad = spec.outside(actions)
+    if not bad.any():
+        return None
+    step = int(np.argmax(bad))
+    if spec.kind == "discrete":
+        span = f"{spec.start} to {spec.start + spec.size - 1}"
+    else:
+        assert spec.low is not None and spec.high is not None
+        span = f"{spec.low.min()} to {spec.high.max()}"
+    found = np.array2string(actions[step], precision=4, max_line_width=10**6, threshold=8)
+    return f"expected actions inside the action space ({span}), found {found} at step {step}"
+
+
+def percent_of(own: float, mean_return: float) -> float:
+    """`mean_return` in percent of an expert's `own`: 100 for as much; where that is negative, 0 for twice as much."""
+    share = mean_return / own if own else math.nan
+    return 100.0 * (share if own > 0 else 2.0 - share)
+
+
+def subset(demos: Demonstrations, demonstrations: int | None, subsample: int) -> Demonstrations:
+    """`expert` with fewer demonstrations, as imitation under scarcity has it (Ho and Ermon 2016).
+
+    Args:
+        expert: its own returns are to be taken before.
+        demonstrations: how many, the first ones; all if None.
+        subsample: keep one step in so many, from step `i % subsample` on in demonstration `i`; nothing then says
+            what a kept action led to.
+
+    Raises:
+        UserError: there are fewer demonstrations, or one is too short.
+    """
+    held = len(demos.trajectories)
+    if demonstrations is not None and demonstrations > held:
+        raise UserError(f"--demonstrations: expected at most the {held} there are, found {demonstrations}")
+    chosen = demos.trajectories[:demonstrations]
+    shortest = min(len(trajectory) for trajectory in chosen)
+    if subsample > shortest:
+        raise UserError(f"--subsample: expected at most {shortest}, the shortest demonstration, found {subsample}")
+    if len(chosen) == held and subsample == 1:
+        return demos
+    return replace(demos, trajectories=tuple(t.every(subsample, i % subsample) for i, t in enumerate(chosen)))

@@ -1,0 +1,69 @@
+"""Records what an expert does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.rollout import play_episode
+from mgail_dyna.errors import UserError
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+
+# Demonstrations are recorded with consecutive seeds from here on; none is left out but what is too short to be one.
+DEMONSTRATION_SEED = 0
+
+
+def record(
+    env_id: str, length: int | None, policy: NumpyPolicy, trajectories: int, provenance: dict[str, Any] | None = None
+) -> Demonstrations:
+    """Plays the policy's mean action for `trajectories` episodes with consecutive seeds and keeps every one.
+
+    Those that end on their first step tell nothing and are left out; `provenance` names their seeds.
+
+    Args:
+        env_id: a Gymnasium id.
+        length: longest episode; the environment's own time limit if None.
+        policy: the expert.
+        trajectories: how many episodes.
+        provenance: what else to say of the expert; the returns are added to it.
+
+    Raises:
+        UserError: there is none that lasts.
+    """
+    env = make_env(env_id, length)
+    seeds = range(DEMONSTRATION_SEED, DEMONSTRATION_SEED + trajectories)
+    played = {seed: play_episode(env, policy, seed) for seed in seeds}
+    short = [seed for seed, episode in played.items() if len(episode) < SHORTEST_EPISODE]
+    episodes = tuple(episode for seed, episode in played.items() if seed not in short)
+    if not episodes:
+        raise UserError(
+            f"{env_id}: expected demonstrations of at least {SHORTEST_EPISODE} steps, found {len(short)} of 1; train "
+            "for longer: --resume --steps N"
+        )
+    returns = np.array([episode.episode_return for episode in episodes])
+    space = env.observation_space
+    assert isinstance(space, gym.spaces.Box) and isinstance(env.action_space, gym.spaces.Box | gym.spaces.Discrete)
+    return Demonstrations(
+        episodes,
+        gym.spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32),
+        env.action_space,
+        env_id=env_id,
+        length=length,
+        policy=policy,
+        provenance={
+            **(provenance or {}),
+            "env_id": env_id,
+            "length": length,
+            "actions": "mean (the most likely one)",
+            "seeds": [seeds.start, seeds.stop - 1],
+            **({"left_out": short} if short else {}),
+            "return_mean": float(returns.mean()),
+            "return_std": float(returns.std()),
+            "return_min": float(returns.min()),
+            "return_max": float(returns.max()),
+        },
+    )

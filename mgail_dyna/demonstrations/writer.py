@@ -1,0 +1,148 @@
+"""Writes demonstrations and their expert as `expert_data` reads them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+
+from mgail_dyna.demonstrations.compatibility import check_actions
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.demonstrations.metadata import METADATA_FILE, space_to_json
+from mgail_dyna.demonstrations.reader import DATA_FILE
+from mgail_dyna.environments.make import env_spec
+from mgail_dyna.errors import UserError
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.storage import replacing, writing_hdf5
+from mgail_dyna.types import Array, Trajectory
+
+# Every Minari since 0.5 accepts datasets that say they were written by this one.
+MINARI_VERSION = "0.5.0"
+
+
+def save_demonstrations(
+    path: str | Path, demos: Demonstrations, name: str | None = None, *, overwrite: bool = False
+) -> None:
+    """Writes `path/data/`, all of it or nothing.
+
+    Args:
+        path: a directory, made if it is not there.
+        expert: what to write.
+        name: the dataset's id in Minari's terms; the last two parts of `path` if not given.
+        overwrite: replace a dataset that is there already.
+
+    Raises:
+        UserError: there is a dataset already, an action is outside the action space, or it cannot be written.
+    """
+    path = Path(path)
+    target = path / "data"
+    if target.exists() and not overwrite:
+        raise UserError(f"{target}: exists already; give another path or --overwrite")
+    thinned = next((n for n, trajectory in enumerate(demos.trajectories) if trajectory.subsample != 1), None)
+    if thinned is not None:
+        raise UserError(
+            f"{target}: expected every step of each demonstration, found every "
+            f"{demos.trajectories[thinned].subsample}th in number {thinned}; save whole ones and thin them as they are "
+            "used (--subsample)"
+        )
+    check_actions(demos, str(target))
+    metadata = _metadata(demos, name or _dataset_id(path), target)
+    with replacing(target) as fresh:
+        fresh.mkdir()
+        with writing_hdf5(fresh / DATA_FILE) as file:
+            for index, trajectory in enumerate(demos.trajectories):
+                _write_episode(file, index, trajectory)
+            if demos.policy is not None:
+                _write_policy(file, demos.policy)
+        size = (fresh / DATA_FILE).stat().st_size / 1e6
+        metadata["dataset_size"] = round(size, 1)
+        (fresh / METADATA_FILE).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+
+
+def _metadata(demos: Demonstrations, name: str, target: Path) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "total_episodes": len(demos.trajectories),
+        "total_steps": demos.total_steps,
+        "data_format": "hdf5",
+        "dataset_id": name,
+        "minari_version": MINARI_VERSION,
+        # What is stored: observations are float32 whatever the simulator's own precision.
+        "observation_space": json.dumps(space_to_json(demos.observation_space)),
+        "action_space": json.dumps(space_to_json(demos.action_space)),
+        "algorithm_name": demos.provenance.get("algorithm", "unknown"),
+        "provenance": _plain(demos.provenance, target),
+    }
+    if demos.env_id is not None:
+        spec = copy.deepcopy(env_spec(demos.env_id))
+        if demos.length is not None:
+            spec.max_episode_steps = demos.length
+        metadata["env_spec"] = _told(spec)
+    return metadata
+
+
+def _plain(provenance: dict[str, Any], target: Path) -> Any:
+    try:
+        return json.loads(json.dumps(provenance))
+    except TypeError as error:
+        raise UserError(f"{target}: provenance: expected what JSON can hold, found else ({error})") from None
+
+
+def _told(spec: EnvSpec) -> str:
+    """JSON of `spec`, which holds no Python objects: a class is named, and what else cannot be told is left out."""
+    for field in ("entry_point", "vector_entry_point"):
+        if callable(point := getattr(spec, field)):
+            setattr(spec, field, f"{point.__module__}:{point.__qualname__}")
+    try:
+        return spec.to_json()
+    except (TypeError, ValueError):
+        spec.kwargs = {}
+        return spec.to_json()
+
+
+def _dataset_id(path: Path) -> str:
+    parent, name = path.resolve().parts[-2:]
+    parent, name = (re.sub(r"[^a-zA-Z0-9_-]", "-", part) for part in (parent, name))
+    # Minari's names of directories have two letters at least.
+    name = name if re.search(r".-v\d+$", name) else f"{name}-v0"
+    return f"{parent}/{name}" if len(parent) > 1 else name
+
+
+def _write_episode(file: h5py.File, index: int, trajectory: Trajectory) -> None:
+    group = file.create_group(f"episode_{index}")
+    last = np.arange(len(trajectory)) == len(trajectory) - 1
+    arrays: Sequence[tuple[str, Array | None]] = (
+        ("observations", trajectory.observations),
+        ("actions", trajectory.actions),
+        ("rewards", trajectory.rewards),
+        ("terminations", last & trajectory.terminated),
+        ("truncations", last & trajectory.truncated),
+        ("infos/qpos", trajectory.qpos),
+        ("infos/qvel", trajectory.qvel),
+    )
+    for name, array in arrays:
+        if array is not None:
+            group.create_dataset(name, data=array, compression="gzip", compression_opts=9, shuffle=True)
+    group.attrs["id"] = index
+    group.attrs["total_steps"] = len(trajectory)
+    if trajectory.seed is not None:
+        group.attrs["seed"] = trajectory.seed
+
+
+def _write_policy(file: h5py.File, policy: NumpyPolicy) -> None:
+    group = file.create_group("policy")
+    group.attrs["activation"] = policy.activation
+    group.attrs["clip"] = policy.clip
+    group.attrs["squash"] = policy.squash
+    if policy.spec.unit is not None:
+        group.attrs["unit"] = policy.spec.unit
+    for name, array in policy.weights.items():
+        group.create_dataset(name, data=array)
+    file.create_dataset("normalization/mean", data=policy.mean)
+    file.create_dataset("normalization/std", data=policy.std)

@@ -1,0 +1,1 @@
+"""Environments: made, acted in, filmed."""

@@ -1,0 +1,85 @@
+"""Why an environment cannot be made, in one line."""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+
+import gymnasium as gym
+from gymnasium.envs.registration import registry
+
+from mgail_dyna.config.presets import environments
+from mgail_dyna.errors import UserError, unknown_name
+
+
+def unknown_environment(env_id: str) -> UserError:
+    """The error for an environment that is not there, with the nearest names that are."""
+    module, colon, name = env_id.rpartition(":")
+    if colon:
+        its = [entry.id for entry in registry.values() if _comes_from(entry, module)]
+        if not its:
+            return UserError(
+                f"unknown environment '{env_id}'; module {module} can be imported, but registers no {name}"
+            )
+        return unknown_name("environment", env_id, [f"{module}:{each}" for each in its])
+    newest: dict[str, int] = {}
+    for entry in registry.values():
+        newest[entry.name] = max(newest.get(entry.name, -1), entry.version or 0)
+    current = [key for key, entry in registry.items() if (entry.version or 0) == newest[entry.name]]
+    return unknown_name("environment", env_id, [*environments(), *current])
+
+
+def _comes_from(entry: gym.envs.registration.EnvSpec, module: str) -> bool:
+    point = entry.entry_point
+    return (point if isinstance(point, str) else getattr(point, "__module__", "")).startswith(module)
+
+
+def unmakeable(env_id: str, error: Exception) -> UserError:
+    """The error for an environment that `gymnasium.make` raises `error` of; its constructor may be the user's own."""
+    if isinstance(error, gym.error.UnregisteredEnv | gym.error.DeprecatedEnv):
+        return unknown_environment(env_id)
+    if isinstance(error, ModuleNotFoundError):
+        return _needs(env_id, error)
+    if no_renderer := _no_renderer(env_id, error):
+        return no_renderer
+    told = _one_line(error) if isinstance(error, gym.error.Error) else _named(error)
+    missing = isinstance(error, TypeError) and re.search(r"missing \d+ required", told)
+    hint = "; give them in gymnasium.register(..., kwargs={...})" if missing else ""
+    return UserError(f"environment '{env_id}' cannot be made: {told}{hint}")
+
+
+def unimportable(env_id: str, error: BaseException) -> UserError:
+    """The error for an environment `module:id` whose module raises `error` as it is imported."""
+    if isinstance(error, ModuleNotFoundError):
+        return _needs(env_id, error)
+    if no_renderer := _no_renderer(env_id, error):
+        return no_renderer
+    module = env_id.partition(":")[0]
+    what = f"module {module} cannot be imported: {_named(error)}"
+    return UserError(f"environment '{env_id}': {what}; python -c 'import {module}' tells where")
+
+
+def _needs(env_id: str, error: ModuleNotFoundError) -> UserError:
+    hint = "; is its directory on PYTHONPATH?" if ":" in env_id else ""
+    return UserError(f"environment '{env_id}' needs what cannot be imported: {_one_line(error)}{hint}")
+
+
+def _no_renderer(env_id: str, error: BaseException) -> UserError | None:
+    """The error where MuJoCo could not be imported for the renderer it was told to bring along; None for any other."""
+    asked = os.environ.get("MUJOCO_GL")
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    importing = any(f.f_globals.get("__name__") == "mujoco" and f.f_code.co_name == "<module>" for f in frames)
+    if asked is None or not importing:
+        return None
+    remedy = "unset it" if asked == "egl" else "unset it or set it to egl"
+    what = f"needs MuJoCo, which cannot be imported with MUJOCO_GL={asked} ({_named(error)})"
+    return UserError(f"environment '{env_id}' {what}; {remedy}")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_one_line(error)}".removesuffix(": ")

@@ -1,0 +1,96 @@
+"""Makes environments: any Gymnasium id with flat observations."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import warnings
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.envs.registration import registry
+
+from mgail_dyna.environments.errors import unimportable, unknown_environment, unmakeable
+from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.errors import UserError
+
+LONGEST_EPISODE = 1_000
+
+
+def _warn_unless_known(message: str) -> None:
+    # Gymnasium's HalfCheetah model file uses an attribute MuJoCo 4 deprecates, and says so at every load.
+    if "settotalmass" not in message:
+        warnings.warn(f"MuJoCo: {message}", stacklevel=2)
+
+
+def make_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, Any]:
+    """Makes an environment.
+
+    Args:
+        env_id: a Gymnasium id; `module:id` imports `module` first.
+        length: longest episode, in place of the environment's own time limit.
+        kwargs: passed on (`render_mode`, say).
+
+    Raises:
+        UserError: no such environment, a missing dependency, whatever its module or its constructor raises, or spaces
+            this package cannot learn in.
+    """
+    with contextlib.suppress(Exception):  # the environment may do without; if not, it will be told below
+        import mujoco
+
+        mujoco.set_mju_user_warning(_warn_unless_known)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        _import_module(env_id)
+        try:
+            env = gym.make(env_id, max_episode_steps=length, disable_env_checker=True, **kwargs)
+        except Exception as error:  # its constructor may be the user's own
+            raise unmakeable(env_id, error) from error
+    try:
+        observation_size(env.observation_space)
+        action_spec(env.action_space)
+    except UserError as error:
+        env.close()
+        raise UserError(f"environment '{env_id}': {error}") from None
+    return env
+
+
+def _import_module(env_id: str) -> None:
+    """Imports the module of `module:id`, where the environment is registered."""
+    module, colon, _ = env_id.partition(":")
+    if not colon:
+        return
+    try:
+        importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # the module is the user's own, and may be a program
+        raise unimportable(env_id, error) from error
+
+
+def env_spec(env_id: str) -> gym.envs.registration.EnvSpec:
+    """What Gymnasium knows of an environment, under the id that `make_env` takes.
+
+    Raises:
+        UserError: nothing.
+    """
+    env = make_env(env_id)
+    env.close()
+    assert env.spec is not None
+    found = copy.deepcopy(gym.spec(env.spec.id))
+    found.id = env_id
+    return found
+
+
+def time_limit(env_id: str) -> int:
+    """Steps of an episode at most: the environment's own limit, `LONGEST_EPISODE` where nothing else would end one."""
+    return env_spec(env_id).max_episode_steps or LONGEST_EPISODE
+
+
+def check_env_name(env_id: str) -> None:
+    """Tells at once, without making it, that an environment does not exist.
+
+    Raises:
+        UserError: with the nearest valid names.
+    """
+    if ":" not in env_id and env_id not in registry:
+        raise unknown_environment(env_id)

@@ -1,0 +1,221 @@
+"""Acting in environments: whole episodes, or fixed-length rollouts of several copies side by side."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.environments.simulator import SimulatorState, reset_to, simulator_state
+from mgail_dyna.errors import UserError
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.normalization import RunningMoments
+from mgail_dyna.types import Array, FloatArray, Rollout, Trajectory
+
+
+def play_episode(
+    env: gym.Env[Any, Any],
+    policy: NumpyPolicy,
+    seed: int,
+    rng: np.random.Generator | None = None,
+    start: SimulatorState | None = None,
+    limit: int | None = None,
+) -> Trajectory:
+    """Plays one episode to its end.
+
+    Args:
+        env: with a time limit, or episodes that end by themselves.
+        policy: chooses the actions.
+        seed: given to `env.reset`.
+        rng: draws the action noise; the mean action (the most likely one) is played if None.
+        start: simulator state to begin in, in place of the environment's own.
+        limit: steps after which the episode is cut off (truncated) if it has not ended before.
+
+    Raises:
+        UserError: an observation, a reward or an action is NaN or infinite.
+    """
+    observation, _ = env.reset(seed=seed)
+    if start is not None:
+        observation = reset_to(env, *start, observation)
+    observations, states = [np.array(observation, np.float32)], [simulator_state(env)]
+    actions, rewards, noises = [], [], []
+    terminated = truncated = False
+    while not (terminated or truncated):
+        if rng is not None:
+            noises.append(policy.head.noise(rng, ()))
+        action = policy.act(observations[-1], noises[-1] if noises else None)
+        actions.append(np.copy(action))  # copies, as environments may go on writing into what they give and take
+        observation, reward, terminated, truncated, _ = env.step(action)
+        rewards.append(float(reward))
+        observations.append(np.array(observation, np.float32))
+        states.append(simulator_state(env))
+        truncated = truncated or len(actions) == limit
+    try:
+        return Trajectory(
+            observations=np.stack(observations),
+            actions=np.stack(actions),
+            rewards=np.array(rewards, np.float64),
+            terminated=bool(terminated),
+            truncated=bool(truncated) and not terminated,
+            **_simulated(states),
+            seed=seed,
+            noise=np.stack(noises) if noises else None,
+        )
+    except ValueError as error:
+        raise UserError(f"the episode of seed {seed}: {error}") from None
+
+
+def _simulated(states: Sequence[SimulatorState | None]) -> dict[str, Any]:
+    """`qpos [n, nq]` and `qvel [n, nv]`, where the environment has them."""
+    told = [state for state in states if state is not None]
+    if not told:
+        return {}
+    qpos, qvel = zip(*told, strict=True)
+    return {"qpos": np.stack(qpos), "qvel": np.stack(qvel)}
+
+
+@dataclass
+class _Copy:
+    """One copy of an environment and the episode under way in it: with its seed it can be played again."""
+
+    env: gym.Env[Any, Any]
+    seed: int = 0
+    actions: list[Any] = field(default_factory=list)
+
+    def begin(self, seed: int) -> Any:
+        self.seed, self.actions = seed, []
+        return self.env.reset(seed=seed)[0]
+
+    def step(self, action: Any) -> tuple[Any, ...]:
+        self.actions.append(np.copy(action))  # an environment may write into what it is given
+        return self.env.step(action)
+
+
+class RolloutCollector:
+    """Steps several copies of an environment with one policy; episodes run on from one rollout to the next.
+
+    Observation statistics are updated between rollouts, never inside one, so that the states an update sees are
+    those the actions were chosen from.
+
+    Args:
+        envs: the copies.
+        policy: acts.
+        seed: of resets and action noise.
+        normalising: the policy's normalisation is kept up to date from what is seen here; if not, it stays as it is.
+    """
+
+    def __init__(
+        self, envs: Sequence[gym.Env[Any, Any]], policy: NumpyPolicy, seed: int, normalising: bool = True
+    ) -> None:
+        self.copies, self.policy, self.normalising = [_Copy(env) for env in envs], policy, normalising
+        self.rng = np.random.default_rng(seed)
+        self.moments = RunningMoments(envs[0].observation_space.shape or ())
+        self.env_steps = 0
+        self.running_returns = np.zeros(len(envs))
+        self.finished_returns: list[float] = []
+        self.observations = np.stack([self._reset(copy) for copy in self.copies]).astype(np.float32)
+
+    def _reset(self, copy: _Copy) -> Any:
+        return copy.begin(int(self.rng.integers(2**31)))
+
+    def collect(self, steps: int) -> Rollout:
+        """Takes `steps` steps in every copy; `finished_returns` then holds the returns of the episodes that ended.
+
+        Raises:
+            UserError: an observation or a reward is NaN or infinite.
+        """
+        policy, head, count = self.policy, self.policy.head, len(self.copies)
+        noise = head.noise(self.rng, (steps, count))
+        observations = np.empty((steps + 1, count, self.observations.shape[1]), np.float32)
+        reached = np.empty_like(observations[1:])
+        rewards = np.empty((steps, count), np.float64)
+        terminated, ended = np.empty((steps, count), bool), np.empty((steps, count), bool)
+        states, actions = np.empty_like(reached), []
+        observations[0] = self.observations
+        self.finished_returns = []
+        for t in range(steps):
+            states[t] = policy.normalise(observations[t])
+            actions.append(head.sample(policy.outputs(states[t]), noise[t]))
+            executed = head.executed(actions[-1])
+            for n, copy in enumerate(self.copies):
+                observation, rewards[t, n], terminated[t, n], truncated, _ = copy.step(executed[n])
+                reached[t, n] = observation
+                self.running_returns[n] += rewards[t, n]
+                ended[t, n] = terminated[t, n] or truncated
+                if ended[t, n]:
+                    self.finished_returns.append(float(self.running_returns[n]))
+                    self.running_returns[n] = 0.0
+                    observation = self._reset(copy)
+                observations[t + 1, n] = observation
+        _check_finite("an observation", reached)
+        _check_finite("an observation", observations)  # those of resets as well
+        _check_finite("a reward", rewards)
+        self.observations = observations[steps]
+        self.env_steps += steps * count
+        rollout = Rollout(
+            states=states,
+            next_states=policy.normalise(reached),
+            actions=np.stack(actions),
+            rewards=rewards.astype(np.float32),
+            terminated=terminated,
+            ended=ended,
+        )
+        if self.normalising:
+            self.moments.update(observations[:-1])
+            self._normalise()
+        return rollout
+
+    def _normalise(self) -> None:
+        self.policy.normalise_with(self.moments.mean, np.sqrt(self.moments.variance) + 1e-8)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs; of each episode under way, its seed and the actions taken in it."""
+        return {
+            "rng": self.rng.bit_generator.state,
+            "moments": self.moments.state(),
+            "env_steps": self.env_steps,
+            "running_returns": self.running_returns.copy(),
+            "episodes": [{"seed": copy.seed, "actions": np.array(copy.actions)} for copy in self.copies],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave. The episodes under way are played again, to where they were; that is not
+        counted in `env_steps`."""
+        self.moments.restore(state["moments"])
+        self.env_steps = int(state["env_steps"])
+        self.running_returns = np.array(state["running_returns"])
+        for n, (copy, episode) in enumerate(zip(self.copies, state["episodes"], strict=True)):
+            observation = copy.begin(int(episode["seed"]))
+            for action in episode["actions"]:
+                observation = copy.step(action)[0]
+            self.observations[n] = observation
+        self.rng.bit_generator.state = state["rng"]
+        if self.normalising:
+            self._normalise()
+
+
+def _check_finite(name: str, array: Array) -> None:
+    if not np.isfinite(array).all():
+        raise UserError(f"the environment: {name}: expected finite numbers, found NaN or infinity")
+
+
+def segments(rollout: Rollout, actions: Array) -> Iterator[tuple[FloatArray, Array]]:
+    """The episodes, or parts of episodes, that a rollout `[T, N]` is made of.
+
+    Args:
+        rollout: cut after every step where an episode ended, and at its own end.
+        actions: `[T, N, ...]` to give out with it.
+
+    Yields:
+        States `[n + 1, d]`, the last being where the last action led, and actions `[n, ...]`.
+    """
+    steps, copies = rollout.ended.shape
+    for n in range(copies):
+        cuts = [0, *(np.flatnonzero(rollout.ended[:-1, n]) + 1), steps]
+        for begin, end in itertools.pairwise(cuts):
+            last = rollout.next_states[end - 1 : end, n]
+            yield np.concatenate([rollout.states[begin:end, n], last]), actions[begin:end, n]

@@ -1,0 +1,116 @@
+"""What a policy looks like: frames of an episode, and films of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.errors import UserError
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.storage import load_state, save_state
+
+Frames = list[NDArray[np.uint8]]
+KIND = "a film"
+
+
+def film_episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed: int) -> tuple[Frames, float]:
+    """Plays the policy's mean action and looks on, without a screen.
+
+    Args:
+        env_id: a Gymnasium id.
+        policy: that acts.
+        steps: to show at most.
+        length: time limit; the environment's own if None.
+        seed: of the episode.
+
+    Returns:
+        Frames, `[height, width, 3]` each, and how many make a second.
+
+    Raises:
+        UserError: this machine cannot render the environment.
+    """
+    if _camera(env_id) is None:
+        return _play(env_id, policy, steps, length, seed)
+    # MuJoCo's renderer (Mesa's LLVM) and TensorFlow (its own) crash a process that has both, in whichever order.
+    with tempfile.TemporaryDirectory() as directory:
+        given, taken = Path(directory, "given.h5"), Path(directory, "taken.h5")
+        told = {"env_id": env_id, "policy": policy.state(), "steps": steps, "length": length, "seed": seed}
+        save_state(given, told, KIND)
+        path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, sys.path)])
+        call = [sys.executable, "-m", "mgail_dyna.environments.video", str(given), str(taken)]
+        done = subprocess.run(call, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+        if done.returncode:
+            said = done.stderr.strip() or f"its process ended with {done.returncode}"
+            raise UserError(said.splitlines()[-1])
+        film = load_state(taken, KIND)
+    return list(film["frames"]), film["rate"]
+
+
+def _play(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed: int) -> tuple[Frames, float]:
+    os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # likewise, for CartPole
+    try:
+        env = make_env(env_id, length, render_mode="rgb_array", **(_camera(env_id) or {}))
+        observation, _ = env.reset(seed=seed)
+        frames: list[Any] = [env.render()]
+        over = False
+        while not over and len(frames) <= steps:
+            observation, _, terminated, truncated, _ = env.step(policy.act(observation))
+            frames.append(env.render())
+            over = terminated or truncated
+        env.close()
+    except Exception as error:  # whatever the graphics stack raises: it differs with every driver
+        if "render_mode" in str(error):
+            raise UserError(f"{env_id} takes no render_mode='rgb_array', so it cannot be filmed ({error})") from error
+        raise UserError(
+            f"this machine cannot render {env_id} ({' '.join(str(error).split())[:200]}); "
+            "MuJoCo needs EGL (Debian: libegl1 libegl-mesa0 libgl1-mesa-dri) or a screen, CartPole needs pygame"
+        ) from error
+    return frames, float(env.metadata.get("render_fps", 30))
+
+
+def gif(frames: Frames, rate: float) -> bytes:
+    """The film as a gif of half the frames at half the size, as gifs are large."""
+    import imageio.v3 as imageio
+
+    small = [frame[::2, ::2] for frame in frames[::2]]
+    return bytes(imageio.imwrite("<bytes>", small, extension=".gif", duration=2000.0 / rate, loop=0))
+
+
+def mp4(frames: Frames, rate: float) -> bytes:
+    """The film as mp4."""
+    import imageio.v3 as imageio
+
+    even = [frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2] for frame in frames]  # as H.264 wants them
+    return bytes(imageio.imwrite("<bytes>", even, extension=".mp4", fps=rate, macro_block_size=1))
+
+
+def _camera(env_id: str) -> dict[str, Any] | None:
+    """The camera that goes along with the robot, where the task has one; None where the task is not MuJoCo's."""
+    env = make_env(env_id)
+    model: Any = getattr(env.unwrapped, "model", None)
+    env.close()
+    if not hasattr(model, "ncam"):
+        return None
+    return {"camera_name": "track"} if "track" in [model.camera(i).name for i in range(model.ncam)] else {}
+
+
+def _main(given: str, taken: str) -> None:
+    told = load_state(Path(given), KIND)
+    try:
+        frames, rate = _play(**{**told, "policy": NumpyPolicy.from_state(told["policy"])})
+    except UserError as error:
+        raise SystemExit(str(error)) from error
+    save_state(Path(taken), {"frames": np.stack(frames), "rate": rate}, KIND)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

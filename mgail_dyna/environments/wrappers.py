@@ -1,0 +1,74 @@
+"""Wrappers: one counts every step, one adds noise to actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.environments.spaces import action_spec
+
+
+class Ledger:
+    """Counts every environment step by what it was for; the x-axis of every curve.
+
+    Attributes:
+        steps: by purpose, "training" or "evaluation".
+        episodes: likewise; those of training are the paper's `real_trajectories`.
+    """
+
+    def __init__(self) -> None:
+        self.steps = {"training": 0, "evaluation": 0}
+        self.episodes = {"training": 0, "evaluation": 0}
+
+    def watch(self, env: gym.Env[Any, Any], purpose: str) -> gym.Env[Any, Any]:
+        """`env`, with each reset and step counted for `purpose`, in place of any purpose it was counted for before."""
+        return _Counted(env.env if isinstance(env, _Counted) else env, self, purpose)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        return {"steps": dict(self.steps), "episodes": dict(self.episodes)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        self.steps, self.episodes = dict(state["steps"]), dict(state["episodes"])
+
+
+class _Counted(gym.Wrapper[Any, Any, Any, Any]):
+    def __init__(self, env: gym.Env[Any, Any], ledger: Ledger, purpose: str) -> None:
+        super().__init__(env)
+        self.ledger, self.purpose = ledger, purpose
+
+    def reset(self, **kwargs: Any) -> Any:
+        self.ledger.episodes[self.purpose] += 1
+        return self.env.reset(**kwargs)
+
+    def step(self, action: Any) -> Any:
+        self.ledger.steps[self.purpose] += 1
+        return self.env.step(action)
+
+
+class Nudged(gym.Wrapper[Any, Any, Any, Any]):
+    """An environment that adds normal noise to continuous actions and keeps them inside the box.
+
+    Args:
+        env: discrete actions are left as they are.
+        std: of the noise, in units of half the box's width.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], std: float) -> None:
+        super().__init__(env)
+        self.actions = action_spec(env.action_space)
+        self.scale = std * self.actions.half_range if self.actions.kind == "continuous" else None
+        self.rng = np.random.default_rng()
+
+    def reset(self, *, seed: int | None = None, **kwargs: Any) -> Any:
+        self.rng = np.random.default_rng(seed)
+        return self.env.reset(seed=seed, **kwargs)
+
+    def step(self, action: Any) -> Any:
+        if self.scale is not None:
+            noise = self.scale * self.rng.standard_normal(self.actions.size)
+            action = np.clip(action + noise, self.actions.low, self.actions.high).astype(np.float32)
+        return self.env.step(action)

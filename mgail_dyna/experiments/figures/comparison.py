@@ -1,0 +1,132 @@
+"""Kinds of runs side by side: interquartile means over seeds, with 95% bootstrap bands."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mgail_dyna.experiments.figures.style import PERCENT, STEPS, TRAJECTORIES, count_on, draw_expert, look, tidy
+from mgail_dyna.experiments.records import Record
+from mgail_dyna.experiments.statistics import common_grid, estimate, resampled
+from mgail_dyna.experiments.tables import named_seeds
+
+LABELS = {"real_trajectories": TRAJECTORIES, "env_steps": STEPS}
+NOTE = "Interquartile mean over seeds; bands are 95% bootstrap intervals. A run that has ended stays where it was."
+# How far env steps may be from proportional to trajectories, as a share of them all, for one axis to tell both.
+TOLERANCE = 0.02
+
+
+def comparison(
+    kinds: Mapping[str, Sequence[Record]],
+    levels: Mapping[str, Sequence[Record]] | None = None,
+    title: str = "",
+    note: str = "",
+) -> Figure:
+    """Return in percent of the expert's against real trajectories and env steps.
+
+    Where trajectories are equally long, one panel has both, below and above. Where they are not, no axis could tell
+    both truly, so there are two panels.
+
+    Args:
+        kinds: records by label, one per seed; what has none is not drawn, but keeps its colour for itself.
+        levels: records by label of what takes no part in the environment (cloning), drawn as level lines.
+        title: above the figure.
+        note: below it, after what the bands are.
+    """
+    records = [record for kind in kinds.values() for record in kind]
+    length = _trajectory_length(records)
+    columns = ("real_trajectories", "env_steps") if length is None else ("real_trajectories",)
+    levels = levels or {}
+    size = 7.0 if length else 10.0, 4.2 + 0.2 * (len(kinds) + len(levels))
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    for axes, column in zip(panels, columns, strict=True):
+        for number, (label, kind) in enumerate(kinds.items()):
+            if kind:
+                _draw_kind(axes, kind, column, label, number)
+        for number, (label, kind) in enumerate(levels.items()):
+            _draw_level(axes, kind, label, number, alone=len(levels) == 1)
+        draw_expert(axes)
+        axes.set_xlim(left=0)
+        axes.set_xlabel(LABELS[column])
+        count_on(axes.xaxis)
+        tidy(axes)
+    if length is not None:
+        above = panels[0].secondary_xaxis("top", functions=(lambda n: n * length, lambda steps: steps / length))
+        above.set_xlabel(f"{STEPS} ({length:,.0f} a trajectory)")
+        count_on(above.xaxis)
+    panels[0].set_ylabel(PERCENT)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    explain(figure, panels[0], f"{NOTE} {note}".strip())
+    return figure
+
+
+def explain(figure: Figure, axes: Axes, note: str) -> None:
+    """The legend of `axes`, and the note above it, below all panels."""
+    handles, labels = axes.get_legend_handles_labels()
+    width = int(14 * figure.get_figwidth())
+    figure.legend(
+        handles,
+        labels,
+        title="\n".join(textwrap.wrap(note, width)),
+        title_fontsize=8,
+        alignment="left",
+        frameon=False,
+        loc="outside lower left",
+        ncols=2 if 2 * max(map(len, labels)) < width else 1,
+        fontsize=9,
+    )
+
+
+def _trajectory_length(records: Sequence[Record]) -> float | None:
+    """Env steps of a trajectory if all have as many; None if they differ."""
+    steps = np.concatenate([record.curve["env_steps"] for record in records])
+    trajectories = np.concatenate([record.curve["real_trajectories"] for record in records])
+    length = float(steps.sum() / trajectories.sum()) if trajectories.sum() else None
+    if length is None or np.abs(steps - length * trajectories).max() > TOLERANCE * steps.max():
+        return None
+    return length
+
+
+def _draw_kind(axes: Axes, kind: Sequence[Record], column: str, label: str, number: int) -> None:
+    colour, line, marker = look(number)
+    grid = common_grid([record.curve[column] for record in kind])
+    curves = [resampled(record.curve[column], record.curve["expert_percent"], grid) for record in kind]
+    found = estimate([curves])
+    axes.fill_between(grid, found.low, found.high, color=colour, alpha=0.18, linewidth=0, step="post")
+    axes.plot(
+        grid,
+        found.value,
+        color=colour,
+        linestyle=line,
+        linewidth=2.0,
+        drawstyle="steps-post",
+        marker=marker,
+        markersize=5,
+        markevery=(8 + 5 * number, 32),
+        label=f"{label} ({named_seeds(kind)})",
+    )
+
+
+def _draw_level(axes: Axes, kind: Sequence[Record], label: str, number: int, *, alone: bool) -> None:
+    """A level line, in colour and marker of the kind with the same number unless it is the only one."""
+    colour, marker = ("black", "") if alone else (look(number).colour, look(number).marker)
+    found = estimate([[record.final["expert_percent"] for record in kind]])
+    axes.axhspan(float(found.low), float(found.high), color=colour, alpha=0.10, linewidth=0)
+    places = np.linspace(0.0, 1.0, 41)
+    axes.plot(
+        places,
+        np.full_like(places, found.value),
+        transform=axes.get_yaxis_transform(),  # across the whole panel, whatever it spans
+        color=colour,
+        linewidth=1.2,
+        linestyle=(0, (6, 2, 1, 2, 1, 2)),
+        marker=marker,
+        markerfacecolor="white",
+        markevery=(5 + 3 * number, 12),
+        label=f"{label}, no interaction ({named_seeds(kind)})",
+    )

@@ -1,0 +1,73 @@
+"""What modes come to from how many demonstrations: interquartile means over seeds, with 95% bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mgail_dyna.experiments.figures.comparison import explain
+from mgail_dyna.experiments.figures.style import PERCENT, draw_expert, look, tidy
+from mgail_dyna.experiments.records import Record
+from mgail_dyna.experiments.statistics import estimate
+from mgail_dyna.experiments.suites import DemonstrationSubset, Kind
+from mgail_dyna.experiments.tables import seeds_of
+
+LABELS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", "bc": "behavioural cloning, no interaction"}
+NOTE = "Return at the end of training. Interquartile mean over seeds; bars are 95% bootstrap intervals."
+
+
+def by_demonstrations(found: Mapping[Kind, Sequence[Record]], title: str = "", note: str = "") -> Figure:
+    """Return at the end in percent of the expert's against the number of trajectories, a panel for each subsampling.
+
+    Args:
+        found: records by kind, one per seed; kinds without any leave a gap.
+        title: above the figure.
+        note: below it, after what the bars are.
+    """
+    subsamples = sorted({kind.demonstrations.subsample for kind in found})
+    numbers = sorted({kind.demonstrations.trajectories for kind in found})
+    figure = Figure(figsize=(10.0, 4.6), dpi=110, layout="constrained")
+    panels = figure.subplots(1, len(subsamples), sharey=True, squeeze=False)[0]
+    for axes, subsample in zip(panels, subsamples, strict=True):
+        for place, (algorithm, label) in enumerate(LABELS.items()):
+            told = {
+                kind.demonstrations: records
+                for kind, records in found.items()
+                if kind.algorithm == algorithm and records
+            }
+            columns = [told.get(DemonstrationSubset(number, subsample), ()) for number in numbers]
+            _draw_algorithm(axes, columns, label, place)
+        axes.set_xlim(-0.5, len(numbers) - 0.5)
+        axes.set_xticks(range(len(numbers)), [f"{number}" for number in numbers])
+        axes.set_xlabel("whole trajectories" if subsample == 1 else f"trajectories, every {subsample}th step of each")
+        tidy(axes)
+    for axes in panels:  # once all is drawn, as they share an axis
+        draw_expert(axes)
+    panels[0].set_ylabel(PERCENT)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    explain(figure, panels[0], f"{NOTE} {note}".strip())
+    return figure
+
+
+def _draw_algorithm(axes: Axes, columns: Sequence[Sequence[Record]], label: str, place: int) -> None:
+    """One algorithm's line, shifted a little; it is broken where a number has no records."""
+    colour, line, marker = look(place)
+    percents = [[record.final["expert_percent"] for record in records] or [np.nan] for records in columns]
+    found = [estimate([column]) for column in percents]
+    values, low, high = (np.array([getattr(each, name) for each in found]) for name in ("value", "low", "high"))
+    seeds = sorted({seeds_of(records) for records in columns if records})
+    axes.errorbar(
+        np.arange(len(columns)) + 0.06 * (place - 1),
+        values,
+        yerr=np.nan_to_num([values - low, high - values]),
+        color=colour,
+        linestyle=line,
+        linewidth=1.8,
+        marker=marker,
+        markersize=6,
+        capsize=3,
+        label=f"{label} (seeds {' or '.join(seeds) or 'none'})",
+    )

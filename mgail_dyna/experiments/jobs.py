@@ -1,0 +1,170 @@
+"""One run of a sweep, from wherever it was left to its record."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mgail_dyna.errors import UserError
+from mgail_dyna.experiments.records import from_run, record_path, write_record
+from mgail_dyna.experiments.suites import Run
+from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, new_directory
+from mgail_dyna.storage import locked, write_text
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUT, LOCK, EARLIER = "output.txt", "lock", "earlier"
+# Holds the arguments of the run under way, from its beginning until it is recorded.
+BEGUN = "begun.json"
+# TensorFlow's own threads are held to one by `runtime.import_tensorflow`.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be done and where its files go.
+
+    Attributes:
+        run: what to do.
+        logdir: directory of all sweeps' runs; this one has `logdir/suite/name` to itself.
+        results: directory of all records.
+        program: that does a run.
+    """
+
+    run: Run
+    logdir: Path
+    results: Path
+    program: Path = ROOT / "run.py"
+
+    @property
+    def directory(self) -> Path:
+        """What the job has to itself."""
+        return self.logdir / self.run.suite / self.run.name
+
+    @property
+    def run_directory(self) -> Path | None:
+        """The run's own directory below, if it has been begun."""
+        begun = sorted(self.directory.glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
+        return begun[-1].parent if begun else None
+
+    @property
+    def begun_at(self) -> float:
+        """When somebody last set about it, in seconds since the epoch; 0 if nobody has."""
+        lock = self.directory / LOCK
+        return lock.stat().st_mtime if lock.exists() else 0.0
+
+    @property
+    def recorded(self) -> bool:
+        """Whether its record exists."""
+        return record_path(self.results, self.run).exists()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: "done", "failed", "stopped" (asked to), or "elsewhere" (another process is at it)."""
+
+    state: str
+    reason: str = ""
+
+
+def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
+    """Brings `job` to its end and records it, beginning from its checkpoint if the same arguments left one unrecorded.
+
+    The lock is inherited by the run's process: if this one is killed and that one lives on, nobody else begins the run
+    until it has ended. A record is written under the lock too.
+
+    Args:
+        job: to do.
+        stopping: once true, the run is asked to save and stop.
+    """
+    if stopping():
+        return Outcome("stopped")
+    job.directory.mkdir(parents=True, exist_ok=True)
+    with locked(job.directory / LOCK) as lock:
+        if lock is None:
+            return Outcome("elsewhere")
+        now = time.time_ns()  # not the file system's own clock, which is some milliseconds behind
+        os.utime(job.directory / LOCK, ns=(now, now))
+        if job.recorded:
+            return Outcome("done")
+        code = _run(job, lock, stopping)
+        if stopping():
+            return Outcome("stopped")
+        if code != 0:
+            return Outcome("failed", _reason(job, code))
+        try:
+            directory = job.run_directory
+            if directory is None:
+                return Outcome("failed", f"{job.directory}: no run in it; see {job.directory / OUTPUT}")
+            write_record(job.results, job.run, from_run(directory, job.run))
+            (job.directory / BEGUN).unlink(missing_ok=True)
+        except UserError as error:
+            return Outcome("failed", str(error))
+    return Outcome("done")
+
+
+def _words(job: Job) -> list[str]:
+    """Arguments of `run.py`: to go on from the checkpoint, or to begin in an empty directory.
+
+    What other arguments left is no beginning of this run, nor is what was recorded once: somebody removed the record,
+    or records elsewhere. It is put aside.
+    """
+    directory, begun = job.run_directory, job.directory / BEGUN
+    arguments = json.dumps(job.run.arguments)
+    same = begun.exists() and begun.read_text(encoding="utf-8") == arguments
+    if same and directory is not None and (directory / CHECKPOINT).exists():
+        return ["--resume", str(directory)]
+    for entry in job.directory.iterdir():
+        if entry.is_dir() and entry.name != EARLIER:
+            entry.replace(new_directory(job.directory / EARLIER, entry.name))
+    write_text(begun, arguments)
+    return [*job.run.arguments, "--logdir", str(job.directory)]
+
+
+def _run(job: Job, lock: int, stopping: Callable[[], bool]) -> int:
+    """Runs `run.py` for `job`; its exit code, negative for a signal."""
+    call = [sys.executable, str(job.program), *_words(job)]
+    with (job.directory / OUTPUT).open("w") as output, _hearing_interrupts():
+        process = subprocess.Popen(
+            call,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **ONE_THREAD},
+            pass_fds=[lock],
+            start_new_session=True,  # so that Ctrl-C reaches it once, through `stopping`
+        )
+    asked = False
+    while True:
+        try:
+            return process.wait(timeout=POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            if stopping() and not asked:
+                process.send_signal(signal.SIGINT)
+                asked = True
+
+
+@contextlib.contextmanager
+def _hearing_interrupts() -> Iterator[None]:
+    """A process begun here can be interrupted: Ray's workers block the signal, and children inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _reason(job: Job, code: int) -> str:
+    output = job.directory / OUTPUT
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"exit code {code}: {lines[-1] if lines else 'no output'} ({output})"

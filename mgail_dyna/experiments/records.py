@@ -1,0 +1,259 @@
+"""Records of finished runs: one small JSON file each, from which every figure and table is made."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgail_dyna.algorithms.registry import algorithm_named
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.errors import UserError
+from mgail_dyna.experiments.suites import Kind, Run
+from mgail_dyna.runs.directory import CONFIG, CURVE, flatten
+from mgail_dyna.storage import write_text
+
+COLUMNS = (
+    "env_steps",
+    "real_trajectories",
+    "expert_percent",
+    "return_mean",
+    "return_std",
+    "cpu_seconds",
+    "wall_seconds",
+)
+LAST = 10
+# Of a run's `config.json`.
+_ABOUT = ("algorithm", "preset", "expert", "expert_return", "commit", "versions", "config")
+_SEED = re.compile(r"-seed(\d+)$")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run.
+
+    Attributes:
+        suite: it belongs to.
+        name: of the run, and of its file.
+        arguments: of `run.py` that made it.
+        algorithm: as `--mode` names it.
+        preset: the configuration began from.
+        seed: of the run.
+        expert: the demonstrations, as `run.py --expert` takes them.
+        expert_return: what 100% stands for.
+        commit: of the code, with `+` where it had changes; None outside a checkout.
+        versions: of Python and the packages results depend on.
+        config: the resolved configuration.
+        curve: by name of column (`COLUMNS`) `[n]`, one entry an evaluation. Env steps and trajectories count training
+            alone, seconds count evaluation too.
+    """
+
+    suite: str
+    name: str
+    arguments: tuple[str, ...]
+    algorithm: str
+    preset: str
+    seed: int
+    expert: str
+    expert_return: float
+    commit: str | None
+    versions: dict[str, str]
+    config: dict[str, Any]
+    curve: dict[str, NDArray[np.float64]]
+
+    @property
+    def final(self) -> dict[str, float]:
+        """The last evaluation, and as `percent_of_last_10` the mean of the last ten: one alone may flatter."""
+        last = {name: float(values[-1]) for name, values in self.curve.items()}
+        return {**last, f"percent_of_last_{LAST}": float(self.curve["expert_percent"][-LAST:].mean())}
+
+    @property
+    def swing(self) -> float:
+        """Standard deviation of the last ten evaluations, in percent of the expert's return: how steady it is."""
+        return float(self.curve["expert_percent"][-LAST:].std())
+
+
+def record_path(results: Path, run: Run) -> Path:
+    """Where the record of `run` is."""
+    return results / run.suite / f"{run.name}.json"
+
+
+def read_progress(directory: Path) -> dict[str, NDArray[np.float64]]:
+    """The columns of a run's `progress.csv`: `[n]` each, one entry an iteration, NaN where it was not evaluated.
+
+    Raises:
+        UserError: it is missing, empty or not one of ours.
+    """
+    path = directory / CURVE
+    if not path.exists():
+        raise UserError(f"{path}: no such file; a run's directory holds a {CURVE}")
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if not rows:
+            raise UserError(f"{path}: expected at least 1 row, found none")
+        return {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS}
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: expected the columns of a run's {CURVE}, found others ({error!r})") from None
+
+
+def from_run(directory: Path, run: Run) -> Record:
+    """The record of a finished run.
+
+    Args:
+        directory: of the run, with its `config.json` and `progress.csv`.
+        run: that was asked for.
+
+    Raises:
+        UserError: a file is missing or not one of ours, or nothing was evaluated.
+    """
+    about, progress = _read_json(directory / CONFIG), read_progress(directory)
+    seen = np.isfinite(progress["expert_percent"])
+    if not seen.any():
+        raise UserError(f"{directory / CURVE}: expected at least one evaluation, found none")
+    curve = {name: values[seen] for name, values in progress.items()}
+    return _validated(
+        {
+            "suite": run.suite,
+            "name": run.name,
+            "arguments": list(run.arguments),
+            "seed": about.get("config", {}).get("seed"),
+            **{name: about.get(name) for name in _ABOUT},
+            "curve": {name: values.tolist() for name, values in curve.items()},
+        },
+        directory / CONFIG,
+    )
+
+
+def write_record(results: Path, run: Run, record: Record) -> Path:
+    """Writes the record of `run`, whole or not at all; a column a line, so that it stays readable."""
+    content = {**asdict(record), "final": record.final}
+    content["curve"] = {name: [_short(value) for value in values] for name, values in record.curve.items()}
+    lines = []
+    for key, value in content.items():
+        if key == "curve":
+            columns = ",\n".join(f'    "{name}": {json.dumps(column)}' for name, column in value.items())
+            lines.append(f'  "curve": {{\n{columns}\n  }}')
+        else:
+            lines.append(f'  "{key}": {json.dumps(value, allow_nan=False)}')
+    path = record_path(results, run)
+    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
+    return path
+
+
+def _short(value: float) -> float:
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def read_record(path: Path) -> Record:
+    """Reads a record.
+
+    Raises:
+        UserError: missing, not JSON, or not a record.
+    """
+    record = _validated(_read_json(path), path)
+    if record.name != path.stem:
+        raise UserError(f"{path}: name: expected '{path.stem}', as the file is called, found '{record.name}'")
+    return record
+
+
+def read_kind(results: Path, kind: Kind) -> list[Record]:
+    """The records of a kind by seed, as many as there are.
+
+    Raises:
+        UserError: one is damaged, or they were made with configurations that differ in more than the seed.
+    """
+    paths = (results / kind.suite).glob(f"{kind.task}-{kind.name}-seed*.json")
+    found = sorted((read_record(path) for path in paths if _SEED.search(path.stem)), key=lambda record: record.seed)
+    _check_alike(found)
+    return found
+
+
+def _check_alike(records: Sequence[Record]) -> None:
+    for record in records[1:]:
+        for key, first, here in differences(records[0], record.config):
+            raise UserError(
+                f"{record.suite}: records of different configurations: {key} is {first} in "
+                f"{records[0].name} and {here} in {record.name}; remove the older and sweep again"
+            )
+
+
+def differences(record: Record, config: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Where `config` differs from a record's, as `config_differences` has it."""
+    return config_differences(record.config, config, record.algorithm)
+
+
+def config_differences(one: dict[str, Any], other: dict[str, Any], algorithm: str) -> Iterator[tuple[str, Any, Any]]:
+    """Where two configurations differ in more than the seed and what the algorithm ignores.
+
+    What one of them is too old to tell is taken to be at its default.
+
+    Yields:
+        The field, or `group.field`, and its two values.
+    """
+    ignores = algorithm_named(algorithm).ignores
+    defaults, *told = (dict(flatten(json.loads(json.dumps(tree)))) for tree in (asdict(ImitationConfig()), one, other))
+    first, second = (defaults | flatten for flatten in told)
+    for key in sorted((first.keys() | second.keys()) - {"seed"}):
+        if first.get(key) != second.get(key) and not ignores(key, second.get("warm_start", "none")):
+            yield key, first.get(key), second.get(key)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{path}: expected JSON, found something else ({error})") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("suite", "name", "algorithm", "preset", "expert"), ((str,), "text")),
+    "arguments": ((list,), "a list"),
+    "seed": ((int,), "a whole number"),
+    "expert_return": ((int, float), "a number"),
+    "commit": ((str, type(None)), "text or null"),
+    **dict.fromkeys(("versions", "config", "curve"), ((dict,), "an object")),
+}
+
+
+def _validated(content: dict[str, Any], path: Path) -> Record:
+    for entry in fields(Record):
+        types, expected = _KINDS[entry.name]
+        if entry.name not in content:
+            raise UserError(f"{path}: {entry.name}: missing")
+        if not isinstance(content[entry.name], types):
+            raise UserError(f"{path}: {entry.name}: expected {expected}, found {content[entry.name]!r}")
+    curve = {name: _column(content["curve"], name, path) for name in COLUMNS}
+    length = curve["env_steps"].size
+    for name, values in curve.items():
+        if values.size != length:
+            raise UserError(f"{path}: curve.{name}: expected {length} numbers as in env_steps, found {values.size}")
+    for name in ("env_steps", "real_trajectories"):
+        if (np.diff(curve[name]) < 0).any():
+            raise UserError(f"{path}: curve.{name}: expected numbers that never fall, found some that do")
+    about = {entry.name: content[entry.name] for entry in fields(Record) if entry.name not in ("curve", "arguments")}
+    return Record(**about, arguments=tuple(map(str, content["arguments"])), curve=curve)
+
+
+def _column(curve: dict[str, Any], name: str, path: Path) -> NDArray[np.float64]:
+    if name not in curve:
+        raise UserError(f"{path}: curve.{name}: missing")
+    try:
+        values = np.array(curve[name], np.float64)
+    except (TypeError, ValueError):
+        values = np.array([np.nan])
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+        raise UserError(f"{path}: curve.{name}: expected a list of one or more numbers, found something else")
+    return values

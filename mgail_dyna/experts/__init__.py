@@ -1,1 +1,0 @@
-"""Experts: trained with TRPO, recorded as demonstrations."""

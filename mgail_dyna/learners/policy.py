@@ -1,0 +1,202 @@
+"""The policy's gradient steps: learning on real trajectories (Eq. 7) and planning on imagined ones (Eq. 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from mgail_dyna.config.imitation import PolicyConfig
+from mgail_dyna.learners.variables import read_once, restore_variables, variable_state
+from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.dynamics import DynamicsModel
+from mgail_dyna.networks.policy import PolicyNetwork
+from mgail_dyna.ops.distributions import cloning_loss_for, reparameterize_for
+from mgail_dyna.ops.losses import IMITATION_COSTS
+from mgail_dyna.ops.unroll import Imagined, Replayed, StateSource, Unrolled, discounted_cost, unroll
+from mgail_dyna.replay import Windows
+from mgail_dyna.types import ActionSpec, FloatArray
+
+
+class BCRegularizer(NamedTuple):
+    """Pairs whose cloning loss is added to the cost: `states [K, B, d]`, `actions [K, B, a]`, a scalar `weight`."""
+
+    states: FloatArray
+    actions: FloatArray
+    weight: FloatArray
+
+
+class PolicyLearner:
+    """Gradient steps on the policy through the unrolled graph, one per minibatch, all in one compiled call.
+
+    Args:
+        network: the policy, trained here.
+        average: of the same shape; an exponential moving average of `network`.
+        discriminator: not changed.
+        dynamics: not changed.
+        action: what the policy acts with.
+        config: of the policy.
+        cost: name in `ops.losses.IMITATION_COSTS`.
+        discount: gamma.
+        burn_in: W, observed steps at the head of every window.
+    """
+
+    def __init__(
+        self,
+        network: PolicyNetwork,
+        average: PolicyNetwork,
+        discriminator: Discriminator,
+        dynamics: DynamicsModel,
+        action: ActionSpec,
+        config: PolicyConfig,
+        cost: str,
+        discount: float,
+        burn_in: int,
+    ) -> None:
+        self.network, self.average = network, average
+        self.discriminator, self.dynamics = discriminator, dynamics
+        self.config, self.discount, self.burn_in = config, discount, burn_in
+        self.reparameterize, self.imitation_cost = reparameterize_for(action), IMITATION_COSTS[cost]
+        self.cloning_loss = cloning_loss_for(action)
+        self.optimizer = keras.optimizers.Adam(config.learning_rate)
+        self.optimizer.build(network.trainable_variables)
+        for variable, start in zip(average.variables, network.variables, strict=True):
+            variable.assign(start)
+
+    def learn(
+        self, windows: Windows, learning_rate: float, regularizer: BCRegularizer | None = None
+    ) -> dict[str, float]:
+        """`K` steps of Eq. 7 on recorded windows `[K, W + T, B, ...]` with their recorded noise.
+
+        Args:
+            windows: from replay.
+            learning_rate: factor on the configured one.
+            regularizer: added to the cost.
+
+        Returns:
+            Means over the steps: `cost` (without the regularizer) and `gradient_norm`.
+        """
+        return self._steps(
+            learning_rate, self._learn, windows.states, windows.mask, windows.actions, windows.noise, regularizer
+        )
+
+    def plan(
+        self, windows: Windows, noise: FloatArray, learning_rate: float, regularizer: BCRegularizer | None = None
+    ) -> dict[str, float]:
+        """`K` steps of Eq. 8 from the last states of `windows [K, W, B, ...]`.
+
+        Args:
+            windows: from replay or the demonstrations; only their burn-in and the state after it are used.
+            noise: `[K, Tp, B, n]`, fresh.
+            learning_rate: factor on the configured one.
+            regularizer: added to the cost.
+
+        Returns:
+            As `learn`.
+        """
+        return self._steps(learning_rate, self._plan, windows.states, windows.mask, noise, regularizer)
+
+    def _steps(self, learning_rate: float, update: Callable[..., Any], *minibatches: Any) -> dict[str, float]:
+        self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
+        cost, gradient_norm = update(*minibatches)
+        return {"cost": float(cost), "gradient_norm": float(gradient_norm)}
+
+    @tf.function(jit_compile=True)
+    def _learn(
+        self,
+        states: tf.Tensor,
+        mask: tf.Tensor,
+        actions: tf.Tensor,
+        noise: tf.Tensor,
+        regularizer: BCRegularizer | None,
+    ) -> tuple[tf.Tensor, ...]:
+        actions, noise, kept = (array[:, self.burn_in :] for array in (actions, noise, mask))
+        next_states = states[:, self.burn_in + 1 :]
+
+        def loss(k: tf.Tensor) -> tf.Tensor:
+            return self.loss(Replayed(actions[k], next_states[k]), states[k], mask[k], noise[k], kept[k])
+
+        return self._descend(loss, states.shape[0], regularizer)
+
+    @tf.function(jit_compile=True)
+    def _plan(
+        self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, regularizer: BCRegularizer | None
+    ) -> tuple[tf.Tensor, ...]:
+        everything = tf.ones(noise.shape[1:3])
+
+        def loss(k: tf.Tensor) -> tf.Tensor:
+            return self.loss(Imagined(), states[k], mask[k], noise[k], everything)
+
+        return self._descend(loss, states.shape[0], regularizer)
+
+    def _descend(
+        self, loss_of: Callable[[tf.Tensor], tf.Tensor], steps: int, regularizer: BCRegularizer | None
+    ) -> tuple[tf.Tensor, ...]:
+        variables = self.network.trainable_variables
+        total_cost, total_norm = tf.constant(0.0), tf.constant(0.0)
+        for k in tf.range(steps):
+            with tf.GradientTape() as tape:
+                total = loss = loss_of(k)
+                if regularizer is not None:
+                    cloned = self.cloning_loss(self.network(regularizer.states[k]), regularizer.actions[k])
+                    total += regularizer.weight * cloned
+            gradients, norm = tf.clip_by_global_norm(tape.gradient(total, variables), self.config.clip_norm)
+            self.optimizer.apply(gradients, variables)
+            for mean, now in zip(self.average.variables, self.network.variables, strict=True):
+                mean.assign(now + self.config.averaging * (mean - now))
+            total_cost, total_norm = total_cost + loss, total_norm + norm
+        return total_cost / float(steps), total_norm / float(steps)
+
+    def loss(
+        self, source: StateSource, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, kept: tf.Tensor
+    ) -> tf.Tensor:
+        """sum_t gamma^t c_t through the graph (Eq. 7 or 8, by `source`).
+
+        Args:
+            source: the one difference between learning and planning.
+            states: `[>= W + 1, B, d]`: W to observe, then the one to start from.
+            mask: `[>= W, B]`, of the first W states.
+            noise: `[T, B, n]`.
+            kept: `[T, B]`, 0 after the end of a trajectory.
+        """
+        return discounted_cost(self.unroll(source, states, mask, noise).costs, kept, self.discount)
+
+    def unroll(self, source: StateSource, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> Unrolled:
+        """The trajectories that `loss` adds up the costs of; arguments as there."""
+        burn_in, clip_norm = self.burn_in, self.config.bptt_clip_norm
+        with read_once(self.network, self.discriminator, self.dynamics):
+            return unroll(
+                act=lambda state, noise: self.reparameterize(self.network(state), noise),
+                cost=lambda state, action: self.imitation_cost(self.discriminator(state, action)),
+                predict=self.dynamics.predict,
+                source=source,
+                start=states[burn_in],
+                memory=self.dynamics.observe(states[:burn_in], mask[:burn_in]),
+                noise=noise,
+                clip_norm=clip_norm and clip_norm / noise.shape[1],  # the loss is the mean over trajectories
+            )
+
+    def imagine(self, windows: Windows, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """States `[Tp, B, d]` and actions `[Tp, B, a]` of imagined trajectories under the current policy.
+
+        Args:
+            windows: one batch, `[1, W, B, ...]`, to start from the last states of.
+            noise: `[Tp, B, n]`, fresh.
+        """
+        states, actions = self._imagine(windows.states[0], windows.mask[0], noise)
+        return states.numpy(), actions.numpy()
+
+    @tf.function(jit_compile=True)
+    def _imagine(self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        unrolled = self.unroll(Imagined(), states, mask, noise)
+        return unrolled.states, unrolled.actions
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        return variable_state(network=self.network, average=self.average, optimizer=self.optimizer)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        restore_variables(state, network=self.network, average=self.average, optimizer=self.optimizer)

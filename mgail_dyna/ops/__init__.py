@@ -1,0 +1,1 @@
+"""The mathematics: pure functions, one for each equation; no optimizer, no environment, no file."""

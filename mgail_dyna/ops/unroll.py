@@ -1,0 +1,177 @@
+"""The multi-step computation graph: what makes MGAIL and Dyna-AIL end-to-end differentiable.
+
+A trajectory is rebuilt step by step under the gradient tape. At each step the policy acts, the discriminator judges,
+and the dynamics model predicts the next state:
+
+    a_t     = the policy's action at s_t, reparameterised by noise      ->  gradient pi_theta, pi_s
+    c_t     = cost of D(s_t, a_t)                                       ->  gradient D_s, D_a
+    s_pred  = f(s_t, a_t) = s_t + the predicted change                  ->  gradient f_s, f_a
+    s_{t+1} = source.state(s_pred)
+
+Differentiating sum_t gamma^t c_t through this chain gives the paper's recursion:
+
+    J_s     = D_s + D_a pi_s + gamma J'_{s'} (f_s + f_a pi_s)           (Eq. 2)
+    J_theta = D_a pi_theta + gamma (J'_{s'} f_a pi_theta + J'_theta)    (Eq. 3)
+
+Model-free learning (Eq. 7) and model-based planning (Eq. 8) differ in one argument, `source`. It gives recorded states
+and noise, or predicted states and fresh noise. The gradient is the graph's in both cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import tensorflow as tf
+
+# (states [B, d], noise [B, n]) -> actions [B, a]
+ActionFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# (states [B, d], actions [B, a]) -> costs [B]
+CostFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+# In half ranges of the action space. A smaller difference is rounding, not another action.
+ROUNDING = 1e-5
+
+
+class Prediction(NamedTuple):
+    """What a dynamics model says of one step.
+
+    Attributes:
+        state: `[B, d]` s_pred, normalised.
+        memory: `[B, h]`, to pass to the next prediction.
+        disagreement: `[B]`, how far the model's members differ, in units of the state; 0 for a single model.
+    """
+
+    state: tf.Tensor
+    memory: tf.Tensor
+    disagreement: tf.Tensor
+
+
+# (states [B, d], actions [B, a], memory [B, h]) -> prediction
+PredictFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Prediction]
+
+
+class Unrolled(NamedTuple):
+    """An unrolled batch, `[T, B, ...]`. `states` are those acted in; `costs` are not discounted."""
+
+    states: tf.Tensor
+    actions: tf.Tensor
+    costs: tf.Tensor
+
+
+def reattach_gradient(computed: tf.Tensor, recorded: tf.Tensor) -> tf.Tensor:
+    """computed + nu, with nu = recorded - computed held constant (paper sec. 2.3).
+
+    The value is `recorded`, bit for bit (the difference is exactly zero); the gradient is that of `computed`.
+    """
+    return recorded + (computed - tf.stop_gradient(computed))
+
+
+class StateSource(Protocol):
+    """Where the trajectory's actions and next states come from."""
+
+    def action(self, t: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+        """The action `[B, a]` of step `t`, where the policy chooses `chosen`."""
+
+    def state(self, t: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        """The state `[B, d]` after step `t`, where the model predicts `predicted`."""
+
+
+class Replayed(NamedTuple):
+    """MF: what was recorded, `actions [T, B, a]` and the `states [T, B, d]` after them.
+
+    The policy chooses again with the recorded noise. While it has not changed, its actions are the recorded ones, bit
+    for bit. Once it has, D judges its new actions, but the next states stay the recorded ones: nu absorbs the
+    difference.
+    """
+
+    actions: tf.Tensor
+    states: tf.Tensor
+
+    def action(self, t: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+        # Agents act in NumPy, which sums in another order than the graph.
+        same = tf.abs(chosen - self.actions[t]) < ROUNDING
+        return tf.where(same, reattach_gradient(chosen, self.actions[t]), chosen)
+
+    def state(self, t: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        return reattach_gradient(predicted, self.states[t])
+
+
+class Imagined:
+    """MB: the policy chooses, the model predicts."""
+
+    def action(self, t: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+        return chosen
+
+    def state(self, t: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        return predicted
+
+
+def clip_state_gradient(states: tf.Tensor, clip_norm: float | None) -> tf.Tensor:
+    """`states [B, d]`, with the gradient of each clipped to norm `clip_norm` on its way back; unclipped if None.
+
+    In an unstable environment every step back multiplies J_s. Without a limit the few trajectories that diverge
+    dominate the batch.
+    """
+    if clip_norm is None:
+        return states
+
+    @tf.custom_gradient
+    def clipped(states: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        return tf.identity(states), lambda gradient: tf.clip_by_norm(gradient, clip_norm, axes=[-1])
+
+    return clipped(states)
+
+
+def unroll(
+    act: ActionFn,
+    cost: CostFn,
+    predict: PredictFn,
+    source: StateSource,
+    start: tf.Tensor,
+    memory: tf.Tensor,
+    noise: tf.Tensor,
+    clip_norm: float | None = None,
+) -> Unrolled:
+    """Rebuilds `T` steps of `B` trajectories, differentiably.
+
+    Args:
+        act: the policy.
+        cost: of a state and an action, from the discriminator.
+        predict: the dynamics model.
+        source: `Replayed(actions, states)` (MF) or `Imagined()` (MB).
+        start: `[B, d]` first states.
+        memory: `[B, h]` of the dynamics model, after it has observed what came before `start`.
+        noise: `[T, B, n]` of the actions, recorded (MF) or fresh (MB).
+        clip_norm: largest norm, per trajectory, of the gradient that a step passes back through the state: J_s,
+            discounted to the first step.
+    """
+    steps, batch = noise.shape[:2]
+    unrolled = [
+        tf.TensorArray(tf.float32, steps, element_shape=shape)
+        for shape in ((batch, start.shape[-1]), (batch, act(start, noise[0]).shape[-1]), (batch,))
+    ]
+
+    def step(t: tf.Tensor, state: tf.Tensor, memory: tf.Tensor, *unrolled: tf.TensorArray) -> tuple[tf.Tensor, ...]:
+        action = source.action(t, act(state, noise[t]))
+        prediction = predict(state, action, memory)
+        written = [
+            array.write(t, item) for array, item in zip(unrolled, (state, action, cost(state, action)), strict=True)
+        ]
+        return t + 1, clip_state_gradient(source.state(t, prediction.state), clip_norm), prediction.memory, *written
+
+    loop = (tf.constant(0), start, memory, *unrolled)
+    results = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps)
+    return Unrolled(*(array.stack() for array in results[3:]))
+
+
+def discounted_cost(costs: tf.Tensor, mask: tf.Tensor, discount: float) -> tf.Tensor:
+    """sum_t gamma^t c_t, averaged over trajectories (Eq. 7, 8).
+
+    Args:
+        costs: `[T, B]`.
+        mask: `[T, B]`, 0 after the end of a trajectory.
+        discount: gamma.
+    """
+    weights = tf.constant([discount**t for t in range(costs.shape[0])], costs.dtype)
+    return tf.reduce_mean(tf.reduce_sum(weights[:, None] * mask * costs, axis=0))

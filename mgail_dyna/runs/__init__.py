@@ -1,0 +1,1 @@
+"""One run of imitation: its loop, its directory, its checkpoint."""

@@ -1,0 +1,267 @@
+"""A run's directory: its configuration, checkpoint, curve and scalars, none of them ever half written."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import itertools
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from mgail_dyna import runtime
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.demonstrations.reader import load_demonstrations, shipped_experts
+from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.storage import kind_of, load_state, locked, raise_on_mismatch, save_state, unwritable, write_text
+
+CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
+KIND, POLICY_KIND = "a run", "a policy"
+# In `config.json`, of a run that went on beyond the end it was begun with.
+EXTENDED = "extended_from"
+# Likewise, steps of an episode at most.
+EPISODE_LIMIT = "episode_limit"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a run is: enough to run exactly that again.
+
+    Attributes:
+        algorithm: as `--mode` names it.
+        preset: the configuration began from.
+        expert: the demonstrations, as `expert_data.load_demonstrations` takes them.
+        iterations: to stop after, whatever the env steps; None for no such limit.
+        config: everything else.
+    """
+
+    algorithm: str
+    preset: str
+    expert: str
+    iterations: int | None
+    config: ImitationConfig
+
+
+def new_directory(parent: Path, name: str) -> Path:
+    """Makes `parent/name`, or `parent/name-2`, -3, ...: the first that is not taken.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    for number in itertools.count(1):
+        candidate = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            candidate.mkdir()
+        except FileExistsError:
+            if parent.is_dir():
+                continue
+            raise UserError(f"{parent}: expected a directory, found a file") from None
+        except OSError as error:
+            raise unwritable(candidate, error) from None
+        return candidate
+    raise AssertionError
+
+
+def directory_of(path: Path) -> Path:
+    """The directory of a run, of which `path` may also name the configuration or the checkpoint."""
+    return path.parent if path.name in (CONFIG, CHECKPOINT) and path.is_file() else path
+
+
+@contextlib.contextmanager
+def lock_run(directory: Path) -> Iterator[None]:
+    """Keeps a run's directory from other processes.
+
+    Raises:
+        UserError: another one has it, or it cannot be written to.
+    """
+    with locked(directory / LOCK) as lock:
+        if lock is None:
+            raise UserError(f"{directory}: another process is at this run; wait until it has ended")
+        yield
+
+
+def write_settings(directory: Path, settings: RunSettings, expert_return: float, episode_limit: int) -> None:
+    """Writes `config.json`, with versions, commit, what 100% stands for and in how long an episode beside the settings.
+
+    A directory that has one is a run gone on with: the commits it was made by are named in order, the last one last,
+    and the env steps it was to end at before, if they have changed.
+    """
+    file = directory / CONFIG
+    before = read_about(file) if file.exists() else {}
+    commits = [*str(before.get("commit") or "").split(", "), runtime.git_commit()]
+    told = ", ".join(commit for commit, _ in itertools.groupby(filter(None, commits))) or None
+    compared = {"expert_return": expert_return, EPISODE_LIMIT: episode_limit}
+    about: dict[str, Any] = {**compared, "versions": runtime.versions(), "commit": told}
+    planned = before.get("config", {}).get("env_steps", settings.config.env_steps)
+    extended = [*before.get(EXTENDED, []), *([planned] if planned != settings.config.env_steps else [])]
+    if extended:
+        about[EXTENDED] = extended
+    write_text(file, json.dumps({**asdict(settings), **about}, indent=2) + "\n")
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """What a `config.json`, or that of a run's directory, holds, unchecked but for being one.
+
+    Raises:
+        UserError: missing, or not JSON with a configuration in it.
+    """
+    file = path / CONFIG if path.is_dir() else path
+    if not file.exists():
+        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}")
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{file}: expected JSON, found something else ({error})") from None
+    if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
+        raise UserError(f"{file}: config: missing; expected what a run writes to its {CONFIG}")
+    return record
+
+
+def read_settings(path: Path) -> RunSettings:
+    """Reads the settings of a `config.json`, or of that of a run's directory.
+
+    Raises:
+        UserError: missing, not JSON, an unknown key or a value that does not fit.
+    """
+    file, record = path / CONFIG if path.is_dir() else path, read_about(path)
+    try:
+        config = _restored(ImitationConfig(), record["config"], "config")
+        about = {name: record[name] for name in ("algorithm", "preset", "expert", "iterations")}
+        for name, kind in _TYPES.items():
+            _check_type(name, about[name], kind)
+    except KeyError as error:
+        if {"suite", "arguments"} <= record.keys():
+            again = f"; it is a record, whose run is: python run.py {shlex.join(map(str, record['arguments']))}"
+        else:
+            again = ""
+        raise UserError(f"{file}: {error.args[0]}: missing{again}") from None
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
+    return RunSettings(**about, config=config)
+
+
+_TYPES: dict[str, Any] = {"algorithm": str, "preset": str, "expert": str, "iterations": int | None}
+
+
+def _restored(default: Any, values: Any, where: str) -> Any:
+    """The dataclass `default` with `values` from JSON, which knows neither dataclasses nor tuples."""
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: expected an object, found {values!r}")
+    known = {entry.name: getattr(default, entry.name) for entry in fields(default)}
+    hints, restored = get_type_hints(type(default)), {}
+    for key, value in values.items():
+        if key not in known:
+            raise unknown_name("key", f"{where}.{key}", [f"{where}.{name}" for name in known])
+        if is_dataclass(known[key]):
+            restored[key] = _restored(known[key], value, f"{where}.{key}")
+        elif get_origin(hints[key]) is Literal and value not in get_args(hints[key]):
+            raise unknown_name(f"{where}.{key}", str(value), get_args(hints[key]))
+        else:
+            _check_type(f"{where}.{key}", value, hints[key])
+            restored[key] = tuple(value) if isinstance(value, list) else value
+    return type(default)(**{**known, **restored})
+
+
+def _check_type(where: str, value: Any, hint: Any) -> None:
+    if not _fits(value, hint):
+        raise UserError(f"{where}: expected {hint if get_args(hint) else hint.__name__}, found {value!r}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value from JSON is of a type; a whole number is a float as well, and true is no number."""
+    if isinstance(hint, UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(_fits(each, get_args(hint)[0]) for each in value)
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    return type(value) is hint or (hint is float and type(value) is int)
+
+
+def flatten(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields of a configuration as `asdict` has it, those of its groups as `group.field`, and their values."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def save_run(directory: Path, state: dict[str, Any]) -> None:
+    """Writes the checkpoint and the curve."""
+    save_state(directory / CHECKPOINT, state, KIND)
+    write_curve(directory, state["history"])
+
+
+def save_policy(path: str | Path, policy: NumpyPolicy) -> None:
+    """Writes a policy to a file of its own, whole or not at all: `agent.acting` of a run made in Python, say.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    save_state(Path(path), policy.state(), POLICY_KIND)
+
+
+def is_policy_file(path: Path) -> bool:
+    """Whether `save_policy` wrote what is there; the name of an expert that ships is the expert's."""
+    return str(path) not in shipped_experts() and kind_of(path) == POLICY_KIND
+
+
+def load_policy(path: str | Path) -> NumpyPolicy:
+    """The policy of a run, the one that is evaluated, or an expert's own; `policy.act(observation)` is all it takes.
+
+    It is NumPy alone: neither TensorFlow nor the demonstrations are needed.
+
+    Args:
+        path: directory of a run; or of an expert, or the name of one that ships; or what `save_policy` wrote.
+
+    Raises:
+        UserError: nothing there, no checkpoint yet, or demonstrations without a policy.
+    """
+    directory = Path(path)
+    if is_policy_file(directory):
+        saved = load_state(directory, POLICY_KIND)
+        with raise_on_mismatch(directory):
+            return NumpyPolicy.from_state(saved)
+    if not (directory / CONFIG).exists():
+        policy = load_demonstrations(path).policy
+        if policy is None:
+            raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations alone")
+        return policy
+    state = load_run(directory)
+    with raise_on_mismatch(directory / CHECKPOINT):
+        return NumpyPolicy.from_state(state["agent"]["acting"])
+
+
+def load_run(directory: Path) -> dict[str, Any]:
+    """Reads the checkpoint.
+
+    Raises:
+        UserError: no run there, one without a checkpoint yet, or a damaged one.
+    """
+    if not directory.exists():
+        raise UserError(f"{directory}: no such run")
+    if (directory / CONFIG).exists() and not (directory / CHECKPOINT).exists():
+        again = f"python run.py --config {shlex.quote(str(directory / CONFIG))}"
+        raise UserError(f"{directory}: the run ended before its first checkpoint; begin it again with: {again}")
+    return load_state(directory / CHECKPOINT, KIND)
+
+
+def write_curve(directory: Path, history: list[dict[str, float]]) -> None:
+    """Writes `progress.csv`, a row an iteration."""
+    if history:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
+            for row in history
+        )
+        write_text(directory / CURVE, text.getvalue())

@@ -1,0 +1,148 @@
+"""A run of imitation, as a generator of iterations. Logging, checkpoints and progress are outside."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.algorithms.registry import algorithm_named
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.demonstrations.compatibility import episode_limit
+from mgail_dyna.demonstrations.dataset import Demonstrations, subset
+from mgail_dyna.environments.make import make_env as make_by_id
+from mgail_dyna.environments.rollout import play_episode
+from mgail_dyna.environments.wrappers import Ledger
+from mgail_dyna.errors import UserError
+
+# NaN where no episode lasted long enough to tell.
+_MEASURED = "dynamics/error_"
+# First seed of evaluation episodes, the same ones after every iteration.
+EVALUATION_SEED = 20_000
+
+
+class DivergenceError(UserError):
+    """A loss or a gradient stopped being a number."""
+
+
+class ImitationRun:
+    """An agent, the environments it acts and is evaluated in, and everything that is counted.
+
+    Evaluation uses the agent's environment if its episodes are over between iterations, and opens another if not.
+
+    Args:
+        config: everything.
+        demos: the demonstrations.
+        algorithm: a name in `algorithms.registry.ALGORITHMS`.
+        make_env: makes the environment, whose episodes must end; `config.env`, with the time limit of
+            `compatibility.episode_limit`, if None.
+
+    Attributes:
+        config: the same, with what the algorithm overrides.
+        agent: what learns.
+        ledger: env steps and episodes by purpose.
+        history: one row per iteration: counters, returns, metrics, clocks.
+    """
+
+    def __init__(
+        self,
+        config: ImitationConfig,
+        demos: Demonstrations,
+        algorithm: str = "dyna",
+        make_env: Callable[[], gym.Env[Any, Any]] | None = None,
+    ) -> None:
+        entry = algorithm_named(algorithm)
+        self.config, self.demos, self.ledger = entry.configure(config), demos, Ledger()
+        self.environments: list[gym.Env[Any, Any]] = []
+        self._make = make_env or functools.partial(make_by_id, config.env, episode_limit(demos, config.env))
+        imitated = subset(demos, config.demonstrations, config.subsample)
+        self.agent = entry.build(self.config, lambda: self.ledger.watch(self._open(), "training"), imitated)
+        self.evaluation_env = self.ledger.watch(self.agent.idle_env or self._open(), "evaluation")
+        self.history: list[dict[str, float]] = []
+        self.cpu_before = self.wall_before = 0.0
+        self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
+
+    def _open(self) -> gym.Env[Any, Any]:
+        self.environments.append(self._make())
+        return self.environments[-1]
+
+    def close(self) -> None:
+        """Closes the environments; nothing can be played any more."""
+        for env in self.environments:
+            env.close()
+
+    @property
+    def env_steps(self) -> int:
+        """Env steps of training so far."""
+        return self.ledger.steps["training"]
+
+    def ended(self, iterations: int | None = None) -> bool:
+        """Whether there is nothing left to do: the agent's budget is spent, or `iterations` in all are done."""
+        return self.agent.progress >= 1.0 or (iterations is not None and len(self.history) >= iterations)
+
+    def iterate(self, iterations: int | None = None) -> Iterator[dict[str, float]]:
+        """Trains until the agent's budget is spent, or until `iterations` in all; yields a row of `history` each.
+
+        Raises:
+            DivergenceError: a metric is NaN or infinite; it says which, and when.
+        """
+        while not self.ended(iterations):
+            metrics = self.agent.iterate()
+            number = len(self.history) + 1
+            for name, value in metrics.items():
+                if not math.isfinite(value) and not (math.isnan(value) and name.startswith(_MEASURED)):
+                    raise DivergenceError(f"{name} became {value} at iteration {number}, env step {self.env_steps:,}")
+            due = self.agent.progress >= 1.0 or number == iterations or number % self.config.evaluate_every == 0
+            row = {
+                "iteration": number,
+                "env_steps": self.env_steps,
+                "real_trajectories": self.ledger.episodes["training"],
+                **self._evaluated(due),
+                **metrics,
+                "evaluation_steps": self.ledger.steps["evaluation"],
+                "cpu_seconds": self.cpu_before + time.process_time() - self._cpu_start,
+                "wall_seconds": self.wall_before + time.monotonic() - self._wall_start,
+            }
+            self.history.append(row)
+            yield row
+
+    def _evaluated(self, due: bool) -> dict[str, float]:
+        if not due or not self.config.evaluation_episodes:
+            return {"return_mean": math.nan, "return_std": math.nan, "expert_percent": math.nan}
+        returns = self.evaluate(self.config.evaluation_episodes)
+        mean = float(returns.mean())
+        return {"return_mean": mean, "return_std": float(returns.std()), "expert_percent": self.demos.percent(mean)}
+
+    def evaluate(self, episodes: int, first_seed: int = EVALUATION_SEED) -> np.ndarray:
+        """`[episodes]` returns of the acting policy's mean action; counted as evaluation."""
+        seeds = range(first_seed, first_seed + episodes)
+        return np.array([play_episode(self.evaluation_env, self.agent.acting, seed).episode_return for seed in seeds])
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+        clocks = {name: self.history[-1][name] if self.history else 0.0 for name in ("cpu_seconds", "wall_seconds")}
+        history = [dict(row) for row in self.history]
+        return {"agent": self.agent.state(), "ledger": self.ledger.state(), "history": history, **clocks}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave; the configuration and the demonstrations must be the same.
+
+        Raises:
+            UserError: the demonstrations are others.
+        """
+        fresh, saved = self.agent.acting, state["agent"]["acting"]
+        units = [(fresh.mean, saved["mean"]), (fresh.std, saved["std"]), (fresh.spec.unit, saved["spec"].get("unit"))]
+        if not all(np.array_equal(np.asarray(now), np.asarray(then)) for now, then in units):
+            raise UserError(
+                "the demonstrations, or the units they are seen in, have changed since the run was begun; begin anew"
+            )
+        self.agent.restore(state["agent"])
+        self.ledger.restore(state["ledger"])
+        self.history = [dict(row) for row in state["history"]]
+        self.cpu_before, self.wall_before = state["cpu_seconds"], state["wall_seconds"]
+        self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
