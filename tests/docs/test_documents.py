@@ -8,7 +8,7 @@ import pytest
 from mgail_dyna.experiments.suites import FIGURES, SUITES
 from mgail_dyna.experiments.tables import summary
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # An estimate as tables print it: "100.3 [98.4, 100.8]", "19,264 [11,218, never]".
 ESTIMATE = re.compile(r"(?<![\w.])-?[\d,.]+%? \[[^\]()]+, [^\]()]+\]|never \[[^\]]+\]")
 

@@ -14,7 +14,7 @@ import mgail_dyna
 from mgail_dyna.cli.main import COMMANDS, main
 from mgail_dyna.demonstrations.reader import load_demonstrations
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*argv, **kwargs):

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-HERE = Path(__file__).resolve().parent.parent / "notebooks"
+HERE = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
 
 

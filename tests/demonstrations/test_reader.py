@@ -696,4 +696,4 @@ def test_a_step_that_ends_in_no_number_ends_elsewhere(cheetah):
 def test_what_cannot_be_put_into_a_state_says_so(cheetah, refused):
     misfits = tuple(replace(t, qpos=t.qpos[:, 1:]) for t in cheetah.trajectories)
     said = ["simulator state", "expected qpos [9]", "found [8]"]
-    refused(said, replayed, replace(cheetah, trajectories=misfits), make_env("HalfCheetah-v5"))
+    refused(said, replay_check, replace(cheetah, trajectories=misfits), make_env("HalfCheetah-v5"))

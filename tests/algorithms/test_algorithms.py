@@ -41,7 +41,7 @@ from mgail_dyna.runs.run import ImitationRun
 from mgail_dyna.storage import load_state, save_state
 from mgail_dyna.types import ActionSpec, Rollout
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONTINUOUS = ActionSpec("continuous", 2, -np.ones(2, np.float32), np.ones(2, np.float32))
 DISCRETE = ActionSpec("discrete", 3)
 CLOCKS = ("cpu_seconds", "wall_seconds")

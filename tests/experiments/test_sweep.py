@@ -23,7 +23,7 @@ from mgail_dyna.experiments.records import from_run, read_kind, read_record, rec
 from mgail_dyna.experiments.suites import FIGURES, SUITES, Run, runs_of
 from mgail_dyna.experiments.sweep import sweep
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 STAND_IN = ROOT / "tests" / "stand_in" / "run.py"
 
 

@@ -28,7 +28,7 @@ from mgail_dyna.ops.distributions import for_actions
 from mgail_dyna.storage import load_state
 from mgail_dyna.types import ActionSpec
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONTINUOUS = ActionSpec("continuous", 2, -np.ones(2, np.float32), np.ones(2, np.float32))
 DISCRETE = ActionSpec("discrete", 3)
 

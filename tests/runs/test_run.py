@@ -47,7 +47,7 @@ from mgail_dyna.runs.directory import (
 from mgail_dyna.runs.run import DivergenceError, ImitationRun
 from mgail_dyna.storage import load_state, save_state
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CLOCKS = ("cpu_seconds", "wall_seconds")
 # Small enough for seconds: what is learned does not matter here, only that everything is done and counted.
 SMALL = {
