@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mgail_dyna.types import FloatArray
 
-# A coordinate that varies by less than this share of its size is constant, as float32 holds seven digits; and so is one
-# that varies by less than this, as what sums of doubles leave of zero does.
+# A coordinate is constant if it varies by less than this share of its size (float32 has seven digits), or by less than
+# this in all (rounding in sums of doubles).
 LEAST_VARIATION = 1e-6
 LEAST_STD = 1e-10
 
@@ -18,14 +18,14 @@ LEAST_STD = 1e-10
 def statistics(observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Mean `[d]` and standard deviation `[d]` of `observations [n, d]`.
 
-    The latter is 1 where a coordinate is `constant`, which so keeps its own unit.
+    The standard deviation is 1 where a coordinate is `constant`: it keeps its unit.
     """
-    observations = observations.astype(np.float64)  # a sum of many float32 rounds away what is small
+    observations = observations.astype(np.float64)  # sums of many float32 lose small values
     return observations.mean(axis=0), np.where(constant(observations), 1.0, observations.std(axis=0))
 
 
 def constant(observations: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which coordinates, `[d]`, do not vary over `observations [n, d]`, whatever unit they are in."""
+    """Which coordinates, `[d]`, do not vary over `observations [n, d]`, in any unit."""
     observations = observations.astype(np.float64)
     least = np.maximum(LEAST_VARIATION * np.abs(observations).max(axis=0), LEAST_STD)
     return np.asarray(observations.std(axis=0) <= least)
@@ -39,15 +39,15 @@ class Whitening(NamedTuple):
 
 
 def whitening(points: NDArray[Any], power: float, least: float) -> Whitening:
-    """Coordinates in which a direction that `points` vary in by s is divided by s to the `power`.
+    """Coordinates in which each principal direction of `points`, of standard deviation s, is divided by s^`power`.
 
-    With 1 they are uncorrelated and all vary alike, and distances are Mahalanobis'; with 0 they are as they were. The
-    directions keep their names (ZCA): of all such coordinates these are nearest to the points' own.
+    With power 1 the coordinates are uncorrelated with equal variance, and distances are Mahalanobis distances. With
+    power 0 nothing changes. It is ZCA: among all such coordinates, the ones nearest to the original.
 
     Args:
         points: `[n, k]`.
         power: 0 to 1.
-        least: standard deviation that directions which vary less are taken to have.
+        least: smaller standard deviations are raised to this.
     """
     variances, directions = np.linalg.eigh(np.cov(points, rowvar=False, bias=True))
     deviations = np.maximum(np.sqrt(np.maximum(variances, 0.0)), least)
@@ -68,7 +68,7 @@ class RunningMoments:
         self.count = 0.0
 
     def update(self, items: ArrayLike) -> None:
-        """Takes in `items`, `[n, *shape]` with any number of leading axes."""
+        """Adds `items`, `[n, *shape]` with any number of leading axes."""
         items = np.asarray(items, np.float64).reshape(-1, *self.mean.shape)
         count = self.count + len(items)
         delta = items.mean(axis=0) - self.mean
@@ -89,7 +89,7 @@ class RunningMoments:
 
 
 class ReturnScale:
-    """Standard deviation of the running discounted return, by which rewards are divided.
+    """Standard deviation of the running discounted return; rewards are divided by it.
 
     Args:
         environments: how many run side by side.
@@ -102,7 +102,7 @@ class ReturnScale:
         self.returns = np.zeros(environments, np.float64)
 
     def update(self, rewards: NDArray[Any], ended: NDArray[np.bool_]) -> None:
-        """Takes in `rewards [T, N]` and where episodes `ended [T, N]`."""
+        """Adds `rewards [T, N]`; `ended [T, N]` marks the ends of episodes."""
         seen = np.empty(rewards.shape, np.float64)
         for step, (reward, end) in enumerate(zip(rewards, ended, strict=True)):
             self.returns = self.returns * self.discount + reward

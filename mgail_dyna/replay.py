@@ -1,4 +1,4 @@
-"""Replay of whole episodes, given out as contiguous windows of fixed shape with a mask."""
+"""Replay: whole episodes in, pairs or masked windows of fixed shape out."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Windows:
     """`K` batches of `B` segments of episodes, `[K, time, B, ...]`, all float32.
 
     Attributes:
-        states: `[K, W + T + 1, B, d]`, normalised; the last is the one the last action led to.
+        states: `[K, W + T + 1, B, d]`, normalised; the last one follows the last action.
         actions: `[K, W + T, B, a]`, in the networks' units.
-        noise: `[K, W + T, B, n]`, that picked the actions; zeros where it was not recorded.
-        mask: `[K, W + T, B]`, 1 where the episode has that step, 0 before its beginning and after its end.
+        noise: `[K, W + T, B, n]` of the actions; zeros where it was not recorded.
+        mask: `[K, W + T, B]`, 1 where the episode has that step, 0 before its start and after its end.
     """
 
     states: FloatArray
@@ -29,40 +29,41 @@ class Windows:
 
 
 class Replay:
-    """Episodes one behind the other in flat arrays that grow.
+    """Episodes in flat arrays that grow.
 
     Args:
         state_size: `d`.
         action_size: `a`, of the networks' action vectors.
         noise_size: `n`.
-        memory: transitions held, at least; once there are twice as many the oldest episodes are let go. None for all.
+        capacity: transitions kept at least; the oldest episodes are dropped when there are twice that many. None: keep
+            all.
     """
 
-    def __init__(self, state_size: int, action_size: int, noise_size: int, memory: int | None = None) -> None:
-        self._memory = memory
+    def __init__(self, state_size: int, action_size: int, noise_size: int, capacity: int | None = None) -> None:
+        self._capacity = capacity
         self._columns = {
             "states": np.zeros((1024, state_size), np.float32),
             "actions": np.zeros((1024, action_size), np.float32),
             "noise": np.zeros((1024, noise_size), np.float32),
         }
         self._first = np.zeros(1024, np.int64)  # row of the episode's first state
-        self._last = np.zeros(1024, np.int64)  # row of the state its last action led to
+        self._last = np.zeros(1024, np.int64)  # row of its last state
         self._rows = 0
-        self._acted: NDArray[np.int64] = np.zeros(0, np.int64)  # rows an action was taken in
+        self._acted: NDArray[np.int64] = np.zeros(0, np.int64)  # rows with an action
 
     @property
     def steps(self) -> int:
-        """Steps held, those that led nowhere known included."""
+        """Number of steps with an action, successor known or not."""
         return len(self._acted)
 
     def add(self, states: FloatArray, actions: FloatArray, noise: FloatArray | None = None) -> None:
-        """Takes in an episode: `states [T + 1, d]`, `actions [T, a]`, `noise [T, n]`."""
+        """Adds an episode: `states [T + 1, d]`, `actions [T, a]`, `noise [T, n]`."""
         start, end = self._append(states, actions, noise)
         self._first[start:end], self._last[start:end] = start, end - 1
         self._forget()
 
     def add_pairs(self, states: FloatArray, actions: FloatArray) -> None:
-        """Takes in `states [n, d]` and `actions [n, a]` that led nobody knows where: they hold no transition."""
+        """Adds `states [n, d]` and `actions [n, a]` without successor states; they make no transition."""
         start, end = self._append(states, actions, None)
         self._first[start:end] = self._last[start:end] = np.arange(start, end)
 
@@ -80,13 +81,13 @@ class Replay:
         return start, end
 
     def _forget(self) -> None:
-        """Lets go of the oldest episodes once there are twice as many steps as memory."""
-        if self._memory is None or self.steps < 2 * self._memory:
+        """Drops the oldest episodes when there are twice as many steps as the capacity."""
+        if self._capacity is None or self.steps < 2 * self._capacity:
             return
-        row = int(self._first[self._acted[-self._memory]])
-        held = slice(row, self._rows)
-        self._columns = {name: column[held].copy() for name, column in self._columns.items()}
-        self._first, self._last = self._first[held] - row, self._last[held] - row
+        row = int(self._first[self._acted[-self._capacity]])
+        kept = slice(row, self._rows)
+        self._columns = {name: column[kept].copy() for name, column in self._columns.items()}
+        self._first, self._last = self._first[kept] - row, self._last[kept] - row
         self._acted = self._acted[self._acted >= row] - row
         self._rows -= row
 
@@ -123,11 +124,11 @@ class Replay:
         start = self._draw(rng, shape, recent_steps)
         rows = start[:, None, :] + np.arange(-burn_in, length + 1)[None, :, None]
         first, last = self._first[start][:, None, :], self._last[start][:, None, :]
-        held = np.clip(rows, first, last)
-        steps = held[:, :-1]
+        inside = np.clip(rows, first, last)  # the first and last states are repeated outside
+        steps = inside[:, :-1]
         mask = (rows[:, :-1] >= first) & (rows[:, :-1] < last)
         return Windows(
-            self._columns["states"][held],
+            self._columns["states"][inside],
             self._columns["actions"][steps],
             self._columns["noise"][steps],
             mask.astype(np.float32),
@@ -138,7 +139,7 @@ class Replay:
         return self._columns["states"][self._acted], self._columns["actions"][self._acted]
 
     def changes(self) -> FloatArray:
-        """`[n, d]`, the change of state of every transition held."""
+        """`[n, d]`, the change of state of every transition."""
         states: FloatArray = self._columns["states"]
         led_on = self._acted[self._acted < self._last[self._acted]]
         return states[led_on + 1] - states[led_on]

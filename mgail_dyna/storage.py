@@ -20,16 +20,16 @@ import numpy as np
 
 from mgail_dyna.errors import UserError
 
-# The number grows whenever a part's state changes what it holds.
+# The number grows when the content of a state changes.
 OURS = "mgail_dyna state "
-FORMAT = OURS + "5"
+FORMAT = OURS + "6"
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write a file or a directory at, put in the place of `path` only once all is written.
+    """A path to write a file or a directory to; it replaces `path` when all is written.
 
-    What stood at `path` stays untouched if anything goes wrong, and nothing half written is left beside it.
+    If anything goes wrong, `path` is unchanged and nothing half written is left beside it.
 
     Raises:
         UserError: it cannot be written (permissions, a full disk).
@@ -55,9 +55,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _exchange(one: Path, other: Path) -> None:
-    """Lets two paths change places at once, so that at no time either is missing, whatever ends the process.
+    """Swaps two paths in one step, so that neither is ever missing, even if the process is killed.
 
-    The system call that can, Linux's alone, is not in Python's standard library.
+    Linux has a system call for it, which is not in Python's standard library.
     """
     at_fdcwd, exchange = -100, 2
     names = (at_fdcwd, os.fsencode(one.absolute()), at_fdcwd, os.fsencode(other.absolute()))
@@ -75,14 +75,14 @@ def _exchange(one: Path, other: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Sees `path`, or every file below it, onto the disk."""
+    """Flushes `path`, or every file below it, to the disk."""
     for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
         with file.open("rb") as handle:
             os.fsync(handle.fileno())
 
 
 def ensure_writable(directory: Path) -> None:
-    """Makes `directory` if it is not there, and sees that a file can be put into it.
+    """Makes `directory` if needed, and checks that a file can be written into it.
 
     Raises:
         UserError: it cannot.
@@ -96,7 +96,7 @@ def ensure_writable(directory: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> UserError:
-    """What to tell a user whose `path` could not be written."""
+    """The error for a `path` that could not be written."""
     # h5py wraps the system's reason into a long message of its own and may leave errno unset.
     reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
     return UserError(f"{path}: cannot be written: {reason}")
@@ -104,7 +104,7 @@ def unwritable(path: Path, error: OSError) -> UserError:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[int | None]:
-    """The descriptor of a lock held until the end, also by processes that inherit it; None if others hold it.
+    """Locks the file at `path`; yields its descriptor, which children can inherit, or None if it is locked already.
 
     Raises:
         UserError: the file at `path` cannot be written.
@@ -123,7 +123,7 @@ def locked(path: Path) -> Iterator[int | None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Puts `text` in the place of the file at `path`."""
+    """Replaces the file at `path` by `text`."""
     with replacing(path) as fresh:
         fresh.write_text(text, encoding="utf-8")
 
@@ -132,7 +132,7 @@ def write_text(path: Path, text: str) -> None:
 def writing_hdf5(path: Path) -> Iterator[h5py.File]:
     """An HDF5 file built in memory and written to `path` at the end.
 
-    The HDF5 library itself crashes the process when a write fails half way (a full disk).
+    The HDF5 library crashes the process if a write fails half way (a full disk).
     """
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
@@ -169,7 +169,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
             yield file
         except (OSError, RuntimeError, KeyError) as error:
             if getattr(error, "filename", None) is not None:
-                raise  # it is about another file
+                raise  # the error concerns another file
             raise UserError(f"{path}: damaged HDF5 file: {' '.join(str(error).split())}") from error
 
 
@@ -179,7 +179,7 @@ def save_state(path: Path, state: dict[str, Any], kind: str) -> None:
     Args:
         path: of the file.
         state: the tree.
-        kind: what it is the state of, which `load_state` must ask for.
+        kind: of the state; `load_state` must ask for the same.
     """
     with replacing(path) as fresh, writing_hdf5(fresh) as file:
 
@@ -215,7 +215,7 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
     with open_hdf5(path) as file:
         found = file.attrs.get("format")
         if found != FORMAT:
-            what = "one of another version; begin anew" if str(found).startswith(OURS) else "another HDF5 file"
+            what = "one of another version, which cannot be resumed; start a new run" if str(found).startswith(OURS) else "another HDF5 file"
             raise UserError(f"{path}: expected a checkpoint of this package, found {what}")
         if file.attrs.get("kind") != kind:
             raise UserError(f"{path}: expected a checkpoint of {kind}, found one of {file.attrs.get('kind')}")
@@ -236,12 +236,12 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def raise_on_mismatch(path: Path) -> Iterator[None]:
-    """For taking back what `load_state` read from `path`.
+    """Wraps the restoring of a state that `load_state` read from `path`.
 
     Raises:
-        UserError: it does not fit what takes it.
+        UserError: the state does not match what is restored.
     """
     try:
         yield
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path}: does not fit ({error!r}); it is damaged or was made by other code") from error
+        raise UserError(f"{path}: does not match ({error!r}); it is damaged or was made by another version") from error

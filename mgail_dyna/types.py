@@ -1,4 +1,4 @@
-"""What travels between the rooms: episodes and rollouts, as validated NumPy arrays.
+"""What the packages exchange: action spaces, episodes and rollouts, as validated NumPy arrays.
 
 Sequence arrays are `[time, ...]` for one episode and `[time, batch, ...]` for many at once, everywhere.
 """
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
-# Some environments write the largest float where they mean no bound.
+# Some environments use the largest float for "no bound".
 BOUNDLESS = 1e30
 
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """What an action is, without a simulator at hand.
+    """An action space, without Gymnasium.
 
     Attributes:
         kind: "continuous" (a box) or "discrete" (one of `size` choices).
         size: number of coordinates, or of choices.
         low: `[size]` least allowed coordinates; None where discrete.
         high: `[size]` greatest allowed coordinates; None where discrete.
-        start: the number of the first choice; 0 where continuous.
-        unit: `[size]` what coordinates without bounds are measured in; 1 if None.
+        start: number of the first choice; 0 where continuous.
+        unit: `[size]` unit of coordinates without bounds; 1 if None.
     """
 
     kind: Literal["continuous", "discrete"]
@@ -76,7 +76,7 @@ class ActionSpec:
     def outside(self, actions: Array) -> NDArray[np.bool_]:
         """Which of `actions`, `[T, size]` or `[T]` where discrete, are not allowed; `[T]`.
 
-        The border of a box of doubles may lie between two floats; either of them is on it.
+        The bound of a box of doubles can lie between two floats; both count as inside.
         """
         if self.kind == "discrete":
             return np.asarray((actions < self.start) | (actions >= self.start + self.size))
@@ -86,7 +86,7 @@ class ActionSpec:
         return np.asarray(((actions < low) | (actions > high)).any(axis=-1))
 
 
-# Of a trajectory's arrays; an action's number is an integer, its vector is not.
+# Of a trajectory's arrays; actions are integers if discrete, float32 if not.
 _DTYPES = {
     "observations": np.float32,
     "actions": None,
@@ -98,14 +98,14 @@ _DTYPES = {
 
 
 def _array(name: str, given: Any, dtype: Any) -> Array:
-    """What was given for a trajectory's array, a list perhaps, as an array of numbers."""
+    """A trajectory's array from whatever was given, a list for instance."""
     try:
         array = np.asarray(given)
     except ValueError as error:
         raise ValueError(f"{name}: expected an array of numbers, found {type(given).__name__} ({error})") from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name}: expected numbers, found dtype {array.dtype}")
-    with np.errstate(over="ignore"):  # infinity is told of
+    with np.errstate(over="ignore"):  # infinity is reported later
         return array.astype(dtype or (np.int64 if array.dtype.kind in "biu" else np.float32), copy=False)
 
 
@@ -114,15 +114,15 @@ class Trajectory:
     """One episode of `T` steps, as executed.
 
     Attributes:
-        observations: `[T + 1, d]` float32, raw (not normalised); the last one is where the episode ended.
-        actions: `[T, a]` float32, or `[T]` int64 for discrete actions; exactly what the environment was given.
-        rewards: `[T]` float64. Imitation never reads them; returns and experts do.
+        observations: `[T + 1, d]` float32, raw (not normalised), the last one included.
+        actions: `[T, a]` float32, or `[T]` int64 for discrete actions; as the environment received them.
+        rewards: `[T]` float64; imitation does not use them.
         terminated: the task ended the episode (the value beyond is zero).
         truncated: a time limit ended it (the value beyond is not zero).
-        qpos: `[T + 1, nq]` float64 simulator positions, MuJoCo tasks only; `[T, nq]` where the last is not known.
-        qvel: `[T + 1, nv]` float64 simulator velocities, likewise.
+        qpos: `[T + 1, nq]` float64 simulator positions, MuJoCo tasks only; `[T, nq]` if the last is unknown.
+        qvel: `[T + 1, nv]` float64 simulator velocities; `[T, nv]` if the last is unknown.
         seed: what `env.reset` was given, if known.
-        noise: `[T, size]` float32 that picked the actions, where a policy of this package sampled them.
+        noise: `[T, size]` float32 of sampled actions, where a policy of this package sampled them.
         subsample: environment steps between two rows; if it is not 1, the next row is not the next state.
 
     Raises:
@@ -172,7 +172,7 @@ class Trajectory:
     def every(self, subsample: int, offset: int) -> Trajectory:
         """The states and actions of every `subsample`-th step from `offset` on, which must be a step of the episode.
 
-        The last observation, of where the episode ended, is not kept but the one before it repeated.
+        Successor states are lost; the last kept observation is repeated to fill their place.
         """
         if subsample == 1:
             return self
@@ -211,15 +211,15 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Rollout:
-    """`T` steps of `N` environments side by side; episodes end and begin anywhere inside.
+    """`T` steps of `N` environments; episodes can end and start at any step.
 
     Attributes:
         states: `[T, N, d]` float32, normalised observations.
-        next_states: `[T, N, d]` float32, normalised; where an episode ended, its true last observation.
+        next_states: `[T, N, d]` float32, normalised; at the end of an episode its own last observation.
         actions: `[T, N, a]` float32 (or `[T, N]` int64) as sampled, before clipping to the action space.
         rewards: `[T, N]` float32.
         terminated: `[T, N]` bool, the task ended the episode at this step.
-        ended: `[T, N]` bool, the episode ended at this step for whichever reason.
+        ended: `[T, N]` bool, the episode ended at this step, by termination or time limit.
     """
 
     states: FloatArray

@@ -1,4 +1,4 @@
-"""Trains an expert with TRPO (Schulman et al. 2015) and keeps the best policies it came upon."""
+"""Trains an expert with TRPO (Schulman et al. 2015) and keeps the best policies on the way."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Progress:
 
 
 class ExpertTrainer:
-    """TRPO on envs of one environment.
+    """TRPO on several environments of one task.
 
     Args:
         config: everything.
@@ -76,7 +76,7 @@ class ExpertTrainer:
         self.finalists: list[dict[str, Any]] = []
 
     def iterate(self) -> Iterator[Progress]:
-        """Trains until `config.steps`, one rollout and one update at a time; stop between two whenever you like."""
+        """Trains until `config.steps`; yields after each rollout and update."""
         every = self.config.evaluate_every
         while self.collector.env_steps < self.config.steps:
             before = self.collector.env_steps
@@ -117,10 +117,10 @@ class ExpertTrainer:
         return np.array([episode.episode_return for episode in played])
 
     def choose(self) -> tuple[NumpyPolicy, dict[str, Any]]:
-        """The best finalist over many episodes, and what is known of it: steps it was trained for, its returns.
+        """The best finalist over many episodes, with its training steps and returns.
 
-        The best has the highest mean less standard deviation, with noise or without, whichever is less: an expert is
-        good every time, not once in a while, and also when nudged.
+        Its score is mean minus standard deviation, with noise or without, whichever is lower: a good expert is good
+        every time, and also when nudged.
         """
         if not self.finalists:
             self._evaluate()

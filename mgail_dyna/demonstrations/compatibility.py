@@ -1,4 +1,4 @@
-"""Whether demonstrations and an environment go together."""
+"""Checks that demonstrations and an environment fit together."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.normalization import statistics
 from mgail_dyna.types import ActionSpec
 
-# In standard deviations of the demonstrations' observations. MuJoCo plays a step again to 1e-5 of one and better; with
-# a fifth more mass the five experts that ship end 0.01 to 0.2 elsewhere.
-PLAYED_AGAIN = 1e-3
+# Largest error of a replayed step, in standard deviations of the observations. MuJoCo replays a step to 1e-5; with 20%
+# more mass the shipped experts' steps are off by 0.01 to 0.2.
+REPLAY_TOLERANCE = 1e-3
 
 
 def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -> None:
-    """Makes sure that demonstrations can be imitated in `env`.
+    """Checks that demonstrations can be imitated in `env`.
 
     Args:
         demos: the demonstrations.
-        env: where a learner would act.
+        env: to act in.
         name: of the demonstrations, for the message.
 
     Raises:
@@ -41,12 +41,12 @@ def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -
 
 
 def same_actions(found: ActionSpec, expected: ActionSpec, name: str) -> None:
-    """Makes sure that actions are what an environment expects.
+    """Checks that two action spaces are the same.
 
     Args:
-        found: what they are.
+        found: of the demonstrations or the policy.
         expected: of the environment.
-        name: of what they belong to, for the message.
+        name: of the demonstrations or the policy, for the message.
 
     Raises:
         UserError: kind, size or bounds differ.
@@ -63,38 +63,37 @@ def same_actions(found: ActionSpec, expected: ActionSpec, name: str) -> None:
 
 
 def check_actions(demos: Demonstrations, name: str) -> None:
-    """Makes sure that every action is one of the demonstrations' own action space.
+    """Checks that every action is inside the demonstrations' own action space.
 
     Args:
         demos: the demonstrations.
-        name: of them, for the message.
+        name: of the demonstrations, for the message.
 
     Raises:
-        UserError: for the first that is not.
+        UserError: naming the first that is not.
     """
     for number, trajectory in enumerate(demos.trajectories):
-        if told := outside(trajectory.actions, demos.action):
-            raise UserError(f"{name}: trajectory {number}: actions: {told}")
+        if problem := outside(trajectory.actions, demos.action):
+            raise UserError(f"{name}: trajectory {number}: actions: {problem}")
 
 
-def check_initial_states(demos: Demonstrations, starts: str) -> None:
-    """Makes sure that episodes can begin where `rollout.initial_states` says.
+def check_initial_states(demos: Demonstrations, initial_states: str) -> None:
+    """Checks that episodes can start where `rollout.initial_states` says.
 
     Raises:
-        UserError: in simulator states of the demonstrations, and those tell none.
+        UserError: they are to start in the demonstrations' simulator states, and there are none.
     """
-    if starts != "reset" and not demos.has_simulator_states:
+    if initial_states != "reset" and not demos.has_simulator_states:
         raise UserError(
-            f"--rollout.initial-states {starts}: expected demonstrations with qpos and qvel, found none; "
-            "--preset reset needs none, nor does --rollout.initial-states reset"
+            f"--rollout.initial-states {initial_states}: expected demonstrations with qpos and qvel, found none; "
+            "use --preset reset or --rollout.initial-states reset, which need none"
         )
 
 
 def episode_limit(demos: Demonstrations, env_id: str) -> int:
-    """Steps of an episode at most, to imitate under: the demonstrations' own limit, if they tell one, or the
-    environment's.
+    """Longest episode in steps: the demonstrations' own limit, or the environment's if they have none.
 
-    Where neither has one, the longest demonstration's length: an episode that nothing ends would never come back.
+    If neither has one, it is the length of the longest demonstration, so that every episode ends.
 
     Raises:
         UserError: there is no such environment.
@@ -104,10 +103,10 @@ def episode_limit(demos: Demonstrations, env_id: str) -> int:
 
 
 def named_environment(demos: Demonstrations, where: Path) -> str | None:
-    """The environment that the file of demonstrations at `where` names, if it names one.
+    """The environment that the file of demonstrations at `where` names, or None.
 
     Raises:
-        UserError: making it would import a module of the file's choosing.
+        UserError: it is `module:Id`; a file must not decide which module is imported.
     """
     if demos.env_id is not None and ":" in demos.env_id:
         raise UserError(f"{where}: names the environment {demos.env_id}; to trust it, pass --env {demos.env_id}")
@@ -115,7 +114,7 @@ def named_environment(demos: Demonstrations, where: Path) -> str | None:
 
 
 def constant_note(demos: Demonstrations) -> str | None:
-    """A note for whoever imitates `expert`, if there are observations that are the same throughout."""
+    """A note if some observations never vary."""
     if not (which := demos.constant):
         return None
     named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
@@ -126,9 +125,9 @@ def constant_note(demos: Demonstrations) -> str | None:
 
 
 def other_env_note(demos: Demonstrations, env_id: str) -> str | None:
-    """A note for whoever imitates `expert` in `env_id`, if the demonstrations say that they are of another task.
+    """A note if the demonstrations come from another environment than `env_id`.
 
-    Another version is another task: Gymnasium changes dynamics and rewards between them.
+    Another version counts as another environment: Gymnasium changes dynamics and rewards between versions.
     """
     of = demos.env_id
     if of is None or of == env_id:
@@ -138,11 +137,11 @@ def other_env_note(demos: Demonstrations, env_id: str) -> str | None:
 
 @dataclass(frozen=True)
 class ReplayCheck:
-    """What came of playing single steps of demonstrations again, each from its own simulator state.
+    """The result of replaying single steps of demonstrations, each from its own simulator state.
 
     Attributes:
-        steps: played.
-        elsewhere: of them, how many end with another observation than the demonstration has there.
+        steps: replayed.
+        elsewhere: how many of them give another observation than the recorded one.
         error: root mean square of the difference, in standard deviations of the demonstrations' observations.
     """
 
@@ -152,38 +151,39 @@ class ReplayCheck:
 
 
 def replay_check(demos: Demonstrations, env: gym.Env[Any, Any], steps: int = 100) -> ReplayCheck:
-    """Plays steps of the demonstrations again: whether this is the environment they were recorded in.
+    """Replays steps of the demonstrations, to see whether this is the environment they were recorded in.
 
-    What a state looks like before the step does not tell: forces are of the step that led there, and not restored.
+    The observation after the step is compared, not the one before it: contact forces depend on the step before and are
+    not restored.
 
     Args:
-        expert: with simulator states.
-        env: in which; it may be left in any state.
+        demos: with simulator states.
+        env: to replay in; its state afterwards is arbitrary.
         steps: at most, spread evenly over the demonstrations.
 
     Raises:
-        UserError: it cannot be put into those states.
+        UserError: the environment cannot be put into those states.
     """
     _, unit = statistics(demos.observations)
     rows = [(trajectory, t) for trajectory in demos.trajectories for t in range(len(trajectory))]
-    apart = []
+    differences = []
     for row in np.linspace(0, len(rows) - 1, min(steps, len(rows))).astype(int):
         trajectory, t = rows[row]
         assert trajectory.qpos is not None and trajectory.qvel is not None
         reset_to(env, trajectory.qpos[t], trajectory.qvel[t], env.reset(seed=0)[0])
-        led_to = np.asarray(env.step(trajectory.actions[t])[0], np.float32)
-        apart.append((led_to - trajectory.observations[t + 1]) / unit)
-    errors = np.sqrt(np.mean(np.square(apart), axis=-1))
-    elsewhere = ~(errors <= PLAYED_AGAIN)  # NaN is elsewhere
+        reached = np.asarray(env.step(trajectory.actions[t])[0], np.float32)
+        differences.append((reached - trajectory.observations[t + 1]) / unit)
+    errors = np.sqrt(np.mean(np.square(differences), axis=-1))
+    elsewhere = ~(errors <= REPLAY_TOLERANCE)  # NaN counts
     return ReplayCheck(len(errors), int(elsewhere.sum()), float(np.sqrt(np.mean(np.square(errors)))))
 
 
 def replay_note(found: ReplayCheck, env_id: str) -> str | None:
-    """A note for whoever imitates demonstrations in `env_id`, if they do not play again there as they were recorded."""
+    """A note if replayed steps differ from the recorded ones."""
     if not found.elsewhere:
         return None
     return (
-        f"note: of {found.steps} steps played again in {env_id} from their simulator states, {found.elsewhere} end "
-        f"elsewhere ({found.error:.2g} standard deviations, root mean square): the demonstrations are of another "
-        "environment, or it has randomness or a state that qpos and qvel do not tell"
+        f"note: {found.elsewhere} of {found.steps} steps replayed in {env_id} do not end as recorded "
+        f"({found.error:.2g} standard deviations, root mean square): the demonstrations are of another environment, "
+        "or it has randomness or a state beyond qpos and qvel"
     )

@@ -1,4 +1,4 @@
-"""What an expert left behind: demonstrations, the spaces they are of, and the expert itself if it is known."""
+"""A data set of demonstrations: trajectories, their spaces, and the expert's policy if it is known."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ SHORTEST_EPISODE = 2
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """What an expert left behind.
+    """A data set of demonstrations.
 
     Attributes:
         trajectories: the demonstrations.
-        observation_space: of the environment they come from.
-        action_space: likewise.
-        env_id: a Gymnasium id, None if the file does not say.
-        length: the time limit they were recorded under, None if the file does not say.
-        policy: the expert itself, None if the file holds demonstrations alone.
-        provenance: where they come from: algorithm, steps trained, seed, versions, returns.
+        observation_space: of their environment.
+        action_space: of their environment.
+        env_id: a Gymnasium id; None if unknown.
+        length: the time limit they were recorded under; None if unknown.
+        policy: the expert's; None if the data set has none.
+        provenance: algorithm, steps trained, seed, versions, returns.
 
     Raises:
         ValueError: there are no demonstrations, or one does not fit the spaces; the message names it and the array.
-        UserError: the spaces are such as this package cannot learn in.
+        UserError: this package does not support the spaces.
     """
 
     trajectories: tuple[Trajectory, ...]
@@ -53,7 +53,7 @@ class Demonstrations:
         object.__setattr__(self, "trajectories", fitted)
 
     def _fitted(self, number: int, trajectory: Trajectory) -> Trajectory:
-        """A demonstration with its actions as the space has them, numbers of choices as integers."""
+        """A trajectory with actions of the space's type, choices as integers."""
         if len(trajectory) < SHORTEST_EPISODE and trajectory.subsample == 1:
             raise ValueError(
                 f"trajectory {number}: expected at least {SHORTEST_EPISODE} steps, found {len(trajectory)}"
@@ -79,7 +79,7 @@ class Demonstrations:
 
     @functools.cached_property
     def action(self) -> ActionSpec:
-        """What an action is; one without bounds is measured in what the demonstrations' largest is."""
+        """The action space; the unit of a coordinate without bounds is its largest demonstrated magnitude."""
         spec = action_spec(self.action_space)
         if spec.kind == "discrete" or spec.bounded:
             return spec
@@ -93,12 +93,12 @@ class Demonstrations:
 
     @property
     def constant(self) -> list[int]:
-        """Coordinates of observations that are the same throughout, so that nothing tells in what unit they vary."""
+        """Coordinates of observations that never vary, so that their unit is unknown."""
         return [int(i) for i in np.flatnonzero(constant(self.observations))]
 
     @property
     def has_transitions(self) -> bool:
-        """Whether demonstrations tell where actions led, as subsampled ones do not."""
+        """Whether successor states are known; in subsampled demonstrations they are not."""
         return all(trajectory.subsample == 1 for trajectory in self.trajectories)
 
     @property
@@ -108,7 +108,7 @@ class Demonstrations:
 
     @property
     def has_rewards(self) -> bool:
-        """Whether demonstrations tell rewards, which imitation does not need: a file without has zeros."""
+        """Whether there are rewards (not all 0). Imitation does not need them."""
         return any(trajectory.rewards.any() for trajectory in self.trajectories)
 
     @property
@@ -118,16 +118,16 @@ class Demonstrations:
 
     @property
     def has_simulator_states(self) -> bool:
-        """Whether every demonstration tells the simulator's states."""
+        """Whether every trajectory has simulator states."""
         return all(t.qpos is not None and t.qvel is not None for t in self.trajectories)
 
     def percent(self, mean_return: float) -> float:
-        """`percent_of` the demonstrations' own mean return; NaN where they tell no rewards."""
+        """`percent_of` the demonstrations' mean return; NaN without rewards."""
         return percent_of(float(self.returns.mean()), mean_return)
 
 
 def outside(actions: Array, spec: ActionSpec) -> str | None:
-    """Which of `actions [T, ...]` the action space does not have, in words; None if it has them all."""
+    """Describes the first of `actions [T, ...]` outside the action space; None if all are inside."""
     bad = spec.outside(actions)
     if not bad.any():
         return None
@@ -142,19 +142,19 @@ def outside(actions: Array, spec: ActionSpec) -> str | None:
 
 
 def percent_of(own: float, mean_return: float) -> float:
-    """`mean_return` in percent of an expert's `own`: 100 for as much; where that is negative, 0 for twice as much."""
+    """`mean_return` in percent of an expert's `own`; if that is negative, 100 at `own` and 0 at twice `own`."""
     share = mean_return / own if own else math.nan
     return 100.0 * (share if own > 0 else 2.0 - share)
 
 
 def subset(demos: Demonstrations, demonstrations: int | None, subsample: int) -> Demonstrations:
-    """`expert` with fewer demonstrations, as imitation under scarcity has it (Ho and Ermon 2016).
+    """`demos` with fewer trajectories or steps, as in Ho and Ermon 2016.
 
     Args:
-        expert: its own returns are to be taken before.
-        demonstrations: how many, the first ones; all if None.
-        subsample: keep one step in so many, from step `i % subsample` on in demonstration `i`; nothing then says
-            what a kept action led to.
+        demos: the data set; take its returns before, if they are needed.
+        demonstrations: how many, the first ones; None: all.
+        subsample: keep every n-th step, from step `i % subsample` on in trajectory `i`; successor states are then
+            unknown.
 
     Raises:
         UserError: there are fewer demonstrations, or one is too short.

@@ -1,4 +1,4 @@
-"""Records what an expert does."""
+"""Records demonstrations of a policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an environment cannot be made, in one line."""
+"""Errors of environments that cannot be made, in one line each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mgail_dyna.errors import UserError, unknown_name
 
 
 def unknown_environment(env_id: str) -> UserError:
-    """The error for an environment that is not there, with the nearest names that are."""
+    """The error for an unknown environment, with the nearest known names."""
     module, colon, name = env_id.rpartition(":")
     if colon:
         its = [entry.id for entry in registry.values() if _comes_from(entry, module)]
@@ -36,28 +36,28 @@ def _comes_from(entry: gym.envs.registration.EnvSpec, module: str) -> bool:
 
 
 def unmakeable(env_id: str, error: Exception) -> UserError:
-    """The error for an environment that `gymnasium.make` raises `error` of; its constructor may be the user's own."""
+    """The error for an environment for which `gymnasium.make` raises `error`."""
     if isinstance(error, gym.error.UnregisteredEnv | gym.error.DeprecatedEnv):
         return unknown_environment(env_id)
     if isinstance(error, ModuleNotFoundError):
         return _needs(env_id, error)
     if no_renderer := _no_renderer(env_id, error):
         return no_renderer
-    told = _one_line(error) if isinstance(error, gym.error.Error) else _named(error)
-    missing = isinstance(error, TypeError) and re.search(r"missing \d+ required", told)
+    reason = _one_line(error) if isinstance(error, gym.error.Error) else _named(error)
+    missing = isinstance(error, TypeError) and re.search(r"missing \d+ required", reason)
     hint = "; give them in gymnasium.register(..., kwargs={...})" if missing else ""
-    return UserError(f"environment '{env_id}' cannot be made: {told}{hint}")
+    return UserError(f"environment '{env_id}' cannot be made: {reason}{hint}")
 
 
 def unimportable(env_id: str, error: BaseException) -> UserError:
-    """The error for an environment `module:id` whose module raises `error` as it is imported."""
+    """The error for an environment `module:id` whose module raises `error` when imported."""
     if isinstance(error, ModuleNotFoundError):
         return _needs(env_id, error)
     if no_renderer := _no_renderer(env_id, error):
         return no_renderer
     module = env_id.partition(":")[0]
     what = f"module {module} cannot be imported: {_named(error)}"
-    return UserError(f"environment '{env_id}': {what}; python -c 'import {module}' tells where")
+    return UserError(f"environment '{env_id}': {what}; python -c 'import {module}' shows where")
 
 
 def _needs(env_id: str, error: ModuleNotFoundError) -> UserError:
@@ -66,7 +66,7 @@ def _needs(env_id: str, error: ModuleNotFoundError) -> UserError:
 
 
 def _no_renderer(env_id: str, error: BaseException) -> UserError | None:
-    """The error where MuJoCo could not be imported for the renderer it was told to bring along; None for any other."""
+    """The error if MuJoCo could not be imported because of MUJOCO_GL; None for any other error."""
     asked = os.environ.get("MUJOCO_GL")
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     importing = any(f.f_globals.get("__name__") == "mujoco" and f.f_code.co_name == "<module>" for f in frames)

@@ -33,10 +33,10 @@ def make_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[A
         kwargs: passed on (`render_mode`, say).
 
     Raises:
-        UserError: no such environment, a missing dependency, whatever its module or its constructor raises, or spaces
-            this package cannot learn in.
+        UserError: no such environment, a missing dependency, an error in its module or constructor, or spaces that
+            this package does not support.
     """
-    with contextlib.suppress(Exception):  # the environment may do without; if not, it will be told below
+    with contextlib.suppress(Exception):  # not every environment needs it; if this one does, an error follows below
         import mujoco
 
         mujoco.set_mju_user_warning(_warn_unless_known)
@@ -68,7 +68,7 @@ def _import_module(env_id: str) -> None:
 
 
 def env_spec(env_id: str) -> gym.envs.registration.EnvSpec:
-    """What Gymnasium knows of an environment, under the id that `make_env` takes.
+    """Gymnasium's specification of an environment, under the id that `make_env` takes.
 
     Raises:
         UserError: nothing.
@@ -82,12 +82,12 @@ def env_spec(env_id: str) -> gym.envs.registration.EnvSpec:
 
 
 def time_limit(env_id: str) -> int:
-    """Steps of an episode at most: the environment's own limit, `LONGEST_EPISODE` where nothing else would end one."""
+    """Longest episode in steps: the environment's own limit, or `LONGEST_EPISODE` if it has none."""
     return env_spec(env_id).max_episode_steps or LONGEST_EPISODE
 
 
 def check_env_name(env_id: str) -> None:
-    """Tells at once, without making it, that an environment does not exist.
+    """Checks that an environment exists, without making it.
 
     Raises:
         UserError: with the nearest valid names.

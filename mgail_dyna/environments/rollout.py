@@ -1,4 +1,4 @@
-"""Acting in environments: whole episodes, or fixed-length rollouts of several copies side by side."""
+"""Acting in environments: whole episodes, or fixed-length rollouts of several environments."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def play_episode(
         env: with a time limit, or episodes that end by themselves.
         policy: chooses the actions.
         seed: given to `env.reset`.
-        rng: draws the action noise; the mean action (the most likely one) is played if None.
-        start: simulator state to begin in, in place of the environment's own.
-        limit: steps after which the episode is cut off (truncated) if it has not ended before.
+        rng: draws the action noise; None: the mean action (the most likely one) is played.
+        start: simulator state to start from, in place of the environment's own.
+        limit: steps after which the episode is truncated.
 
     Raises:
         UserError: an observation, a reward or an action is NaN or infinite.
@@ -48,7 +48,7 @@ def play_episode(
         if rng is not None:
             noises.append(policy.head.noise(rng, ()))
         action = policy.act(observations[-1], noises[-1] if noises else None)
-        actions.append(np.copy(action))  # copies, as environments may go on writing into what they give and take
+        actions.append(np.copy(action))  # environments may write into their arrays later
         observation, reward, terminated, truncated, _ = env.step(action)
         rewards.append(float(reward))
         observations.append(np.array(observation, np.float32))
@@ -71,41 +71,40 @@ def play_episode(
 
 def _simulated(states: Sequence[SimulatorState | None]) -> dict[str, Any]:
     """`qpos [n, nq]` and `qvel [n, nv]`, where the environment has them."""
-    told = [state for state in states if state is not None]
-    if not told:
+    known = [state for state in states if state is not None]
+    if not known:
         return {}
-    qpos, qvel = zip(*told, strict=True)
+    qpos, qvel = zip(*known, strict=True)
     return {"qpos": np.stack(qpos), "qvel": np.stack(qvel)}
 
 
 @dataclass
 class _Copy:
-    """One copy of an environment and the episode under way in it: with its seed it can be played again."""
+    """An environment and its current episode, which can be replayed from its seed and actions."""
 
     env: gym.Env[Any, Any]
     seed: int = 0
     actions: list[Any] = field(default_factory=list)
 
-    def begin(self, seed: int) -> Any:
+    def start(self, seed: int) -> Any:
         self.seed, self.actions = seed, []
         return self.env.reset(seed=seed)[0]
 
     def step(self, action: Any) -> tuple[Any, ...]:
-        self.actions.append(np.copy(action))  # an environment may write into what it is given
+        self.actions.append(np.copy(action))  # environments may write into their arrays later
         return self.env.step(action)
 
 
 class RolloutCollector:
-    """Steps several copies of an environment with one policy; episodes run on from one rollout to the next.
+    """Steps several environments with one policy; episodes continue from one rollout to the next.
 
-    Observation statistics are updated between rollouts, never inside one, so that the states an update sees are
-    those the actions were chosen from.
+    Observation statistics change between rollouts only, so an update sees the states that the actions were chosen from.
 
     Args:
-        envs: the copies.
+        envs: of the same task.
         policy: acts.
         seed: of resets and action noise.
-        normalising: the policy's normalisation is kept up to date from what is seen here; if not, it stays as it is.
+        normalising: whether the policy's normalisation follows the observations seen here.
     """
 
     def __init__(
@@ -120,10 +119,10 @@ class RolloutCollector:
         self.observations = np.stack([self._reset(copy) for copy in self.copies]).astype(np.float32)
 
     def _reset(self, copy: _Copy) -> Any:
-        return copy.begin(int(self.rng.integers(2**31)))
+        return copy.start(int(self.rng.integers(2**31)))
 
     def collect(self, steps: int) -> Rollout:
-        """Takes `steps` steps in every copy; `finished_returns` then holds the returns of the episodes that ended.
+        """Takes `steps` steps in every environment; `finished_returns` then has the returns of episodes that ended.
 
         Raises:
             UserError: an observation or a reward is NaN or infinite.
@@ -152,7 +151,7 @@ class RolloutCollector:
                     observation = self._reset(copy)
                 observations[t + 1, n] = observation
         _check_finite("an observation", reached)
-        _check_finite("an observation", observations)  # those of resets as well
+        _check_finite("an observation", observations)  # including those of resets
         _check_finite("a reward", rewards)
         self.observations = observations[steps]
         self.env_steps += steps * count
@@ -173,7 +172,7 @@ class RolloutCollector:
         self.policy.normalise_with(self.moments.mean, np.sqrt(self.moments.variance) + 1e-8)
 
     def state(self) -> dict[str, Any]:
-        """Everything `restore` needs; of each episode under way, its seed and the actions taken in it."""
+        """Everything `restore` needs; for each current episode its seed and its actions."""
         return {
             "rng": self.rng.bit_generator.state,
             "moments": self.moments.state(),
@@ -183,13 +182,13 @@ class RolloutCollector:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave. The episodes under way are played again, to where they were; that is not
-        counted in `env_steps`."""
+        """Takes back what `state` gave. Current episodes are replayed up to where they were, which `env_steps` does not
+        count."""
         self.moments.restore(state["moments"])
         self.env_steps = int(state["env_steps"])
         self.running_returns = np.array(state["running_returns"])
         for n, (copy, episode) in enumerate(zip(self.copies, state["episodes"], strict=True)):
-            observation = copy.begin(int(episode["seed"]))
+            observation = copy.start(int(episode["seed"]))
             for action in episode["actions"]:
                 observation = copy.step(action)[0]
             self.observations[n] = observation
@@ -204,14 +203,14 @@ def _check_finite(name: str, array: Array) -> None:
 
 
 def segments(rollout: Rollout, actions: Array) -> Iterator[tuple[FloatArray, Array]]:
-    """The episodes, or parts of episodes, that a rollout `[T, N]` is made of.
+    """The episodes, or parts of episodes, in a rollout `[T, N]`.
 
     Args:
-        rollout: cut after every step where an episode ended, and at its own end.
-        actions: `[T, N, ...]` to give out with it.
+        rollout: cut at the end of each episode and at its own end.
+        actions: `[T, N, ...]`, to be cut the same way.
 
     Yields:
-        States `[n + 1, d]`, the last being where the last action led, and actions `[n, ...]`.
+        States `[n + 1, d]`, the last one following the last action, and actions `[n, ...]`.
     """
     steps, copies = rollout.ended.shape
     for n in range(copies):

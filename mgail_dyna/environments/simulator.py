@@ -1,4 +1,4 @@
-"""Simulator states of MuJoCo tasks: read, and begun from."""
+"""Simulator states of MuJoCo tasks: reading them and starting from them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def reset_to(
     """Puts an environment that was just reset into a simulator state; returns the observation there, `[d]`.
 
     Args:
-        env: a MuJoCo task; its observations come from the task itself, past any wrapper.
+        env: a MuJoCo task; observations come from the task itself, not from its wrappers.
         qpos: `[nq]`.
         qvel: `[nv]`.
         observed: what `env.reset` returned, `[d]`.
 
     Raises:
-        UserError: the environment has no simulator state, or one of another size, or a wrapper changes what is
-            observed.
+        UserError: the environment has no simulator state, or one of another size, or a wrapper changes its
+            observations.
     """
     task: Any = env.unwrapped
     found = simulator_state(env)

@@ -36,7 +36,7 @@ def action_spec(space: gym.Space[Any]) -> ActionSpec:
 
 
 def _floats(low: Array, high: Array) -> tuple[FloatArray, FloatArray]:
-    """Bounds in float32, inside the box also where those lie between two floats, unless there is none between them."""
+    """Bounds in float32, rounded into the box where that is possible."""
     with np.errstate(over="ignore"):
         nearest = [bound.astype(np.float32) for bound in (low, high)]
         inwards = (

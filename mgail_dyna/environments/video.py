@@ -1,4 +1,4 @@
-"""What a policy looks like: frames of an episode, and films of them."""
+"""Films of a policy: the frames of an episode, as gif or mp4."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ KIND = "a film"
 
 
 def film_episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed: int) -> tuple[Frames, float]:
-    """Plays the policy's mean action and looks on, without a screen.
+    """Plays the policy's mean action and renders it, without a screen.
 
     Args:
         env_id: a Gymnasium id.
-        policy: that acts.
+        policy: acts.
         steps: to show at most.
-        length: time limit; the environment's own if None.
+        length: time limit; None: the environment's own.
         seed: of the episode.
 
     Returns:
-        Frames, `[height, width, 3]` each, and how many make a second.
+        Frames, `[height, width, 3]` each, and frames per second.
 
     Raises:
         UserError: this machine cannot render the environment.
     """
     if _camera(env_id) is None:
         return _play(env_id, policy, steps, length, seed)
-    # MuJoCo's renderer (Mesa's LLVM) and TensorFlow (its own) crash a process that has both, in whichever order.
+    # MuJoCo's renderer and TensorFlow each bring an LLVM; a process with both crashes.
     with tempfile.TemporaryDirectory() as directory:
         given, taken = Path(directory, "given.h5"), Path(directory, "taken.h5")
-        told = {"env_id": env_id, "policy": policy.state(), "steps": steps, "length": length, "seed": seed}
-        save_state(given, told, KIND)
+        request = {"env_id": env_id, "policy": policy.state(), "steps": steps, "length": length, "seed": seed}
+        save_state(given, request, KIND)
         path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, sys.path)])
         call = [sys.executable, "-m", "mgail_dyna.environments.video", str(given), str(taken)]
         done = subprocess.run(call, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
@@ -56,7 +56,7 @@ def film_episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | Non
 
 def _play(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed: int) -> tuple[Frames, float]:
     os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # likewise, for CartPole
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # the same for pygame
     try:
         env = make_env(env_id, length, render_mode="rgb_array", **(_camera(env_id) or {}))
         observation, _ = env.reset(seed=seed)
@@ -67,7 +67,7 @@ def _play(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed
             frames.append(env.render())
             over = terminated or truncated
         env.close()
-    except Exception as error:  # whatever the graphics stack raises: it differs with every driver
+    except Exception as error:  # what the graphics stack raises differs with the driver
         if "render_mode" in str(error):
             raise UserError(f"{env_id} takes no render_mode='rgb_array', so it cannot be filmed ({error})") from error
         raise UserError(
@@ -78,7 +78,7 @@ def _play(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed
 
 
 def gif(frames: Frames, rate: float) -> bytes:
-    """The film as a gif of half the frames at half the size, as gifs are large."""
+    """The film as a gif with half of the frames at half the size, because gifs are large."""
     import imageio.v3 as imageio
 
     small = [frame[::2, ::2] for frame in frames[::2]]
@@ -89,12 +89,12 @@ def mp4(frames: Frames, rate: float) -> bytes:
     """The film as mp4."""
     import imageio.v3 as imageio
 
-    even = [frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2] for frame in frames]  # as H.264 wants them
+    even = [frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2] for frame in frames]  # H.264 needs even sizes
     return bytes(imageio.imwrite("<bytes>", even, extension=".mp4", fps=rate, macro_block_size=1))
 
 
 def _camera(env_id: str) -> dict[str, Any] | None:
-    """The camera that goes along with the robot, where the task has one; None where the task is not MuJoCo's."""
+    """The camera that follows the robot, if the task has one; None if the task is not MuJoCo's."""
     env = make_env(env_id)
     model: Any = getattr(env.unwrapped, "model", None)
     env.close()
@@ -104,9 +104,9 @@ def _camera(env_id: str) -> dict[str, Any] | None:
 
 
 def _main(given: str, taken: str) -> None:
-    told = load_state(Path(given), KIND)
+    request = load_state(Path(given), KIND)
     try:
-        frames, rate = _play(**{**told, "policy": NumpyPolicy.from_state(told["policy"])})
+        frames, rate = _play(**{**request, "policy": NumpyPolicy.from_state(request["policy"])})
     except UserError as error:
         raise SystemExit(str(error)) from error
     save_state(Path(taken), {"frames": np.stack(frames), "rate": rate}, KIND)

@@ -11,11 +11,11 @@ from mgail_dyna.environments.spaces import action_spec
 
 
 class Ledger:
-    """Counts every environment step by what it was for; the x-axis of every curve.
+    """Counts every environment step by its purpose; training steps are the x-axis of every curve.
 
     Attributes:
         steps: by purpose, "training" or "evaluation".
-        episodes: likewise; those of training are the paper's `real_trajectories`.
+        episodes: by purpose; those of training are the paper's real trajectories.
     """
 
     def __init__(self) -> None:
@@ -50,10 +50,10 @@ class _Counted(gym.Wrapper[Any, Any, Any, Any]):
 
 
 class Nudged(gym.Wrapper[Any, Any, Any, Any]):
-    """An environment that adds normal noise to continuous actions and keeps them inside the box.
+    """Adds normal noise to continuous actions and keeps them inside the box.
 
     Args:
-        env: discrete actions are left as they are.
+        env: discrete actions are not changed.
         std: of the noise, in units of half the box's width.
     """
 

@@ -18,7 +18,7 @@ from mgail_dyna.types import ActionSpec, Rollout
 
 
 class TRPOLearner:
-    """TRPO's update of a policy and a value network from one rollout, as a single compiled call.
+    """TRPO's update of a policy and a value network from one rollout, in one compiled call.
 
     Args:
         network: the policy.
@@ -41,8 +41,8 @@ class TRPOLearner:
         """Updates both networks.
 
         Args:
-            rollout: `[T, N]` steps under the policy as it stands.
-            progress: share of training done, for the KL limit's schedule.
+            rollout: `[T, N]` steps under the current policy.
+            progress: share of training done, for the schedule of `max_kl`.
 
         Returns:
             Scalars: `kl`, `surrogate_gain`, `step_accepted`, `gradient_norm`, `entropy`, `value_loss`,
@@ -101,12 +101,12 @@ class TRPOLearner:
         self, states: tf.Tensor, actions: tf.Tensor, advantages: tf.Tensor, max_kl: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         weights = self.network.trainable_variables
-        held = self.network.non_trainable_variables  # the standard deviations, where they are not learned
+        fixed = self.network.non_trainable_variables  # the standard deviations, if they are not trained
         advantages = tf.reshape(advantages, [-1])
         advantages = (advantages - tf.reduce_mean(advantages)) / (tf.math.reduce_std(advantages) + 1e-8)
 
         def parameters_at(theta: tf.Tensor) -> tf.Tensor:
-            return self.network.stateless_call(unflatten(theta, weights), held, states)[0]
+            return self.network.stateless_call(unflatten(theta, weights), fixed, states)[0]
 
         step = trust_region_step(
             parameters_at,

@@ -1,4 +1,4 @@
-"""What every update does with variables: read, flatten, save, restore."""
+"""Variables of networks and optimizers: read, flatten, save, restore."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import tensorflow as tf
 
 
 def read_once(*models: keras.Model) -> keras.StatelessScope:
-    """A context in which the variables of `models` are tensors read when it was begun; gradients reach the variables.
+    """A context in which the variables of `models` are read once; gradients still reach the variables.
 
-    For loops that are differentiated: of what one reads anew at every step, it keeps each step's copy for the gradient.
+    A differentiated loop that reads a variable at every step keeps a copy of it for every step.
     """
     variables = [variable for model in models for variable in model.variables]
     return keras.StatelessScope([(variable, tf.convert_to_tensor(variable)) for variable in variables])

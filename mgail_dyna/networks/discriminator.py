@@ -14,8 +14,8 @@ from mgail_dyna.normalization import Whitening
 class Discriminator(keras.Model):
     """Multilayer perceptron from normalised states and actions to `agent_logits` (high = agent).
 
-    D = sigmoid(agent_logits). The paper's is 200-100 with ReLU (sec. 4). Ours may see pairs in whitened coordinates, in
-    which a little of what the expert never does is as far off as much of what it often does.
+    D = sigmoid(agent_logits). The paper's is 200-100 with ReLU (sec. 4). Here the inputs can be whitened: a small
+    deviation in a direction where the expert hardly varies then counts as much as a large one where it varies a lot.
 
     Args:
         observation_size: `d`.
@@ -23,7 +23,7 @@ class Discriminator(keras.Model):
         hidden: units of each hidden layer.
         activation: of the hidden layers.
         seed: of the initial weights.
-        whitening: the coordinates pairs are seen in; their own if None.
+        whitening: of the inputs; None: none.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Policies in NumPy: what samples actions, one small matrix product at a time.
+"""Policies in NumPy, which act in the environment.
 
-For a batch of one or two observations NumPy takes tens of microseconds where a compiled TensorFlow call takes
-hundreds. The networks are trained as Keras models and their weights copied here; a test holds the two together.
+For one or two observations NumPy takes tens of microseconds, a compiled TensorFlow call hundreds. Networks are trained
+as Keras models and their weights copied here; a test checks that both agree.
 """
 
 from __future__ import annotations

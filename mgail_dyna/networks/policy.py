@@ -14,16 +14,16 @@ class PolicyNetwork(keras.Model):
     """Multilayer perceptron from states to the parameters of an action distribution.
 
     `[..., d]` states give `[..., n]` logits for discrete actions and `[..., 2 a]` means and log standard deviations
-    for continuous ones; the standard deviations are one trained vector for all states (Schulman 2015, app. D).
+    for continuous ones. The standard deviations are one vector for all states (Schulman 2015, app. D).
 
     Args:
-        action: what the distribution is over.
+        action: the action space.
         observation_size: `d`.
         hidden: units of each hidden layer.
         activation: of the hidden layers.
         initial_log_std: of continuous actions.
-        train_log_std: whether it is trained, or stays as it begins.
-        squash: means are the hyperbolic tangent of the last layer, so never outside the box.
+        train_log_std: whether it is trained.
+        squash: means are the hyperbolic tangent of the last layer, always inside the box.
         seed: of the initial weights.
     """
 
@@ -79,7 +79,7 @@ class PolicyNetwork(keras.Model):
         return tf.concat([outputs, tf.broadcast_to(self.log_std, tf.shape(outputs))], axis=-1)
 
     def acting_weights(self) -> dict[str, FloatArray]:
-        """The weights as `acting.NumpyPolicy` takes them."""
+        """The weights, as `numpy_policy.NumpyPolicy` takes them."""
         weights = {}
         for i, layer in enumerate([*self.hidden_layers, self.output_layer]):
             weights[f"kernel_{i}"], weights[f"bias_{i}"] = layer.kernel.numpy(), layer.bias.numpy()

@@ -1,6 +1,6 @@
-"""Action distributions in TensorFlow Probability; the twins of the heads in `acting`.
+"""Action distributions in TensorFlow Probability; `networks.numpy_policy` has the same in NumPy.
 
-The difference between continuous and discrete actions is made here (and in the NumPy twin) and nowhere else.
+Continuous and discrete actions differ here, and in that NumPy copy, and nowhere else.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def sampled_gaussian(parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
 
 
 def sampled_categorical(parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """The number `[...]` of the greatest logit plus noise.
+    """The index `[...]` of the largest logit plus noise.
 
     Args:
         parameters: `[..., n]` logits.
@@ -63,7 +63,7 @@ def sampled_categorical(parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
 
 
 def sample_for(spec: ActionSpec) -> ReparameterizeFn:
-    """How actions of `spec` are sampled with noise, in the form `for_actions` has their likelihood in."""
+    """How actions of `spec` are sampled with noise, in the form whose likelihood `for_actions` gives."""
     return sampled_gaussian if spec.kind == "continuous" else sampled_categorical
 
 
@@ -75,16 +75,17 @@ def reparameterized_gaussian(
     Args:
         parameters: `[..., 2 a]`.
         noise: `[..., a]` standard normal, recorded or fresh.
-        low: of the box, of all coordinates or `[a]` of each.
-        high: likewise.
+        low: lower bounds, a number or `[a]`.
+        high: upper bounds, a number or `[a]`.
     """
     action = sampled_gaussian(parameters, noise)
     return tf.clip_by_value(tf.stop_gradient(action), low, high) + (action - tf.stop_gradient(action))
 
 
 def reparameterized_categorical(parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """Straight-through Gumbel-softmax (Jang et al. 2017): one-hot of the greatest logit plus noise, the gradient being
-    that of the softmax, at a temperature of 1.
+    """Straight-through Gumbel-softmax (Jang et al. 2017) at temperature 1.
+
+    The value is one-hot at the largest logit plus noise; the gradient is that of the softmax.
 
     Args:
         parameters: `[..., n]` logits.
@@ -97,7 +98,7 @@ def reparameterized_categorical(parameters: tf.Tensor, noise: tf.Tensor) -> tf.T
 
 
 def reparameterize_for(spec: ActionSpec) -> ReparameterizeFn:
-    """How actions of `spec` are rebuilt from noise, in units of the box or one-hot."""
+    """How actions of `spec` are computed from noise, differentiably; in units of the box, or one-hot."""
     if spec.kind == "discrete":
         return reparameterized_categorical
     if spec.bounded and not spec.fixed.any():
@@ -115,7 +116,7 @@ def squared_error(parameters: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
     """Mean over pairs and coordinates of the squared distance of the means from `actions [n, a]`, in box units.
 
     Args:
-        parameters: `[n, 2 a]`; the standard deviations in them play no part.
+        parameters: `[n, 2 a]`; the standard deviations are not used.
         actions: `[n, a]`.
     """
     mean, _ = tf.split(parameters, 2, axis=-1)

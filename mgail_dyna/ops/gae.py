@@ -20,7 +20,7 @@ def generalised_advantages(
     Args:
         rewards: `[T, N]`.
         values: `[T, N]`, of the state each action was taken in.
-        next_values: `[T, N]`, of the state it led to, before any reset.
+        next_values: `[T, N]`, of the next state, before any reset.
         terminated: `[T, N]` bool; beyond it the value is zero.
         ended: `[T, N]` bool; beyond it the next row belongs to another episode.
         discount: gamma.

@@ -1,6 +1,6 @@
-"""The paper's losses, one function an equation.
+"""The paper's losses, one function per equation.
 
-D(s, a) = sigmoid(agent_logits) is the probability that (s, a) came from the agent, here as everywhere.
+D(s, a) = sigmoid(agent_logits) is the probability that (s, a) came from the agent, here and everywhere.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ def gradient_penalty(
     mix: tf.Tensor,
     target: float = 1.0,
 ) -> tf.Tensor:
-    """Mean of (|gradient| - target)^2 of the logits at points between agent and expert.
+    """Mean of (|gradient| - target)^2 of the logits, at points between agent and expert.
 
-    A target of 1 is that of Gulrajani et al. 2017: the logits slope even where agent and expert are alike. A target of
-    0 lets them go flat there (Mescheder et al. 2018).
+    With target 1 (Gulrajani et al. 2017) the logits keep a slope even where agent and expert are alike. With target 0
+    (Mescheder et al. 2018) they can become flat there.
 
     Args:
         agent_logits: the discriminator, of its inputs.
         agent: inputs `[n, k]`.
         expert: inputs `[n, k]`.
-        mix: `[n, 1]` in [0, 1], how far from agent to expert.
-        target: norm the gradient is drawn to.
+        mix: `[n, 1]` in [0, 1]: 0 at the agent, 1 at the expert.
+        target: norm of the gradient.
     """
     inputs = tf.convert_to_tensor(agent + mix * (expert - agent))
     with tf.GradientTape() as tape:
@@ -50,28 +50,28 @@ def gradient_penalty(
 
 
 def saturating_cost(agent_logits: tf.Tensor) -> tf.Tensor:
-    """log D, the paper's (Eq. 7, 8). Its slope is 1 - D: it vanishes where the discriminator is sure of the agent.
+    """log D, the paper's (Eq. 7, 8). Its slope is 1 - D: it vanishes where D recognises the agent.
 
-    Never positive, so that with gail and dyna-trpo a longer episode costs less: it rewards staying alive.
+    It is never positive. With gail and dyna-trpo a longer episode costs less: it rewards staying alive.
     """
     return -tf.nn.softplus(-agent_logits)
 
 
 def nonsaturating_cost(agent_logits: tf.Tensor) -> tf.Tensor:
-    """-log(1 - D), as MGAIL's code has it. Its slope is D: greatest where the discriminator is sure of the agent.
+    """-log(1 - D), as in MGAIL's code. Its slope is D: largest where D recognises the agent.
 
-    Never negative, so that with gail and dyna-trpo a longer episode costs more: it rewards dying early.
+    It is never negative. With gail and dyna-trpo a longer episode costs more: it rewards ending early.
     """
     return tf.nn.softplus(agent_logits)
 
 
 def logit_cost(agent_logits: tf.Tensor) -> tf.Tensor:
-    """log D - log(1 - D), the sum of the two above. Its slope is 1 everywhere; it may have either sign."""
+    """log D - log(1 - D), the sum of the two above. Its slope is 1 everywhere; it has either sign."""
     return agent_logits
 
 
-# By the name `config.ImitationConfig.cost` gives them. Their signs mean nothing to dyna and mgail: no gradient flows
-# through when an episode ends, and plans do not end, so only slopes tell.
+# By the names of `ImitationConfig.cost`. For dyna and mgail only the slopes matter, not the signs: plans have no
+# terminations, and no gradient flows through the end of an episode.
 IMITATION_COSTS = {"saturating": saturating_cost, "nonsaturating": nonsaturating_cost, "logit": logit_cost}
 
 

@@ -1,4 +1,4 @@
-"""A run's directory: its configuration, checkpoint, curve and scalars, none of them ever half written."""
+"""A run's directory: configuration, checkpoint, curve and scalars; none is ever half written."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from mgail_dyna.storage import kind_of, load_state, locked, raise_on_mismatch, s
 
 CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
 KIND, POLICY_KIND = "a run", "a policy"
-# In `config.json`, of a run that went on beyond the end it was begun with.
+# In `config.json`, of a run that was extended beyond its first end: the earlier ends.
 EXTENDED = "extended_from"
-# Likewise, steps of an episode at most.
+# In `config.json`: longest episode in steps.
 EPISODE_LIMIT = "episode_limit"
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a run is: enough to run exactly that again.
+    """Everything needed to repeat a run.
 
     Attributes:
         algorithm: as `--mode` names it.
-        preset: the configuration began from.
-        expert: the demonstrations, as `expert_data.load_demonstrations` takes them.
-        iterations: to stop after, whatever the env steps; None for no such limit.
+        preset: that the configuration started from.
+        expert: the demonstrations, as `reader.load_demonstrations` takes them.
+        iterations: to stop after; None: no such limit.
         config: everything else.
     """
 
@@ -49,7 +49,7 @@ class RunSettings:
 
 
 def new_directory(parent: Path, name: str) -> Path:
-    """Makes `parent/name`, or `parent/name-2`, -3, ...: the first that is not taken.
+    """Makes `parent/name`, or `parent/name-2`, -3, ...: the first free one.
 
     Raises:
         UserError: it cannot be made.
@@ -76,29 +76,28 @@ def directory_of(path: Path) -> Path:
 
 @contextlib.contextmanager
 def lock_run(directory: Path) -> Iterator[None]:
-    """Keeps a run's directory from other processes.
+    """Locks a run's directory against other processes.
 
     Raises:
-        UserError: another one has it, or it cannot be written to.
+        UserError: another process uses it, or it cannot be written to.
     """
     with locked(directory / LOCK) as lock:
         if lock is None:
-            raise UserError(f"{directory}: another process is at this run; wait until it has ended")
+            raise UserError(f"{directory}: another process uses this run; wait until it has ended")
         yield
 
 
 def write_settings(directory: Path, settings: RunSettings, expert_return: float, episode_limit: int) -> None:
-    """Writes `config.json`, with versions, commit, what 100% stands for and in how long an episode beside the settings.
+    """Writes `config.json`: the settings, versions, commit, and the expert's return and episode length for comparison.
 
-    A directory that has one is a run gone on with: the commits it was made by are named in order, the last one last,
-    and the env steps it was to end at before, if they have changed.
+    If there is one already, the run is being resumed: earlier commits and earlier ends are kept in order.
     """
     file = directory / CONFIG
     before = read_about(file) if file.exists() else {}
     commits = [*str(before.get("commit") or "").split(", "), runtime.git_commit()]
-    told = ", ".join(commit for commit, _ in itertools.groupby(filter(None, commits))) or None
+    made_by = ", ".join(commit for commit, _ in itertools.groupby(filter(None, commits))) or None
     compared = {"expert_return": expert_return, EPISODE_LIMIT: episode_limit}
-    about: dict[str, Any] = {**compared, "versions": runtime.versions(), "commit": told}
+    about: dict[str, Any] = {**compared, "versions": runtime.versions(), "commit": made_by}
     planned = before.get("config", {}).get("env_steps", settings.config.env_steps)
     extended = [*before.get(EXTENDED, []), *([planned] if planned != settings.config.env_steps else [])]
     if extended:
@@ -107,7 +106,7 @@ def write_settings(directory: Path, settings: RunSettings, expert_return: float,
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """What a `config.json`, or that of a run's directory, holds, unchecked but for being one.
+    """The content of a `config.json`, or of that in a run's directory; only its presence is checked.
 
     Raises:
         UserError: missing, or not JSON with a configuration in it.
@@ -138,7 +137,7 @@ def read_settings(path: Path) -> RunSettings:
             _check_type(name, about[name], kind)
     except KeyError as error:
         if {"suite", "arguments"} <= record.keys():
-            again = f"; it is a record, whose run is: python run.py {shlex.join(map(str, record['arguments']))}"
+            again = f"; it is a record; repeat its run with: python run.py {shlex.join(map(str, record['arguments']))}"
         else:
             again = ""
         raise UserError(f"{file}: {error.args[0]}: missing{again}") from None
@@ -175,7 +174,7 @@ def _check_type(where: str, value: Any, hint: Any) -> None:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value from JSON is of a type; a whole number is a float as well, and true is no number."""
+    """Whether a value from JSON has a type; a whole number is also a float, and true is not a number."""
     if isinstance(hint, UnionType):
         return any(_fits(value, one) for one in get_args(hint))
     if get_origin(hint) is tuple:
@@ -186,7 +185,7 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def flatten(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The fields of a configuration as `asdict` has it, those of its groups as `group.field`, and their values."""
+    """The fields and values of a configuration given by `asdict`; those of its groups are named `group.field`."""
     for key, value in config.items():
         if isinstance(value, dict):
             yield from flatten(value, f"{prefix}{key}.")
@@ -201,7 +200,7 @@ def save_run(directory: Path, state: dict[str, Any]) -> None:
 
 
 def save_policy(path: str | Path, policy: NumpyPolicy) -> None:
-    """Writes a policy to a file of its own, whole or not at all: `agent.acting` of a run made in Python, say.
+    """Writes a policy, for instance `agent.acting`, to a file of its own.
 
     Raises:
         UserError: it cannot be written.
@@ -210,20 +209,20 @@ def save_policy(path: str | Path, policy: NumpyPolicy) -> None:
 
 
 def is_policy_file(path: Path) -> bool:
-    """Whether `save_policy` wrote what is there; the name of an expert that ships is the expert's."""
+    """Whether `save_policy` wrote this file; names of shipped experts are never files."""
     return str(path) not in shipped_experts() and kind_of(path) == POLICY_KIND
 
 
 def load_policy(path: str | Path) -> NumpyPolicy:
-    """The policy of a run, the one that is evaluated, or an expert's own; `policy.act(observation)` is all it takes.
+    """The evaluated policy of a run, or an expert's policy; use it with `policy.act(observation)`.
 
-    It is NumPy alone: neither TensorFlow nor the demonstrations are needed.
+    It needs NumPy only, neither TensorFlow nor the demonstrations.
 
     Args:
-        path: directory of a run; or of an expert, or the name of one that ships; or what `save_policy` wrote.
+        path: a run's directory, an expert's directory, the name of a shipped expert, or a file of `save_policy`.
 
     Raises:
-        UserError: nothing there, no checkpoint yet, or demonstrations without a policy.
+        UserError: nothing is there, there is no checkpoint yet, or the demonstrations have no policy.
     """
     directory = Path(path)
     if is_policy_file(directory):
@@ -233,7 +232,7 @@ def load_policy(path: str | Path) -> NumpyPolicy:
     if not (directory / CONFIG).exists():
         policy = load_demonstrations(path).policy
         if policy is None:
-            raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations alone")
+            raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations only")
         return policy
     state = load_run(directory)
     with raise_on_mismatch(directory / CHECKPOINT):
@@ -244,18 +243,18 @@ def load_run(directory: Path) -> dict[str, Any]:
     """Reads the checkpoint.
 
     Raises:
-        UserError: no run there, one without a checkpoint yet, or a damaged one.
+        UserError: there is no run, no checkpoint yet, or a damaged one.
     """
     if not directory.exists():
         raise UserError(f"{directory}: no such run")
     if (directory / CONFIG).exists() and not (directory / CHECKPOINT).exists():
         again = f"python run.py --config {shlex.quote(str(directory / CONFIG))}"
-        raise UserError(f"{directory}: the run ended before its first checkpoint; begin it again with: {again}")
+        raise UserError(f"{directory}: the run ended before its first checkpoint; start it again with: {again}")
     return load_state(directory / CHECKPOINT, KIND)
 
 
 def write_curve(directory: Path, history: list[dict[str, float]]) -> None:
-    """Writes `progress.csv`, a row an iteration."""
+    """Writes `progress.csv`, one row per iteration."""
     if history:
         text = io.StringIO()
         writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")

@@ -20,14 +20,14 @@ from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.wrappers import Ledger
 from mgail_dyna.errors import UserError
 
-# NaN where no episode lasted long enough to tell.
+# NaN if no episode lasted that long.
 _MEASURED = "dynamics/error_"
 # First seed of evaluation episodes, the same ones after every iteration.
 EVALUATION_SEED = 20_000
 
 
 class DivergenceError(UserError):
-    """A loss or a gradient stopped being a number."""
+    """A metric became NaN or infinite."""
 
 
 class ImitationRun:
@@ -72,7 +72,7 @@ class ImitationRun:
         return self.environments[-1]
 
     def close(self) -> None:
-        """Closes the environments; nothing can be played any more."""
+        """Closes the environments."""
         for env in self.environments:
             env.close()
 
@@ -82,14 +82,14 @@ class ImitationRun:
         return self.ledger.steps["training"]
 
     def ended(self, iterations: int | None = None) -> bool:
-        """Whether there is nothing left to do: the agent's budget is spent, or `iterations` in all are done."""
+        """Whether the agent's budget is spent, or `iterations` in all are done."""
         return self.agent.progress >= 1.0 or (iterations is not None and len(self.history) >= iterations)
 
     def iterate(self, iterations: int | None = None) -> Iterator[dict[str, float]]:
-        """Trains until the agent's budget is spent, or until `iterations` in all; yields a row of `history` each.
+        """Trains until the agent's budget is spent or `iterations` in all are done; yields the rows of `history`.
 
         Raises:
-            DivergenceError: a metric is NaN or infinite; it says which, and when.
+            DivergenceError: a metric is NaN or infinite; the message names it, the iteration and the env step.
         """
         while not self.ended(iterations):
             metrics = self.agent.iterate()
@@ -139,7 +139,8 @@ class ImitationRun:
         units = [(fresh.mean, saved["mean"]), (fresh.std, saved["std"]), (fresh.spec.unit, saved["spec"].get("unit"))]
         if not all(np.array_equal(np.asarray(now), np.asarray(then)) for now, then in units):
             raise UserError(
-                "the demonstrations, or the units they are seen in, have changed since the run was begun; begin anew"
+                "the demonstrations, or the units of observations and actions, have changed since the run started; "
+                "start a new run"
             )
         self.agent.restore(state["agent"])
         self.ledger.restore(state["ledger"])
