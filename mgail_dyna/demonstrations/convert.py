@@ -1,4 +1,4 @@
-"""Demonstrations from elsewhere, made into an expert of an environment."""
+"""Converts demonstrations from other formats."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from mgail_dyna.types import Trajectory
 
 
 def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Demonstrations, tuple[str, ...]]:
-    """Reads demonstrations of `env_id` in any of the layouts.
+    """Reads demonstrations of `env_id` in any of the formats.
 
     Args:
         path: a Minari dataset's directory, a D4RL file or an `.npz` file.
-        env_id: the environment they come from, which says what observations and actions are.
-        clip_actions: move actions outside the action space onto its border, as simulators do.
+        env_id: their environment, which defines the spaces.
+        clip_actions: clip actions to the action space, as simulators do.
 
     Returns:
-        What `expert_writer.save_demonstrations` writes, and notes for the user.
+        The demonstrations, and notes for the user.
 
     Raises:
         UserError: naming file and key, what was expected and what was found.
@@ -45,9 +45,7 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Dem
             arrays["actions"] = np.clip(actions, action.low, action.high)
         episodes.append(_trajectory(path, number, arrays))
     if outside and (not clip_actions or action.kind == "discrete"):
-        remedy = (
-            "" if action.kind == "discrete" else "; --clip-actions moves them onto its border, as the simulator does"
-        )
+        remedy = "" if action.kind == "discrete" else "; --clip-actions clips them to it, as the simulator does"
         wanted = f"expected all inside the action space {env.action_space}"
         raise UserError(f"{path}: actions: {wanted}, found {outside} steps outside{remedy}")
     if outside:
@@ -55,7 +53,7 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Dem
     if not any(episode.rewards.any() for episode in episodes):
         given = any(arrays["rewards"] is not None for arrays in source.episodes)
         what = "every reward is 0, which counts as none" if given else "no rewards"
-        notes.append(f"{what}: imitation needs none, but nothing will say how near the expert's return an agent's is")
+        notes.append(f"{what}: imitation needs none, but returns cannot be compared with the expert's")
     notes += source.notes
     demos = _assembled(path, source, tuple(episodes), env, env_id, notes)
     check_compatible(demos, env, str(path))

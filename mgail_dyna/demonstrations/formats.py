@@ -1,4 +1,4 @@
-"""Layouts of demonstrations: Minari directories, D4RL's flat HDF5, padded arrays in `.npz`. No pickle is read."""
+"""Formats of demonstrations: Minari directories, D4RL's flat HDF5, padded arrays in `.npz`. No pickle is read."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.storage import open_hdf5
 from mgail_dyna.types import Array
 
-# Arrays of an .npz file, those it needs first.
+# Arrays of an .npz file; the first three are required.
 NPZ = ("observations", "actions", "lengths", "rewards", "terminations", "truncations", "qpos", "qvel")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Episodes as another format holds them, before they are checked against an environment.
+    """Episodes read from a file, not yet checked against an environment.
 
     Attributes:
         layout: the format's name.
-        episodes: keyword arguments of `Trajectory`, one mapping an episode; `rewards` are None where none are told.
-        notes: what was lost or changed on the way, in words for the user.
-        length: steps of an episode at most; None where the format does not tell.
-        provenance: what is told of where the demonstrations come from.
+        episodes: keyword arguments of `Trajectory`, one mapping per episode; `rewards` is None if there are none.
+        notes: for the user: what was lost or changed.
+        length: longest episode in steps; None if unknown.
+        provenance: where the demonstrations come from.
     """
 
     layout: str
@@ -44,11 +44,11 @@ class Source:
 
 
 def read_source(path: Path, limit: int | None = None) -> Source:
-    """Reads demonstrations in any of the layouts.
+    """Reads demonstrations in any of the formats.
 
     Args:
         path: of the file or directory.
-        limit: steps of an episode of the environment at most, for layouts that may not tell where episodes end.
+        limit: longest episode of the environment in steps, for formats that may not mark the ends of episodes.
 
     Raises:
         UserError: naming file and key, what was expected and what was found.
@@ -72,7 +72,7 @@ def _read_minari(path: Path) -> Source:
     demos = load_demonstrations(path, check_actions=False)
     names = ("observations", "actions", "rewards", "terminated", "truncated", "qpos", "qvel", "seed")
     episodes = [{name: getattr(trajectory, name) for name in names} for trajectory in demos.trajectories]
-    notes = ("the expert's policy, which is in the file as well, is left behind",) if demos.policy else ()
+    notes = ("the expert's policy in the file is not copied",) if demos.policy else ()
     return Source("Minari", episodes, notes, demos.length, demos.provenance)
 
 
@@ -104,7 +104,7 @@ def _read_d4rl(path: Path, limit: int | None) -> Source:
     last, notes = _d4rl_ends(path, arrays, terminals, limit)
     if "next_observations" not in arrays:
         notes.append(
-            "no next_observations: what each episode's last action led to is unknown, so that step is left out"
+            "no next_observations: the state after each episode's last action is unknown, so that step is left out"
         )
     starts = np.append(0, last[:-1] + 1)
     episodes = [_d4rl_episode(arrays, terminals, int(start), int(end)) for start, end in zip(starts, last, strict=True)]
@@ -115,7 +115,7 @@ def _read_d4rl(path: Path, limit: int | None) -> Source:
 
 
 def _d4rl_ends(path: Path, arrays: Mapping[str, Array], terminals: Array, limit: int | None) -> tuple[Array, list[str]]:
-    """Rows that end an episode, and what there is to say of how they were found."""
+    """Rows that end an episode, and notes on how they were found."""
     ends, notes, steps = terminals.copy(), [], len(terminals)
     if "timeouts" in arrays:
         ends |= arrays["timeouts"].astype(bool)
@@ -125,11 +125,11 @@ def _d4rl_ends(path: Path, arrays: Mapping[str, Array], terminals: Array, limit:
                 raise UserError(f"{path}: {name}: expected dtype float32, found {arrays[name].dtype}")
         seams = ~_followed(arrays) & ~ends
         if seams.sum() > steps / 2:
-            wanted = "expected each row's to be observations of the next, but where an episode ends"
+            wanted = "expected each row's to equal the next row's observations, except at the end of an episode"
             found = f"{seams.sum()} of {steps} rows where they are not"
             raise UserError(f"{path}: next_observations: {wanted}, found {found}; rows must be in the order of time")
         if seams.any():
-            notes.append(f"{seams.sum()} episodes end without a flag, where the next row is not what a step led to")
+            notes.append(f"{seams.sum()} episodes end without a flag, where next_observations differ from the next row")
         ends |= seams
     if "timeouts" not in arrays and limit is not None:
         before = ends.sum()
@@ -144,12 +144,12 @@ def _d4rl_ends(path: Path, arrays: Mapping[str, Array], terminals: Array, limit:
 
 
 def _followed(arrays: Mapping[str, Array]) -> Array:
-    """`[steps]` whether the row after holds what a step led to, but for rounding; true of the last row."""
-    led_to, then = (arrays[name].astype(np.float64) for name in ("next_observations", "observations"))
-    with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite another one tells
+    """`[steps]` whether the next row equals next_observations, up to rounding; true for the last row."""
+    after, then = (arrays[name].astype(np.float64) for name in ("next_observations", "observations"))
+    with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are reported elsewhere
         rounding = 1e-6 + 1e-4 * np.nan_to_num(then.std(axis=0), posinf=np.inf)
-        differs = np.abs(led_to[:-1] - then[1:]) > rounding
-    same = ~differs | ~np.isfinite(led_to[:-1]) | ~np.isfinite(then[1:])
+        differs = np.abs(after[:-1] - then[1:]) > rounding
+    same = ~differs | ~np.isfinite(after[:-1]) | ~np.isfinite(then[1:])
     return np.append(same.reshape(len(same), -1).all(axis=1), True)
 
 
@@ -209,7 +209,7 @@ def _read_npz(path: Path) -> Source:
 
 
 def _unread(path: Path, arrays: Mapping[str, Array]) -> list[str]:
-    """What to tell of arrays by names that nobody reads; refuses one that is nearly the name of one not there."""
+    """A note on arrays that are not read; refuses a name that looks like a misspelt one."""
     others, absent = [name for name in arrays if name not in NPZ], [name for name in NPZ if name not in arrays]
     for name in others:
         if difflib.get_close_matches(name, absent):

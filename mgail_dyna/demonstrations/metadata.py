@@ -1,4 +1,4 @@
-"""What `metadata.json` says of a dataset, the way Minari writes it: spaces, environment, and where it comes from."""
+"""`metadata.json` of a data set, as Minari writes it: spaces, environment, provenance."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Metadata:
     Attributes:
         observation_space: a flat Box.
         action_space: a flat Box or Discrete.
-        env_id: a Gymnasium id, None if the file does not say.
-        length: the time limit, None if the file does not say.
-        total_episodes: None if the file does not say.
+        env_id: a Gymnasium id; None if not given.
+        length: the time limit; None if not given.
+        total_episodes: None if not given.
         provenance: where the demonstrations come from.
     """
 

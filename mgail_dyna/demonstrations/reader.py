@@ -1,10 +1,10 @@
-"""Demonstrations and the expert that gave them, in one HDF5 file that the `minari` package opens as well.
+"""Reads demonstrations and their expert from one HDF5 file, which the `minari` package opens as well.
 
     <name>/data/metadata.json     spaces, environment, provenance
     <name>/data/main_data.hdf5    episode_<i>/{observations,actions,rewards,terminations,truncations,infos/{qpos,qvel}}
                                   policy/{kernel_<l>,bias_<l>,log_std}, normalization/{mean,std}: the expert itself
 
-The last two groups are ours; Minari reads `episode_*` only and passes them by.
+The last two groups are ours; Minari reads `episode_*` only.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def locate(name: str | Path) -> Path:
     """The directory that holds the two files.
 
     Args:
-        name: a shipped expert's name, a directory of the layout above (or its `data` directory) or its HDF5 file.
+        name: a shipped expert's name, a directory as above (or its `data` directory), or its HDF5 file.
 
     Raises:
         UserError: there is nothing there.
@@ -77,7 +77,7 @@ def _episodes(file: h5py.File) -> list[str]:
 
 
 def load_demonstrations(name: str | Path, *, check_actions: bool = True) -> Demonstrations:
-    """Reads and validates demonstrations, and the expert's policy if it is there.
+    """Reads and validates demonstrations, and the expert's policy if there is one.
 
     Args:
         name: as `locate` takes it.
@@ -142,7 +142,7 @@ def _read_episode(
         if tail is not None and (node.shape[1:] != tail or node.ndim != 1 + len(tail)):
             expected = ", ".join(["T", *map(str, tail)])
             raise UserError(f"{path}: {key}/{name}: expected shape [{expected}], found {list(node.shape)}")
-        with np.errstate(over="ignore"):  # infinity is told of below
+        with np.errstate(over="ignore"):  # infinity is reported below
             return node[()].astype(dtype)
 
     discrete = action.kind == "discrete"
@@ -182,8 +182,8 @@ def _seed(path: Path, key: str, group: h5py.Group) -> int | None:
 
 
 def _check_bounds(path: Path, key: str, actions: Array, spec: ActionSpec) -> None:
-    if told := outside(actions, spec):
-        raise UserError(f"{path}: {key}/actions: {told}")
+    if problem := outside(actions, spec):
+        raise UserError(f"{path}: {key}/actions: {problem}")
 
 
 def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: int) -> NumpyPolicy | None:

@@ -13,7 +13,7 @@ from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 
-# Demonstrations are recorded with consecutive seeds from here on; none is left out but what is too short to be one.
+# First seed of demonstrations; the seeds are consecutive.
 DEMONSTRATION_SEED = 0
 
 
@@ -22,17 +22,17 @@ def record(
 ) -> Demonstrations:
     """Plays the policy's mean action for `trajectories` episodes with consecutive seeds and keeps every one.
 
-    Those that end on their first step tell nothing and are left out; `provenance` names their seeds.
+    Episodes of one step are left out; `provenance` names their seeds.
 
     Args:
         env_id: a Gymnasium id.
-        length: longest episode; the environment's own time limit if None.
+        length: time limit; None: the environment's own.
         policy: the expert.
         trajectories: how many episodes.
-        provenance: what else to say of the expert; the returns are added to it.
+        provenance: of the expert; the returns are added to it.
 
     Raises:
-        UserError: there is none that lasts.
+        UserError: every episode is too short.
     """
     env = make_env(env_id, length)
     seeds = range(DEMONSTRATION_SEED, DEMONSTRATION_SEED + trajectories)
@@ -42,7 +42,7 @@ def record(
     if not episodes:
         raise UserError(
             f"{env_id}: expected demonstrations of at least {SHORTEST_EPISODE} steps, found {len(short)} of 1; train "
-            "for longer: --resume --steps N"
+            "longer: --resume --steps N"
         )
     returns = np.array([episode.episode_return for episode in episodes])
     space = env.observation_space

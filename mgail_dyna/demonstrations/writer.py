@@ -30,16 +30,16 @@ MINARI_VERSION = "0.5.0"
 def save_demonstrations(
     path: str | Path, demos: Demonstrations, name: str | None = None, *, overwrite: bool = False
 ) -> None:
-    """Writes `path/data/`, all of it or nothing.
+    """Writes `path/data/`, completely or not at all.
 
     Args:
-        path: a directory, made if it is not there.
+        path: a directory, made if needed.
         expert: what to write.
         name: the dataset's id in Minari's terms; the last two parts of `path` if not given.
         overwrite: replace a dataset that is there already.
 
     Raises:
-        UserError: there is a dataset already, an action is outside the action space, or it cannot be written.
+        UserError: there is a data set already, an action is outside the action space, or it cannot be written.
     """
     path = Path(path)
     target = path / "data"
@@ -49,8 +49,8 @@ def save_demonstrations(
     if thinned is not None:
         raise UserError(
             f"{target}: expected every step of each demonstration, found every "
-            f"{demos.trajectories[thinned].subsample}th in number {thinned}; save whole ones and thin them as they are "
-            "used (--subsample)"
+            f"{demos.trajectories[thinned].subsample}th in trajectory {thinned}; save whole trajectories and subsample "
+            "them in training (--subsample)"
         )
     check_actions(demos, str(target))
     metadata = _metadata(demos, name or _dataset_id(path), target)
@@ -95,7 +95,7 @@ def _plain(provenance: dict[str, Any], target: Path) -> Any:
 
 
 def _told(spec: EnvSpec) -> str:
-    """JSON of `spec`, which holds no Python objects: a class is named, and what else cannot be told is left out."""
+    """`spec` as JSON: classes by their names, without keyword arguments that JSON cannot hold."""
     for field in ("entry_point", "vector_entry_point"):
         if callable(point := getattr(spec, field)):
             setattr(spec, field, f"{point.__module__}:{point.__qualname__}")

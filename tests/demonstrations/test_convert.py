@@ -30,7 +30,7 @@ def test_a_minari_directory_comes_over_whole(dataset, cheetah, same):
     expert, notes = convert(dataset, CHEETAH)
     same(expert.trajectories, cheetah.trajectories)
     assert (expert.env_id, expert.length, expert.policy) == (CHEETAH, 6, None)
-    assert len(notes) == 1 and "policy" in notes[0] and "left behind" in notes[0]
+    assert len(notes) == 1 and "policy" in notes[0] and "not copied" in notes[0]
     assert expert.provenance["algorithm"] == cheetah.provenance["algorithm"]
 
 
