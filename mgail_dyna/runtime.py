@@ -1,4 +1,4 @@
-"""What this process runs on: TensorFlow brought in quietly, and the versions a record should name."""
+"""What this process runs on: how it was started, TensorFlow imported quietly, and the versions for a record."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+INSTALLED_COMMAND = "mgail-dyna"
 PACKAGES = ("tensorflow", "tensorflow-probability", "keras", "gymnasium", "mujoco", "numpy", "h5py")
+# They name a repository for git, as in a hook of another one.
+_GIT_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"}
 
 
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
-    # TensorFlow's C++ speaks on file descriptor 2 while it is imported, before any setting can quiet it.
+    # TensorFlow's C++ writes to file descriptor 2 while it is imported, before any setting can stop it.
     saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)
     try:
@@ -30,18 +34,18 @@ def import_tensorflow(threads: int = 1) -> None:
     """Imports TensorFlow for this process, without its banner.
 
     Args:
-        threads: for one operation and between operations. The networks here are too small to share out; one thread
-            computes as fast and leaves the other cores to other runs.
+        threads: for one operation, and for operations at once. One thread is as fast as more, as the networks are
+            small, and leaves the other cores to other runs.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _silent_stderr():
         import tensorflow as tf
         import tensorflow_probability  # noqa: F401
 
-        with contextlib.suppress(RuntimeError):  # too late to change: TensorFlow has already computed something
+        with contextlib.suppress(RuntimeError):  # TensorFlow has already run something; its threads are fixed
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-        tf.zeros(())  # looks for accelerators, and speaks of those it does not find
+        tf.zeros(())  # looks for accelerators now, while its messages about them are silenced
 
 
 def versions() -> dict[str, str]:
@@ -53,11 +57,42 @@ def versions() -> dict[str, str]:
     return found
 
 
+def checkout() -> Path | None:
+    """The directory of the checkout this package is imported from: it holds `run.py`. None where it is installed."""
+    root = Path(__file__).resolve().parents[1]
+    return root if (root / "run.py").is_file() and (root / "pyproject.toml").is_file() else None
+
+
+def program() -> str:
+    """How the user starts this program: for usage lines, and for commands that a message suggests."""
+    started = Path(sys.argv[0])
+    if started.name == INSTALLED_COMMAND:
+        return INSTALLED_COMMAND
+    if started.name == "__main__.py" and started.parent.name == "mgail_dyna":
+        return "python -m mgail_dyna"
+    return INSTALLED_COMMAND if checkout() is None else "python run.py"
+
+
+def program_call() -> list[str]:
+    """The words that start this program in a child process, from any directory."""
+    root = checkout()
+    return [sys.executable, "-m", "mgail_dyna"] if root is None else [sys.executable, str(root / "run.py")]
+
+
 def git_commit() -> str | None:
-    """The commit of this checkout, with `+` where it has changes; None outside a checkout."""
-    here = Path(__file__).resolve().parent
+    """The commit of this checkout, with `+` where it has changes.
+
+    None for an installed package, and for a checkout that is not the top level of a git repository: the repository
+    around it belongs to something else.
+    """
+    root = checkout()
+    if root is None:
+        return None
+    # Git must neither look above the checkout nor take another repository from its environment.
+    env = {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
+    env["GIT_CEILING_DIRECTORIES"] = str(root.parent)
+    call = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     try:
-        call = ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
-        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=5, env=env).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None

@@ -19,6 +19,7 @@ import gymnasium as gym
 import h5py
 import numpy as np
 
+from mgail_dyna import runtime
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations, outside
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.environments.spaces import action_spec, observation_size
@@ -27,7 +28,8 @@ from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.storage import open_hdf5
 from mgail_dyna.types import ActionSpec, Array, Trajectory
 
-SHIPPED = Path(__file__).resolve().parents[2] / "expert_data"
+# At the top of a checkout; inside the package where it is installed.
+SHIPPED = (runtime.checkout() or Path(__file__).resolve().parents[1]) / "expert_data"
 DATA_FILE = "main_data.hdf5"
 
 
@@ -54,11 +56,12 @@ def locate(name: str | Path) -> Path:
         inside = sorted(path.glob(f"*/data/{DATA_FILE}"))
         instead = f"; did you mean {inside[0].parent.parent}?" if inside else ""
         raise UserError(f"{path}: expected {DATA_FILE} in it or in its data directory, found neither{instead}")
-    raise UserError(f"{path}: no such file or directory, nor an expert that ships ({', '.join(shipped_experts())})")
+    shipped = ", ".join(shipped_experts()) or f"there are none in {SHIPPED}"
+    raise UserError(f"{path}: no such file or directory, and no shipped expert ({shipped})")
 
 
 def shipped_experts() -> list[str]:
-    """Names of the experts that ship."""
+    """Names of the experts whose demonstrations ship."""
     return sorted(entry.parent.name for entry in SHIPPED.glob("*/trpo-v0"))
 
 
@@ -90,7 +93,7 @@ def load_demonstrations(name: str | Path, *, check_actions: bool = True) -> Demo
     if directory.suffix == ".npz":
         raise UserError(
             f"{directory}: expected demonstrations in HDF5, found .npz; bring them in with: "
-            f"python run.py data convert {shlex.quote(str(directory))} OUT --env ENV"
+            f"{runtime.program()} data convert {shlex.quote(str(directory))} OUT --env ENV"
         )
     data = directory if directory.is_file() else directory / DATA_FILE
     with open_hdf5(data) as file:
@@ -98,7 +101,7 @@ def load_demonstrations(name: str | Path, *, check_actions: bool = True) -> Demo
         if not keys:
             raise UserError(
                 f"{data}: expected groups episode_0, episode_1, ..., found {', '.join(list(file)[:5]) or 'nothing'}; "
-                "bring other layouts in with: python run.py data convert"
+                f"convert other layouts with: {runtime.program()} data convert"
             )
         metadata = read_metadata(data.parent / METADATA_FILE)
         action = action_spec(metadata.action_space)

@@ -17,6 +17,7 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.records import from_run, record_path, write_record
 from mgail_dyna.experiments.suites import Run
 from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, new_directory
+from mgail_dyna.runtime import program_call
 from mgail_dyna.storage import locked, write_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,13 +37,13 @@ class Job:
         run: what to do.
         logdir: directory of all sweeps' runs; this one has `logdir/suite/name` to itself.
         results: directory of all records.
-        program: that does a run.
+        program: script that does a run; this program if None.
     """
 
     run: Run
     logdir: Path
     results: Path
-    program: Path = ROOT / "run.py"
+    program: Path | None = None
 
     @property
     def directory(self) -> Path:
@@ -131,10 +132,10 @@ def _words(job: Job) -> list[str]:
 
 def _run(job: Job, lock: int, stopping: Callable[[], bool]) -> int:
     """Runs `run.py` for `job`; its exit code, negative for a signal."""
-    call = [sys.executable, str(job.program), *_words(job)]
+    start = program_call() if job.program is None else [sys.executable, str(job.program)]
     with (job.directory / OUTPUT).open("w") as output, _hearing_interrupts():
         process = subprocess.Popen(
-            call,
+            [*start, *_words(job)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -54,7 +54,7 @@ class RayPool:
         try:
             import ray
         except ImportError:
-            raise UserError("--ray: Ray is not installed; pip install -r requirements-ray.txt") from None
+            raise UserError("--ray: Ray is not installed; in the checkout: pip install '.[ray]'") from None
         self.ray: Any = ray
         cores = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, **cores}

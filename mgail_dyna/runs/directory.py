@@ -137,7 +137,8 @@ def read_settings(path: Path) -> RunSettings:
             _check_type(name, about[name], kind)
     except KeyError as error:
         if {"suite", "arguments"} <= record.keys():
-            again = f"; it is a record; repeat its run with: python run.py {shlex.join(map(str, record['arguments']))}"
+            words = shlex.join(map(str, record["arguments"]))
+            again = f"; it is a record; repeat its run with: {runtime.program()} {words}"
         else:
             again = ""
         raise UserError(f"{file}: {error.args[0]}: missing{again}") from None
@@ -248,7 +249,7 @@ def load_run(directory: Path) -> dict[str, Any]:
     if not directory.exists():
         raise UserError(f"{directory}: no such run")
     if (directory / CONFIG).exists() and not (directory / CHECKPOINT).exists():
-        again = f"python run.py --config {shlex.quote(str(directory / CONFIG))}"
+        again = f"{runtime.program()} --config {shlex.quote(str(directory / CONFIG))}"
         raise UserError(f"{directory}: the run ended before its first checkpoint; start it again with: {again}")
     return load_state(directory / CHECKPOINT, KIND)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from mgail_dyna import runtime
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.experiments.figures.comparison import comparison
 from mgail_dyna.experiments.figures.demonstrations import by_demonstrations
@@ -105,7 +106,7 @@ def lacking(name: str, results: Path) -> str:
     what = (
         "one kind of its runs alone is recorded, which compares nothing; the others" if some else "no records yet; they"
     )
-    return f"{name}: {what} are made by: python run.py sweep {PICTURES[name].sweep}"
+    return f"{name}: {what} are made by: {runtime.program()} sweep {PICTURES[name].sweep}"
 
 
 def draw(name: str, results: Path) -> Figure:
