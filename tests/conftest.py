@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mgail_dyna.config.presets import imitation_preset
+from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.make import make_env

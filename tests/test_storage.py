@@ -287,7 +287,7 @@ def test_hdf5_is_not_held_open(dataset, data_file):
 def test_a_checkpoint_of_another_version_is_told_from_a_foreign_file(tmp_path):
     path = tmp_path / "checkpoint.h5"
     save_state(path, {"steps": 1}, "a test")
-    for found, told in (("mgail_dyna state 1", "another version; begin anew"), ("else", "another HDF5 file")):
+    for found, told in (("mgail_dyna state 1", "another version, which cannot be resumed"), ("else", "another HDF5 file")):
         with h5py.File(path, "a") as file:
             file.attrs["format"] = found
         with pytest.raises(UserError, match=told):

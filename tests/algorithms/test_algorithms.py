@@ -182,7 +182,7 @@ def test_a_rollout_is_cut_where_episodes_end():
 
 
 def test_replay_lets_go_of_the_oldest_episodes():
-    replay, rng = Replay(1, 1, 1, memory=10), np.random.default_rng(0)
+    replay, rng = Replay(1, 1, 1, capacity=10), np.random.default_rng(0)
     for episode in range(20):
         states = np.arange(5, dtype=np.float32)[:, None] + 100 * episode
         replay.add(states, states[:-1])

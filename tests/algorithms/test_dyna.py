@@ -30,7 +30,7 @@ PARTS = ("discriminator", "learn", "dynamics", "plan")
 
 
 @pytest.fixture(scope="module")
-def expert():
+def demos():
     whole = load_demonstrations("cartpole")
     return replace(whole, trajectories=whole.trajectories[:3])
 
@@ -42,7 +42,7 @@ def tiny_config(plan_steps):
         updates_per_iteration=1,
         policy=PolicyConfig(hidden=(8,)),
         discriminator=DiscriminatorConfig(hidden=(8,), steps=2, batch=4, imagined_fraction=0.0),
-        transition=DynamicsConfig(units=8, steps=2, batch=4, length=2, burn_in=1),
+        dynamics=DynamicsConfig(units=8, steps=2, batch=4, length=2, burn_in=1),
         learn=LearnConfig(steps=2, batch=4, length=3, recent_steps=50),
         plan=PlanConfig(steps=plan_steps, batch=4, length=3),
         rollout=RolloutConfig(steps=20, initial_states="reset"),
@@ -52,18 +52,18 @@ def tiny_config(plan_steps):
 class Run:
     """An agent after two iterations, with its ledger, its counter and the metrics of both."""
 
-    def __init__(self, expert, plan_steps):
+    def __init__(self, demos, plan_steps):
         self.ledger, self.counter = Ledger(), StepCounter(make_env("CartPole-v1"))
-        self.agent = DynaAgent(tiny_config(plan_steps), self.ledger.watch(self.counter, "training"), expert)
+        self.agent = DynaAgent(tiny_config(plan_steps), lambda: self.ledger.watch(self.counter, "training"), demos)
         self.before = self.weights()
         self.metrics = [self.agent.iterate(), self.agent.iterate()]
 
     def weights(self):
         agent = self.agent
         models = {
-            "policy": agent.policy.policy,
+            "policy": agent.policy.network,
             "average": agent.policy.average,
-            "discriminator": agent.discriminator.discriminator,
+            "discriminator": agent.discriminator.network,
             "dynamics": agent.dynamics.model,
         }
         return {name: [v.numpy() for v in model.trainable_variables] for name, model in models.items()}
@@ -80,13 +80,13 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def dyna(expert):
-    return Run(expert, plan_steps=2)
+def dyna(demos):
+    return Run(demos, plan_steps=2)
 
 
 @pytest.fixture(scope="module")
-def mgail(expert):
-    return Run(expert, plan_steps=0)
+def mgail(demos):
+    return Run(demos, plan_steps=0)
 
 
 def test_two_iterations_of_dyna_run_every_part_and_report_finite_numbers(dyna):
@@ -143,12 +143,12 @@ def test_the_averaged_policy_explores_and_an_average_over_iterations_acts(dyna):
     before = agent.acting.weights
     agent.iterate()
     average = agent.policy.average.acting_weights()
-    for name, weight in agent.exploring.weights.items():
+    for name, weight in agent.averager.exploring.weights.items():
         np.testing.assert_array_equal(weight, average[name])
-    kept = min(agent.config.policy.acting_averaging, agent.iterations / (4 + agent.iterations))
+    kept = min(agent.config.policy.acting_averaging, agent.averager.iterations / (4 + agent.averager.iterations))
     assert 0 < kept < 1
     for name, weight in agent.acting.weights.items():
-        expected = kept * before[name] + (1 - kept) * agent.exploring.weights[name]
+        expected = kept * before[name] + (1 - kept) * agent.averager.exploring.weights[name]
         np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-7)
 
 
@@ -159,7 +159,7 @@ def test_the_averaged_policy_is_an_exponential_moving_average(dyna):
         variable.assign(tf.zeros_like(variable))
     windows = agent.replay.windows(agent.rng, (2, 4), config.learn.length, config.dynamics.burn_in)
     agent.policy.learn(windows, 1.0)
-    for average, now in zip(agent.policy.average.variables, agent.policy.policy.variables, strict=True):
+    for average, now in zip(agent.policy.average.variables, agent.policy.network.variables, strict=True):
         # After two steps, up to what one of Adam's steps changes.
         np.testing.assert_allclose(average, (1 - share**2) * now.numpy(), atol=0.02 * config.policy.learning_rate)
     agent.policy.restore(kept)
@@ -173,12 +173,12 @@ def test_an_anchor_holds_the_policy_to_what_it_demonstrates(dyna):
     kept, update = agent.policy.state(), agent.policy
     windows = agent.replay.windows(agent.rng, (40, 16), config.learn.length, config.dynamics.burn_in)
     noise = agent.acting.head.noise(agent.rng, (40, config.plan.length, 16))
-    states, actions = agent.demonstrations.pairs(agent.rng, (40, 32))
+    states, actions = agent.demo_replay.pairs(agent.rng, (40, 32))
 
     def told_and_loss(learn, anchor):
         update.restore(kept)
         told = learn(anchor)
-        outputs = update.policy(states.reshape(-1, states.shape[-1]))
+        outputs = update.network(states.reshape(-1, states.shape[-1]))
         return told, float(update.cloning_loss(outputs, actions.reshape(-1, actions.shape[-1])))
 
     for learn in (
@@ -221,7 +221,7 @@ def test_the_transition_model_learns_real_dynamics_it_was_not_shown(cheetah_mode
     no_change = float(dynamics_loss(tf.zeros_like(change), change, mask))
     size = states.shape[-1]
     assert 0.4 * size < no_change < 0.6 * size  # "about d / 2"
-    found = float(update.loss(states, actions, mask))
+    found = float(update.model.loss(states, actions, mask))
     assert told[-1] < told[0]
     assert found < 0.5 * no_change
 

@@ -257,7 +257,7 @@ def test_check_plays_steps_again(dataset, data_file, put, capsys):
     assert main(["data", "check", str(dataset)]) == 0
     out, err = capsys.readouterr()
     assert "12 of 18 steps end as recorded" in out
-    assert err.startswith("note: of 18 steps played again in HalfCheetah-v5")
+    assert err.startswith("note: 18 of 18 steps replayed in HalfCheetah-v5")
     put(data_file, "episode_1/infos/qpos", np.zeros((7, 3)))
     assert main(["data", "check", str(dataset)]) == 0
     out, err = capsys.readouterr()

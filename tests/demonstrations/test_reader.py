@@ -672,7 +672,7 @@ def test_another_mass_is_told_by_where_steps_end(cheetah):
     assert 0.01 < again.error < 10
     note = replay_note(again, "HalfCheetah-v5")
     assert note.startswith(
-        "note: of 18 steps played again in HalfCheetah-v5 from their simulator states, 18 end elsewh"
+        "note: 18 of 18 steps replayed in HalfCheetah-v5 do not end as recorded"
     )
     assert "\n" not in note
 

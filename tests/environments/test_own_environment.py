@@ -15,7 +15,8 @@ from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
 from mgail_dyna.cli.main import main
 from mgail_dyna.cli.session import figures_of
 from mgail_dyna.config.expert import ExpertConfig
-from mgail_dyna.config.presets import environment_name, imitation_preset
+from mgail_dyna.algorithms.registry import imitation_preset
+from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.compatibility import episode_limit
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.reader import load_demonstrations

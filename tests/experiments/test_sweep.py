@@ -15,7 +15,8 @@ import pytest
 
 from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.main import main
-from mgail_dyna.config.presets import ENVIRONMENTS, MODES, imitation_preset
+from mgail_dyna.algorithms.registry import imitation_preset
+from mgail_dyna.config.presets import environment_id
 from mgail_dyna.experiments import jobs as jobs_module
 from mgail_dyna.experiments.jobs import Job, Outcome, attempt
 from mgail_dyna.experiments.pools import LocalPool
@@ -197,7 +198,7 @@ def test_recorded_elsewhere_a_run_is_done_anew_and_the_first_one_kept(job):
 
 
 def test_on_ray_a_run_is_interrupted_and_gone_on_with(job):
-    pytest.importorskip("ray", reason="optional: requirements-ray.txt")
+    pytest.importorskip("ray", reason="optional: pip install .[ray]")
     asked = job(**{"env-steps": 60, "seconds": 0.05})
     process = parent(asked, "ray")
     wait_for_child(asked)
@@ -297,8 +298,8 @@ def test_every_suite_has_a_name_of_its_own_for_every_run():
 @pytest.mark.parametrize("figure", ["4a", "4b", "4c"])
 def test_the_control_takes_as_many_policy_steps_as_learning_and_planning(figure):
     (control,) = [kind for kind in FIGURES[figure] if kind.suite == "control"]
-    env_id = ENVIRONMENTS[control.task]
-    dyna, mgail = (MODES[mode](imitation_preset("tuned", env_id, mode)) for mode in ("dyna", "mgail"))
+    env_id = environment_id(control.task)
+    dyna, mgail = (imitation_preset("tuned", env_id, mode) for mode in ("dyna", "mgail"))
     assert (
         control.arguments[:4] == ("--env", control.task, "--mode", "mgail")
         and control.arguments[4] == "--updates-per-iteration"

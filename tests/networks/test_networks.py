@@ -40,7 +40,7 @@ def test_networks_have_the_shapes_they_document(model):
     assert PolicyNetwork(box(2), SIZE)(states).shape == (5, 4)
     assert PolicyNetwork(ActionSpec("discrete", 3), SIZE)(states).shape == (5, 3)
     assert [m.shape for m in model(states, actions, model.initial_state(5))] == [(5, SIZE), (5, UNITS)]
-    assert [m.shape for m in model.predict_state(states, actions, model.initial_state(5))] == [(5, SIZE), (5, UNITS)]
+    assert [m.shape for m in model.predict(states, actions, model.initial_state(5))] == [(5, SIZE), (5, UNITS), (5,)]
     encoder = StateEncoder(UNITS)
     assert [m.shape for m in encoder(states, tf.zeros((5, UNITS)))] == [(5, UNITS), (5, UNITS)]
     assert ActionEncoder(UNITS)(actions).shape == (5, UNITS)
@@ -69,7 +69,7 @@ def test_weights_are_those_of_the_seed():
 
 
 def test_different_histories_lead_to_different_predictions(model):
-    memory = model.warmed(normal(3, 2, SIZE, seed=1), tf.ones((3, 2)))
+    memory = model.observe(normal(3, 2, SIZE, seed=1), tf.ones((3, 2)))
     assert np.abs(memory).max() <= 1.0
     now, action = tf.repeat(normal(1, SIZE), 2, axis=0), tf.repeat(normal(1, 2), 2, axis=0)
     change, _ = model(now, action, memory)
@@ -115,13 +115,13 @@ def test_the_network_predicts_the_change_of_state_in_units_of_its_scale():
     output = model.change
     output.kernel.assign(tf.zeros_like(output.kernel))
     states, actions, memory = normal(6, SIZE), normal(6, 2), model.initial_state(6)
-    np.testing.assert_array_equal(model.predict_state(states, actions, memory)[0], states)
+    np.testing.assert_array_equal(model.predict(states, actions, memory)[0], states)
     output.bias.assign([1.0, 1.0, -1.0, 0.25])
     expected = states + tf.constant([0.5, 1.0, -2.0, 1.0])
-    np.testing.assert_allclose(model.predict_state(states, actions, memory)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(states, actions, memory)[0], expected, rtol=1e-6)
     output.bias.assign([1e6, -1e6, 0.0, 0.0])
     np.testing.assert_array_equal(
-        model.predict_state(states, actions, memory)[0][:, :2], [[STATE_LIMIT, -STATE_LIMIT]] * 6
+        model.predict(states, actions, memory)[0][:, :2], [[STATE_LIMIT, -STATE_LIMIT]] * 6
     )
 
 

@@ -118,7 +118,7 @@ def test_a_step_into_nan_is_refused():
 
 def test_advantages_bootstrap_a_truncation_and_not_a_termination():
     """Two episodes in five steps: one truncated after step 1, one terminated at step 3; a third begins."""
-    gamma, trace = 0.9, 0.5
+    gamma, gae_lambda = 0.9, 0.5
     rewards = [1.0, 2.0, 3.0, 4.0, 5.0]
     values = [0.5, 0.6, 0.7, 0.8, 0.9]
     next_values = [0.6, 10.0, 0.8, 99.0, 1.1]
@@ -127,5 +127,5 @@ def test_advantages_bootstrap_a_truncation_and_not_a_termination():
     delta = [1 + 0.9 * 0.6 - 0.5, 2 + 0.9 * 10 - 0.6, 3 + 0.9 * 0.8 - 0.7, 4 - 0.8, 5 + 0.9 * 1.1 - 0.9]
     expected = [delta[0] + 0.45 * delta[1], delta[1], delta[2] + 0.45 * delta[3], delta[3], delta[4]]
     columns = [tf.constant(column)[:, None] for column in (rewards, values, next_values, terminated, ended)]
-    result = generalised_advantages(*columns, discount=gamma, trace=trace)
+    result = generalised_advantages(*columns, discount=gamma, gae_lambda=gae_lambda)
     np.testing.assert_allclose(result[:, 0], expected, rtol=1e-6)

@@ -14,7 +14,7 @@ from mgail_dyna.networks.dynamics import STATE_LIMIT, GRUDynamics
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.ops.distributions import reparameterize_for
-from mgail_dyna.ops.unroll import Imagined, Replayed, discounted_cost, reattach_gradient, unroll
+from mgail_dyna.ops.unroll import Imagined, Prediction, Replayed, discounted_cost, reattach_gradient, unroll
 from mgail_dyna.replay import Replay
 from mgail_dyna.types import ActionSpec
 
@@ -55,12 +55,12 @@ def test_the_gradient_is_the_recursion_of_equations_2_and_3(steps, real, limit):
         trace = unroll(
             act=lambda s, e: theta * s + SIGMA * e,
             cost=lambda s, a: (Q * s**2 + R * a**2)[:, 0],
-            predict=lambda s, a, memory: (s + (A * s + B * a), memory),
-            follow=recorded if real else Imagined(),
+            predict=lambda s, a, memory: Prediction(s + (A * s + B * a), memory, tf.zeros(batch)),
+            source=recorded if real else Imagined(),
             start=first,
-            recurrent_state=tf.zeros((batch, 1)),
+            memory=tf.zeros((batch, 1)),
             noise=tf.constant(noise[..., None], tf.float32),
-            limit=limit and limit / batch,
+            clip_norm=limit and limit / batch,
         )
         loss = discounted_cost(trace.costs, tf.ones((steps, batch)), GAMMA)
     cost, j_s, j_theta = np.array(
@@ -84,10 +84,10 @@ def update():
         for _ in range(2)
     ]
     policies[0].output_layer.kernel.assign(40.0 * policies[0].output_layer.kernel)
-    transition = GRUDynamics(SIZE, 2, 8, np.full(SIZE, 0.5, np.float32), seed=2)
-    transition.change.kernel.assign(10.0 * transition.change.kernel)
+    dynamics = GRUDynamics(SIZE, 2, 8, np.full(SIZE, 0.5, np.float32), seed=2)
+    dynamics.change.kernel.assign(10.0 * dynamics.change.kernel)
     discriminator = Discriminator(SIZE, 2, (8, 8), "tanh", seed=3)
-    return PolicyLearner(*policies, discriminator, transition, BOX, PolicyConfig(), "saturating", GAMMA, WARMUP)
+    return PolicyLearner(*policies, discriminator, dynamics, BOX, PolicyConfig(), "saturating", GAMMA, WARMUP)
 
 
 def minibatch(steps):
@@ -119,7 +119,7 @@ class ConstantNu(Replayed):
 @pytest.mark.parametrize("real", [True, False])
 @pytest.mark.parametrize("steps", [1, 3, 10])
 def test_the_gradient_through_the_networks_is_that_of_finite_differences(update, steps, real):
-    variables, (recorded, data) = update.policy.trainable_variables, minibatch(steps)
+    variables, (recorded, data) = update.network.trainable_variables, minibatch(steps)
     followed, varied = (recorded, ConstantNu(*recorded)) if real else (Imagined(), Imagined())
     with tf.GradientTape() as tape:
         loss = update.loss(followed, *data)
@@ -166,7 +166,7 @@ def window_of(env_id, limit):
 def test_learning_with_unchanged_parameters_reproduces_what_was_recorded_bit_for_bit(env_id):
     policy, spec, windows = window_of(env_id, limit=60)
     rebuild, size = reparameterize_for(spec), windows.states.shape[-1]
-    transition = GRUDynamics(size, spec.size, 8, np.ones(size, np.float32), seed=1)
+    dynamics = GRUDynamics(size, spec.size, 8, np.ones(size, np.float32), seed=1)
     states, actions, noise = (tf.constant(array[0]) for array in (windows.states, windows.actions, windows.noise))
     kept = windows.mask[0, 3:]
     assert kept.min() == 0, "some windows should run past the end"
@@ -174,10 +174,10 @@ def test_learning_with_unchanged_parameters_reproduces_what_was_recorded_bit_for
     trace = unroll(
         act=lambda s, e: rebuild(policy(s), e),
         cost=lambda s, a: tf.reduce_sum(a, axis=-1),
-        predict=transition.predict_state,
-        follow=Replayed(actions[3:], states[4:]),
+        predict=dynamics.predict,
+        source=Replayed(actions[3:], states[4:]),
         start=states[3],
-        recurrent_state=transition.initial_state(40),
+        memory=dynamics.initial_state(40),
         noise=noise[3:],
     )
     np.testing.assert_array_equal(trace.states, states[3:-1])
@@ -202,24 +202,24 @@ def test_planning_follows_the_predictions_and_carries_the_recurrent_state(update
     _, (states, _, noise, _) = minibatch(5)
     rng = np.random.default_rng(0)
     memory = tf.constant(rng.uniform(-1, 1, (BATCH, 8)), tf.float32)
-    predict = update.dynamics.predict_state
+    predict = update.dynamics.predict
     trace = unroll(
-        act=lambda s, e: update.rebuild(update.policy(s), e),
+        act=lambda s, e: update.reparameterize(update.network(s), e),
         cost=update.discriminator,
         predict=predict,
-        follow=Imagined(),
+        source=Imagined(),
         start=states[-1],
-        recurrent_state=memory,
+        memory=memory,
         noise=noise,
     )
     assert trace.states.shape == (5, BATCH, SIZE) and trace.actions.shape == (5, BATCH, 2)
     state = states[-1]
     for t in range(5):
-        action = update.rebuild(update.policy(state), noise[t])
+        action = update.reparameterize(update.network(state), noise[t])
         np.testing.assert_allclose(trace.states[t], state, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(trace.actions[t], action, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(trace.costs[t], update.discriminator(state, action), rtol=1e-4, atol=1e-5)
-        state, memory = predict(state, action, memory)
+        state, memory, _ = predict(state, action, memory)
 
 
 def test_masked_steps_cost_nothing_and_later_steps_are_discounted():
@@ -237,15 +237,15 @@ def test_warming_passes_over_masked_steps(update):
     states, actions = (tf.constant(rng.standard_normal((4, 3, n)), tf.float32) for n in (SIZE, 2))
     mask = tf.constant([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, 1.0, 1.0]])
     begin = tf.constant(rng.uniform(-1, 1, (3, 8)), tf.float32)
-    changes, memory = model.along(states, actions, mask, begin)
+    changes, memory = model.unroll(states, actions, mask, begin)
     for n, real in enumerate([0, 2, 4]):
         alone, one = begin[n : n + 1], slice(n, n + 1)
         for t in range(4 - real, 4):
             change, alone = model(states[t, one], actions[t, one], alone)
             np.testing.assert_allclose(changes[t, one], change, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(memory[one], alone, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(model.warmed(states[:0], mask[:0]), np.zeros((3, 8)))
-    np.testing.assert_allclose(model.warmed(states, mask), model.along(states, actions, mask, 0 * begin)[1], atol=1e-7)
+    np.testing.assert_array_equal(model.observe(states[:0], mask[:0]), np.zeros((3, 8)))
+    np.testing.assert_allclose(model.observe(states, mask), model.unroll(states, actions, mask, 0 * begin)[1], atol=1e-7)
 
 
 @pytest.mark.parametrize("real", [True, False])

@@ -18,12 +18,12 @@ from conftest import StepCounter
 from rich.text import Text
 
 import mgail_dyna
+from mgail_dyna.algorithms.registry import algorithm_named, imitation_preset
 from mgail_dyna.cli.commands.plot import _labels
 from mgail_dyna.cli.commands.train import _notes, _nothing_left, resolved
 from mgail_dyna.cli.main import dispatch, main
 from mgail_dyna.cli.session import _summary, began_as, figures_of
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
-from mgail_dyna.config.presets import MODES, imitation_preset
 from mgail_dyna.demonstrations.dataset import subset
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.writer import save_demonstrations
@@ -291,7 +291,7 @@ def test_how_far_the_model_is_off_is_not_known_where_no_episode_lasted(expert):
 
 def test_presets_of_the_library():
     assert imitation_preset("tuned", "halfcheetah") == imitation_preset("tuned", "HalfCheetah-v5")
-    for preset in ("tuned", "reset", "paper"):
+    for preset in ("tuned", "reset", "paper-like"):
         config = imitation_preset(preset, "Hopper-v5", "mgail")
         assert (config.plan.steps, config.discriminator.imagined_fraction) == (0, 0.0), "MGAIL never plans"
     for words in (("tuned", "hopper", "mgale"), ("tunned", "hopper")):
@@ -322,7 +322,7 @@ def test_policies_load_without_what_they_were_trained_with(expert, tmp_path, ref
 
 
 def test_the_library_trains_in_ones_own_loop(expert):
-    config = MODES["mgail"](small_config())
+    config = algorithm_named("mgail").configure(small_config())
     agent = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert)
     metrics = agent.iterate()
     assert np.isfinite(list(metrics.values())).all()
@@ -418,7 +418,7 @@ def test_the_discriminator_sees_the_demonstrations_whitened_or_as_they_are(exper
 
 
 def test_settings_survive_being_written(tmp_path):
-    settings = RunSettings("mgail", "paper", "hopper", 7, imitation_preset("paper", "Hopper-v5"))
+    settings = RunSettings("mgail", "paper-like", "hopper", 7, imitation_preset("paper-like", "Hopper-v5"))
     write_settings(tmp_path, settings, 3_500.0, 1_000)
     assert read_settings(tmp_path) == settings
     record = json.loads((tmp_path / "config.json").read_text())
@@ -452,7 +452,7 @@ def test_settings_survive_being_written(tmp_path):
         (lambda record: record["config"].update(discount="1"), "config.discount: expected float, found '1'"),
         (
             lambda record: (record.pop("iterations"), record.update(suite="warm", arguments=["--env", "hopper"])),
-            "iterations: missing; it is a record, whose run is: python run.py --env hopper",
+            "iterations: missing; it is a record; repeat its run with: python run.py --env hopper",
         ),
     ],
 )
@@ -492,7 +492,7 @@ def test_a_config_file_names_the_ends_a_run_had_before(tmp_path):
 
 
 def test_what_is_asked_for_is_resolved():
-    mgail = resolved(["--env", "hopper", "--mode", "mgail", "--preset", "paper"]).settings
+    mgail = resolved(["--env", "hopper", "--mode", "mgail", "--preset", "paper-like"]).settings
     assert mgail.plan.steps == 0, "as it runs, so it is written down"
     twice = resolved(["--env", "hopper", "--env", "halfcheetah"]).settings
     assert twice == imitation_preset("tuned", "HalfCheetah-v5"), "the last one counts, for what depends on it as well"
@@ -522,7 +522,7 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
         "cartpole dyna, plan.length 50",
         "hopper dyna",
     ]
-    used = [RunSettings("gail", "paper", name, None, config) for name in ("mine", "mine", "theirs")]
+    used = [RunSettings("gail", "paper-like", name, None, config) for name in ("mine", "mine", "theirs")]
     assert _labels(used[:2]) == ["cartpole gail (paper)"] * 2
     assert _labels(used)[-1] == "cartpole gail (paper), expert theirs"
 
@@ -560,13 +560,13 @@ def test_paths_in_advice_can_be_pasted_into_a_shell(expert, tmp_path):
     assert shown == "python run.py evaluate 'my [old] runs/x' --video agent.mp4"
     (tmp_path / "a b").mkdir()
     write_settings(tmp_path / "a b", RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1.0, 1)
-    with pytest.raises(UserError, match=r"begin it again with: python run.py --config '.*a b/config.json'"):
+    with pytest.raises(UserError, match=r"start it again with: python run.py --config '.*a b/config.json'"):
         load_run(tmp_path / "a b")
 
 
 def test_a_run_without_a_checkpoint_says_how_to_begin_again(tmp_path):
     write_settings(tmp_path, RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
-    again = f"ended before its first checkpoint; begin it again with: python run.py --config {tmp_path / 'config.json'}"
+    again = f"ended before its first checkpoint; start it again with: python run.py --config {tmp_path / 'config.json'}"
     assert directory_of(tmp_path / "config.json") == directory_of(tmp_path) == tmp_path
     for words in (["--resume", str(tmp_path / "config.json")], ["evaluate", str(tmp_path)]):
         with pytest.raises(UserError) as error:
@@ -608,7 +608,7 @@ def test_every_run_has_a_directory_to_itself(tmp_path, refused):
     taken = [new_directory(tmp_path / "runs", "x") for _ in range(3)]
     assert [path.name for path in taken] == ["x", "x-2", "x-3"]
     with lock_run(taken[0]):
-        refused([taken[0], "another process is at this run"], lock_run(taken[0]).__enter__)
+        refused([taken[0], "another process uses this run"], lock_run(taken[0]).__enter__)
     with lock_run(taken[0]):
         pass
     (tmp_path / "file").touch()
@@ -736,7 +736,7 @@ def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--preset", "paper"], "--config: --preset cannot change: the file has tuned, found paper"),
+        (["--preset", "paper-like"], "--config: --preset cannot change: the file has tuned, found paper"),
         (["--mode", "mgail"], "--config: --mode cannot change: the file has dyna, found mgail"),
         (["--env", "hopper"], "--config: --env cannot change: the file has CartPole-v1, found Hopper-v5"),
     ],
@@ -764,7 +764,7 @@ def test_what_an_older_configuration_does_not_tell_is_named(tmp_path):
 
 def test_a_stored_configuration_runs_again(tmp_path):
     demonstrations = str(ROOT / "expert_data" / "cartpole" / "trpo-v0")
-    settings = RunSettings("mgail", "tuned", demonstrations, 1, MODES["mgail"](small_config(seed=3)))
+    settings = RunSettings("mgail", "tuned", demonstrations, 1, algorithm_named("mgail").configure(small_config(seed=3)))
     written = replace(settings, expert="expert_data/cartpole/trpo-v0")
     write_settings(tmp_path / "before", written, 1_000.0, 1_000)
     result = run_py("--config", tmp_path / "before" / "config.json", "--logdir", tmp_path)
