@@ -38,6 +38,7 @@ _HOMES = {
     "load_demonstrations": "mgail_dyna.demonstrations.reader",
     "load_policy": "mgail_dyna.runs.directory",
     "register": "mgail_dyna.algorithms.registry",
+    "register_preset": "mgail_dyna.config.presets",
     "save_demonstrations": "mgail_dyna.demonstrations.writer",
     "save_policy": "mgail_dyna.runs.directory",
     "subset": "mgail_dyna.demonstrations.dataset",

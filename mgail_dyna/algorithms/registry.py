@@ -9,13 +9,16 @@ import functools
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mgail_dyna.algorithms.base import Agent, MakeEnv
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.config.presets import apply, base_config, check_preset, environment_id, layers
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.errors import unknown_name
+
+if TYPE_CHECKING:
+    from mgail_dyna.algorithms.networks import Networks
 
 # Makes an agent; every agent's class has this signature.
 AgentFactory = Callable[[ImitationConfig, MakeEnv, Demonstrations], Agent]
@@ -34,6 +37,7 @@ class Algorithm:
         overrides: changes that always hold, above presets and flags.
         ignored_fields: fields and groups of `ImitationConfig` that no result depends on.
         progress: phrases of the progress line; one is shown where all of its metrics exist. {T} is the plan length.
+        networks: how the agent's networks are made; the agent's own if None.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Algorithm:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     ignored_fields: tuple[str, ...] = ()
     progress: tuple[str, ...] = ()
+    networks: Networks | None = None
 
     def build(self, config: ImitationConfig, make_env: MakeEnv, demos: Demonstrations) -> Agent:
         """An agent; see `algorithms.base.Agent` for the arguments."""
@@ -51,7 +56,8 @@ class Algorithm:
         if isinstance(factory, str):
             module, _, name = factory.partition(":")
             factory = getattr(importlib.import_module(module), name)
-        agent: Agent = factory(self.configure(config), make_env, demos)
+        networks = {} if self.networks is None else {"networks": self.networks}
+        agent: Agent = factory(self.configure(config), make_env, demos, **networks)
         return agent
 
     def configure(self, config: ImitationConfig) -> ImitationConfig:

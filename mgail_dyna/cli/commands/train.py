@@ -209,9 +209,9 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
             )
     mode, preset = peek(argv, "--mode") or "dyna", peek(argv, "--preset") or "tuned"
     env_id = environment_id(peek(argv, "--env") or "halfcheetah")
-    # Told before the flags are parsed, which takes longer.
-    settings = imitation_preset(preset, env_id, mode)
+    # Checked before the flags are parsed, which takes longer. The environment's module may register a preset.
     check_env_name(env_id)
+    settings = imitation_preset(preset, env_id, mode)
     command = TrainCommand(preset=preset, settings=settings)
     if peek(argv, "--preset") is None and settings.rollout.initial_states != "reset":
         demos = peek(argv, "--expert") or environment_name(env_id)

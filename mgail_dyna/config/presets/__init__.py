@@ -16,23 +16,45 @@ from typing import Any, get_args, get_type_hints
 
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.errors import unknown_name
+from mgail_dyna.errors import UserError, unknown_name
 
 PRESETS = ("tuned", "reset", "paper-like")
 _NOT_ENVIRONMENTS = ("default", "paper-like")
+_FILES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
+
+
+def register_preset(path: str | Path) -> str:
+    """Adds the preset file of an environment of your own; its stem becomes the environment's short name.
+
+    Returns:
+        The short name.
+
+    Raises:
+        UserError: no such file, not TOML, or without the environment's `id`.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: expected a preset file in TOML, found none that can be read ({error})") from None
+    if not isinstance(content.get("id"), str):
+        raise UserError(f"{path}: id: expected the environment's Gymnasium id, found {content.get('id')!r}")
+    _FILES[path.stem] = path
+    preset_file.cache_clear()
+    environments.cache_clear()
+    return path.stem
 
 
 @functools.cache
 def preset_file(name: str) -> dict[str, Any]:
     """The content of `<name>.toml`."""
-    return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(_FILES[name].read_text(encoding="utf-8"))
 
 
 @functools.cache
 def environments() -> dict[str, str]:
     """Gymnasium ids by short name, as the command line takes them."""
-    names = sorted(path.stem for path in Path(__file__).parent.glob("*.toml") if path.stem not in _NOT_ENVIRONMENTS)
-    return {name: preset_file(name)["id"] for name in names}
+    return {name: preset_file(name)["id"] for name in sorted(_FILES) if name not in _NOT_ENVIRONMENTS}
 
 
 def environment_id(name: str) -> str:
