@@ -1,7 +1,7 @@
 """The suites of runs that figures and tables are made of: data only.
 
-A kind is what is compared, the same but for the seed; its runs are recorded under the suite it belongs to, so that a
-figure can share runs with a table.
+A kind is a set of runs that differ in their seed alone. Its runs are recorded under one suite; other suites and figures
+can use them too.
 """
 
 from __future__ import annotations
@@ -11,18 +11,10 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from mgail_dyna.algorithms.registry import imitation_preset
+from mgail_dyna.algorithms.registry import algorithm_named, imitation_preset
 
 SEEDS = 5
 TASKS = ("cartpole", "hopper", "halfcheetah")
-TITLES = {
-    "cartpole": "CartPole",
-    "hopper": "Hopper",
-    "halfcheetah": "HalfCheetah",
-    "walker2d": "Walker2d",
-    "Swimmer-v5": "Swimmer",
-    "InvertedDoublePendulum-v5": "InvertedDoublePendulum",
-}
 CLONING = "bc"
 # Demonstrations in each shipped file.
 SHIPPED = 50
@@ -30,14 +22,19 @@ SHIPPED = 50
 
 @dataclass(frozen=True)
 class DemonstrationSubset:
-    """Some of the expert's: so many trajectories, of each of which one step in so many is kept."""
+    """Some of the expert's demonstrations.
+
+    Attributes:
+        trajectories: number of them.
+        subsample: one step in this many is kept.
+    """
 
     trajectories: int
     subsample: int = 1
 
     @property
     def name(self) -> str:
-        """For file names."""
+        """For file names: "4", or "4x20" with one step in 20."""
         return f"{self.trajectories}x{self.subsample}" if self.subsample > 1 else str(self.trajectories)
 
     @property
@@ -49,7 +46,7 @@ class DemonstrationSubset:
 
     @property
     def flags(self) -> str:
-        """Of `run.py`."""
+        """Flags of `run.py`."""
         subsample = f" --subsample {self.subsample}" if self.subsample > 1 else ""
         return f"--demonstrations {self.trajectories}{subsample}"
 
@@ -79,7 +76,7 @@ class Kind:
         name: within suite and task, for file names.
         label: for legends and tables.
         arguments: of `run.py`, without the seed.
-        baseline: takes no part in the environment and is drawn as a level line.
+        baseline: takes no env steps and is drawn as a level line.
     """
 
     suite: str
@@ -91,14 +88,23 @@ class Kind:
 
     @property
     def algorithm(self) -> str:
-        """Of `run.py`."""
-        return self.arguments[self.arguments.index("--mode") + 1]
+        """As `--mode` names it."""
+        return self._flags.get("--mode", "dyna")
+
+    @property
+    def trust_region(self) -> bool:
+        """Whether the policy learns by TRPO. Such runs take far more env steps and are compared among themselves."""
+        return not algorithm_named(self.algorithm).ignores("trust_region", "none")
 
     @property
     def demonstrations(self) -> DemonstrationSubset:
         """What is imitated."""
-        told = dict(itertools.pairwise(self.arguments))
-        return DemonstrationSubset(int(told.get("--demonstrations", SHIPPED)), int(told.get("--subsample", 1)))
+        flags = self._flags
+        return DemonstrationSubset(int(flags.get("--demonstrations", SHIPPED)), int(flags.get("--subsample", 1)))
+
+    @property
+    def _flags(self) -> dict[str, str]:
+        return dict(itertools.pairwise(self.arguments))
 
     def run(self, seed: int) -> Run:
         name = f"{self.task}-{self.name}-seed{seed}"
@@ -123,36 +129,36 @@ def _mgail(task: str) -> Kind:
 
 
 def _more_steps(task: str) -> Kind:
-    """MGAIL given what Dyna-AIL is given, env steps and policy gradient steps: what is left is planning's.
+    """MGAIL with Dyna-AIL's env steps and at least its policy gradient steps per env step.
 
-    Twice as many gradient steps where its own rollouts are longer: an iteration but the last ends with the episode
-    under way, and so may take twice the env steps it is told. And at least twice its preset's.
+    The gradient steps are doubled where MGAIL's rollouts are longer than Dyna-AIL's: an iteration finishes its last
+    episode, so it can take twice the configured env steps. They are at least twice those of MGAIL's preset.
     """
     dyna, mgail = (imitation_preset("tuned", task, mode) for mode in ("dyna", "mgail"))
     rate = dyna.updates_per_iteration * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
     overrun = 1 if mgail.rollout == dyna.rollout else 2
-    rounds = max(2 * mgail.updates_per_iteration, math.ceil(overrun * rate * mgail.rollout.steps / mgail.learn.steps))
-    flags = f"--updates-per-iteration {rounds} --env-steps {dyna.env_steps}"
-    return _kind("control", task, "mgail_more_steps", "MGAIL, no fewer gradient steps", flags)
+    updates = max(2 * mgail.updates_per_iteration, math.ceil(overrun * rate * mgail.rollout.steps / mgail.learn.steps))
+    flags = f"--updates-per-iteration {updates} --env-steps {dyna.env_steps}"
+    return _kind("control", task, "mgail_more_steps", "MGAIL, more gradient steps", flags)
 
 
 def _planning_apart(task: str) -> tuple[Kind, ...]:
     """Dyna-AIL with one of its two uses of imagination: plans (Eq. 8), or imagined pairs for D (Eq. 6).
 
-    Without imagined pairs, half of the agent's are the newest real ones. Without plans, learning takes their gradient
-    steps.
+    Without imagined pairs, half of the agent's pairs that D sees are recent real ones. Without plans, learning takes
+    the gradient steps that planning had.
     """
     config = imitation_preset("tuned", task)
-    plans = "--discriminator.imagined-fraction 0 --discriminator.recent_steps-share 0.5"
+    plans = "--discriminator.imagined-fraction 0 --discriminator.recent-fraction 0.5"
     pairs = f"--plan.steps 0 --learn.steps {config.learn.steps + config.plan.steps}"
     return (
-        _kind("control", task, "dyna_plans_only", "plans, no imagined pairs", plans),
-        _kind("control", task, "dyna_pairs_only", "imagined pairs, no plans", pairs),
+        _kind("control", task, "dyna_plans_only", "Dyna-AIL, plans only", plans),
+        _kind("control", task, "dyna_pairs_only", "Dyna-AIL, imagined pairs only", pairs),
     )
 
 
 def _lengths(task: str) -> tuple[Kind, ...]:
-    """The paper's planning lengths and the preset's own, whose runs are those of `_dyna`."""
+    """Dyna-AIL with the paper's plan lengths and with the preset's own, which is `_dyna`."""
     own = imitation_preset("tuned", task).plan.length
     return tuple(
         replace(_dyna(task), label=f"plans of {length} steps (preset)")
@@ -167,8 +173,8 @@ NUMBERS = tuple(DemonstrationSubset(number, kept) for kept in (1, 20) for number
 
 
 def _scarce(task: str, mode: str, label: str, demonstrations: DemonstrationSubset) -> Kind:
-    name, words = f"{mode}_{demonstrations.name}", f"{label}, {demonstrations.label}"
-    return _kind("scarce", task, name, words, demonstrations.flags)
+    name = f"{mode}_{demonstrations.name}"
+    return _kind("scarce", task, name, f"{label}, {demonstrations.label}", demonstrations.flags)
 
 
 def _from_scarce(task: str, mode: str, label: str) -> tuple[Kind, ...]:
@@ -176,7 +182,7 @@ def _from_scarce(task: str, mode: str, label: str) -> tuple[Kind, ...]:
 
 
 def _by_number(task: str) -> Iterator[Kind]:
-    """Every algorithm from every number of demonstrations."""
+    """Dyna-AIL, MGAIL and cloning with every number of demonstrations."""
     for demonstrations in NUMBERS:
         if demonstrations == DemonstrationSubset(SHIPPED):
             yield from (_dyna(task), _mgail(task), _cloning(task))
@@ -186,7 +192,7 @@ def _by_number(task: str) -> Iterator[Kind]:
 
 
 def _paper(task: str) -> tuple[Kind, ...]:
-    """The paper's own constants, with as many env steps as the tuned MGAIL is given."""
+    """Dyna-AIL and MGAIL with the paper's constants and the tuned MGAIL's budget of env steps."""
     flags = _paper_flags(task)
     return _kind("paper", task, "dyna", "Dyna-AIL", flags), _kind("paper", task, "mgail", "MGAIL", flags)
 
@@ -196,7 +202,7 @@ def _paper_flags(task: str) -> str:
 
 
 def _paper_lengths(task: str) -> tuple[Kind, ...]:
-    """Figure 5 with the paper's own constants, beside `_paper`, whose plans have 10 steps."""
+    """Figure 5 with the paper's constants; `_paper` adds plans of 10 steps."""
     return tuple(
         _kind(
             "paper",
@@ -210,7 +216,7 @@ def _paper_lengths(task: str) -> tuple[Kind, ...]:
 
 
 def _paper_trust_region(task: str) -> tuple[Kind, ...]:
-    """Figure 6 with the paper's own constants."""
+    """Figure 6 with the paper's constants."""
     flags = "--preset paper-like --env-steps 300000"
     return (
         _kind("paper", task, "dyna-trpo", "Dyna-AIL with TRPO", flags),
@@ -223,7 +229,7 @@ def _reset(task: str) -> Kind:
 
 
 def _warm(task: str) -> Kind:
-    return _kind("warm", task, "dyna", "Dyna-AIL from cloning", "--warm-start bc")
+    return _kind("warm", task, "dyna", "Dyna-AIL, warm start from cloning", "--warm-start bc")
 
 
 def _untuned(task: str) -> Kind:
@@ -250,7 +256,7 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         for kind in _from_scarce(task, mode, label)
     ),
     "demonstrations": tuple(kind for task in CONTINUOUS for kind in _by_number(task)),
-    # From few demonstrations the clone is forgotten, and the runs would be those of the suite scarce.
+    # Not with few demonstrations: the clone overfits and is dropped, so the runs would repeat the suite scarce.
     "warm": tuple(kind for task in TASKS for kind in (_dyna(task), _warm(task), _cloning(task))),
     "reset": tuple(kind for task in CONTINUOUS for kind in (_dyna(task), _reset(task))),
     "paper": (
@@ -258,13 +264,13 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         *(kind for task in CONTINUOUS for kind in _paper_lengths(task)),
         *_paper_trust_region("hopper"),
     ),
-    # What of imagination does it: plans, pairs for the discriminator, or both.
+    # Which use of imagination helps: plans, imagined pairs for the discriminator, or both.
     "planning": tuple(
         kind for task in TASKS for kind in (_dyna(task), *_planning_apart(task), _mgail(task), _more_steps(task))
     ),
-    # What figure 6 shows, on the other task.
+    # Figure 6 on HalfCheetah.
     "trpo": _trust_region("halfcheetah"),
-    # Tasks that no preset names: every number is the default.
+    # Tasks without tuned constants: every number is the default.
     "untuned": tuple(kind for task in UNTUNED for kind in (_untuned(task), _cloning(task))),
 }
 
@@ -281,6 +287,6 @@ FIGURES: dict[str, tuple[Kind, ...]] = {
 
 
 def runs_of(kinds: Iterable[Kind], seeds: int) -> list[Run]:
-    """Every run of `kinds` with seeds 0 to `seeds - 1`, seed by seed, so that all kinds grow together."""
+    """Every run of `kinds` with seeds 0 to `seeds - 1`; all kinds' runs with one seed come before the next seed's."""
     kinds = tuple(kinds)
     return [kind.run(seed) for seed in range(seeds) for kind in kinds]

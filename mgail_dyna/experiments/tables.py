@@ -1,42 +1,74 @@
-"""What the records of a suite come to, as a table."""
+"""The records of a suite or a figure, summed up as a table."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mgail_dyna.config.presets import environment_title
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.records import LAST, Record, read_kind
-from mgail_dyna.experiments.statistics import Estimate, estimate, first_reached
-from mgail_dyna.experiments.suites import TITLES, Kind
+from mgail_dyna.experiments.statistics import (
+    INTERVAL_SEEDS,
+    Estimate,
+    estimate,
+    evaluation_spacing,
+    first_reached,
+    lowest_after,
+    share_after,
+)
+from mgail_dyna.experiments.suites import Kind
 
-LEVEL = 90.0
-# Of the printed table where there is no terminal to say.
+LEVEL, HIGHER_LEVEL = 90.0, 95.0
+# Characters of a printed table where there is no terminal.
 WIDTH = 170
+NAMES = ("task", "kind of run", "seeds")
+MEASURES = (
+    "% of expert at the end",
+    "last ten",
+    f"to {LEVEL:.0f}%",
+    f"to {HIGHER_LEVEL:.0f}%",
+    "stays",
+    "lowest after",
+)
+NOTE = (
+    f"{INTERVAL_SEEDS} seeds or more: interquartile mean [95% bootstrap interval]. "
+    "Fewer: mean (lowest to highest seed). "
+    f"last ten: mean of the last {LAST} evaluations, in % of the expert's return. "
+    f"to {LEVEL:.0f}%: env steps until a run is at {LEVEL:.0f}%. "
+    "Runs that are compared are read at the same multiples of env steps; the last evaluation so far counts. "
+    f"stays: % of evaluations at {LEVEL:.0f}% or more, from the first one there on; 0 if there is none. "
+    "lowest after: the lowest of these evaluations. Both are those of the worst seed."
+)
+# Runs that are compared: those on one task, TRPO by itself.
+Group = tuple[str, bool]
 
 
 def check_directory(flag: str, directory: Path) -> None:
     """Makes sure that `directory` is one, or can be made.
 
     Raises:
-        UserError: there is a file in its place or above it, or it is a suite's own where records of all are asked for.
+        UserError: a file is in its place or above it, or `--results` names the directory of one suite.
     """
     found = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     if not found.is_dir():
         raise UserError(f"--{flag}: expected a directory, found the file {found}")
     if flag == "results" and any(directory.glob("*-seed*.json")):
-        wanted = "expected a directory with one for each suite, found a suite's own"
+        wanted = "expected the directory above those of the suites, found one suite's"
         raise UserError(f"--results: {directory}: {wanted}; give {directory.absolute().parent}")
 
 
 def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:
-    """Interquartile means over seeds with 95% bootstrap intervals, a row a kind; over all tasks, stratified by task.
+    """A row per kind, and one per label over all its tasks. `NOTE`, the caption, explains the columns.
 
     Args:
         kinds: of runs; those without records have a row that says so.
@@ -47,22 +79,68 @@ def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:
         UserError: a record is damaged, or a kind's records are of different configurations.
     """
     found = {kind: read_kind(results, kind) for kind in kinds}
-    note = f"interquartile mean over seeds [95% bootstrap interval]; swing: standard deviation of a run's last {LAST}"
-    table = Table(title=title, title_justify="left", caption=note, caption_justify="left")
-    for name in ("task", "runs of", "seeds"):
-        table.add_column(name)
-    for name in ("% of expert at the end", f"mean of last {LAST}", "their swing", f"env steps to {LEVEL:.0f}%"):
-        table.add_column(name, justify="right")
-    across: dict[str, list[list[Record]]] = defaultdict(list)
+    spacings = common_spacings(found)
+    caption = f"{NOTE} {_spacings_note(spacings)}".strip()
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in NAMES:
+        table.add_column(name, no_wrap=name == "task")
+    for name in MEASURES:
+        table.add_column(name, justify="right", no_wrap=True)
+    across: dict[str, list[tuple[Kind, list[Record]]]] = defaultdict(list)
     for kind, records in found.items():
-        table.add_row(TITLES.get(kind.task, kind.task), kind.label, seeds_of(records), *_measures([records]))
+        cells = [""] * len(MEASURES)
         if records:
-            across[kind.label].append(records)
+            across[kind.label].append((kind, records))
+            cells = _cells([records], kind.baseline, spacings[_group(kind)])
+        table.add_row(environment_title(kind.task), kind.label, seeds_of(records), *cells)
     table.add_section()
     for label, tasks in across.items():
         if len(tasks) > 1:
-            table.add_row(f"{len(tasks)} tasks", label, "", *_measures(tasks)[:3])
+            cells = _cells([records for _, records in tasks], tasks[0][0].baseline, None)
+            table.add_row(f"{len(tasks)} tasks", label, "", *cells)
     return table
+
+
+def common_spacings(found: Mapping[Kind, Sequence[Record]]) -> dict[Group, float]:
+    """Env steps between two readings of `to 90%`, for each group of kinds that are compared.
+
+    It is the largest mean spacing of evaluations among the group's kinds, rounded up; kinds without env steps do not
+    count. So a kind that is evaluated four times as often has no more chances to be seen at 90%. The spacing depends on
+    what is compared: the same records can have another `to 90%` in another table. See `statistics.first_reached`.
+
+    Args:
+        found: records by kind.
+
+    Returns:
+        By task and whether it is TRPO; 0 where nothing is recorded that takes env steps.
+    """
+    spacings: dict[Group, float] = defaultdict(float)
+    for kind, records in found.items():
+        spacing = evaluation_spacing([record.curve["env_steps"] for record in records])
+        # A mean of floats can lie a little above the whole number that it is.
+        spacings[_group(kind)] = max(spacings[_group(kind)], math.ceil(spacing - 1e-6))
+    return dict(spacings)
+
+
+def _group(kind: Kind) -> Group:
+    return kind.task, kind.trust_region
+
+
+def _spacings_note(spacings: Mapping[Group, float]) -> str:
+    tasks = [
+        f"{environment_title(task)}{' with TRPO' if trust_region else ''} {spacing:,.0f}"
+        for (task, trust_region), spacing in spacings.items()
+        if spacing
+    ]
+    return f"Env steps from one reading to the next: {', '.join(tasks)}." if tasks else ""
 
 
 def print_summary(kinds: Iterable[Kind], results: Path, title: str = "") -> None:
@@ -74,7 +152,7 @@ def print_summary(kinds: Iterable[Kind], results: Path, title: str = "") -> None
 
 
 def seeds_of(records: Sequence[Record]) -> str:
-    """Which seeds there are: "0-4", or "0-4 without 3"; "none" if there are none."""
+    """Which seeds are recorded: "0-4", or "0-4 without 3", or "none"."""
     seeds = {record.seed for record in records}
     if not seeds:
         return "none"
@@ -88,27 +166,56 @@ def named_seeds(records: Sequence[Record]) -> str:
     return f"{'seed' if len(records) == 1 else 'seeds'} {seeds_of(records)}"
 
 
-def _measures(tasks: Sequence[Sequence[Record]]) -> list[str]:
-    """Final percent, mean and swing of the last evaluations, and env steps to the level, over `[task][seed]`."""
-    if not all(tasks):
-        return ["", "", "", ""]
+def _cells(tasks: Sequence[Sequence[Record]], baseline: bool, spacing: float | None) -> list[str]:
+    """The columns of `MEASURES`.
+
+    Args:
+        tasks: records `[task][seed]`.
+        baseline: takes no env steps; then only its end, and whether that is at the level, means anything.
+        spacing: env steps from one reading to the next; None leaves out env steps, which tasks do not share.
+    """
 
     def cell(measure: Callable[[Record], float], digits: str) -> str:
-        return escape(shown(estimate([[measure(record) for record in records] for records in tasks]), digits))
+        return escape(format_estimate(estimate([[measure(record) for record in records] for records in tasks]), digits))
 
-    return [
-        cell(lambda record: record.final["expert_percent"], ".1f"),
-        cell(lambda record: record.final[f"percent_of_last_{LAST}"], ".1f"),
-        cell(lambda record: record.swing, ".1f"),
-        cell(lambda record: first_reached(record.curve["env_steps"], record.curve["expert_percent"], LEVEL), ",.0f"),
+    def worst(measure: Callable[[Record], float]) -> str:
+        return _number(min(measure(record) for records in tasks for record in records), ".0f")
+
+    def steps_to(level: float) -> str:
+        if spacing is None:
+            return ""
+        return cell(lambda run: first_reached(run.curve["env_steps"], percent(run), level, spacing), ",.0f")
+
+    def percent(run: Record) -> NDArray[np.float64]:
+        return run.curve["expert_percent"]
+
+    cells = [
+        cell(lambda run: run.final["expert_percent"], ".1f"),
+        cell(lambda run: run.final[f"percent_of_last_{LAST}"], ".1f"),
+        steps_to(LEVEL),
+        steps_to(HIGHER_LEVEL),
+        worst(lambda run: 100.0 * share_after(percent(run), LEVEL)),
+        worst(lambda run: lowest_after(percent(run), LEVEL)),
     ]
+    return [cells[0], "", *cells[2:4], "", ""] if baseline else cells
 
 
-def shown(found: Estimate, digits: str) -> str:
-    """An estimate as text, "97.1 [95.0, 98.2]"; infinite numbers are "never"."""
+def format_estimate(found: Estimate, digits: str) -> str:
+    """An estimate as text; infinite numbers are "never".
 
-    def number(value: float) -> str:
-        return format(value, f"z{digits}") if np.isfinite(value) else "never"  # z: zero has no sign
+    Args:
+        found: a number with its spread.
+        digits: format of its numbers, ".1f" for example.
 
-    interval = "" if np.isnan(found.low) else f" [{number(float(found.low))}, {number(float(found.high))}]"
-    return number(float(found.value)) + interval
+    Returns:
+        "97.1 [95.0, 98.2]" with an interval, "97.1 (95.0 to 98.2)" with a range, "97.1" for one seed; "never" if no
+        number is finite.
+    """
+    value, low, high = (_number(float(each), digits) for each in (found.value, found.low, found.high))
+    if found.spread == "none" or {value, low, high} == {"never"}:
+        return value
+    return f"{value} [{low}, {high}]" if found.spread == "interval" else f"{value} ({low} to {high})"
+
+
+def _number(value: float, digits: str) -> str:
+    return format(value, f"z{digits}") if math.isfinite(value) else "never"  # z: zero has no sign

@@ -23,7 +23,7 @@ class FiguresCommand:
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(FiguresCommand, argv, prog="run.py figures")
-    from mgail_dyna.experiments.figures import PICTURES, lacking, recorded, write
+    from mgail_dyna.experiments.figures import PICTURES, missing_records, recorded, write
     from mgail_dyna.experiments.tables import check_directory
 
     check_directory("results", command.results)
@@ -35,4 +35,4 @@ def main(argv: Sequence[str]) -> None:
         if recorded(name, command.results):
             print(*write(name, command.results, command.out), sep="\n")
         else:
-            print(lacking(name, command.results))
+            print(missing_records(name, command.results))

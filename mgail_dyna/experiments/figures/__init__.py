@@ -1,7 +1,7 @@
-"""Figures, drawn from what runs have recorded."""
+"""Figures, drawn from records and from runs' curves."""
 
 from mgail_dyna.experiments.figures.comparison import comparison
-from mgail_dyna.experiments.figures.pictures import PICTURES, draw, lacking, recorded, show, write
+from mgail_dyna.experiments.figures.pictures import PICTURES, draw, missing_records, recorded, show, write
 from mgail_dyna.experiments.figures.runs import Curve, curve_of, learning_curves, read_curve
 
 __all__ = [
@@ -10,8 +10,8 @@ __all__ = [
     "comparison",
     "curve_of",
     "draw",
-    "lacking",
     "learning_curves",
+    "missing_records",
     "read_curve",
     "recorded",
     "show",

@@ -1,4 +1,4 @@
-"""Kinds of runs side by side: interquartile means over seeds, with 95% bootstrap bands."""
+"""Kinds of runs compared: a mean over seeds each, with a band for its spread."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from mgail_dyna.experiments.figures.style import PERCENT, STEPS, TRAJECTORIES, count_on, draw_expert, look, tidy
 from mgail_dyna.experiments.records import Record
-from mgail_dyna.experiments.statistics import common_grid, estimate, resampled
+from mgail_dyna.experiments.statistics import Spread, common_grid, estimate, resampled, spread_note
 from mgail_dyna.experiments.tables import named_seeds
 
 LABELS = {"real_trajectories": TRAJECTORIES, "env_steps": STEPS}
-NOTE = "Interquartile mean over seeds; bands are 95% bootstrap intervals. A run that has ended stays where it was."
-# How far env steps may be from proportional to trajectories, as a share of them all, for one axis to tell both.
+NOTE = "At each point the last evaluation so far counts; a run that has ended keeps its last one."
+# How far env steps may be from proportional to trajectories, as a share of the largest, for one axis to show both.
 TOLERANCE = 0.02
 
 
@@ -28,14 +28,13 @@ def comparison(
 ) -> Figure:
     """Return in percent of the expert's against real trajectories and env steps.
 
-    Where trajectories are equally long, one panel has both, below and above. Where they are not, no axis could tell
-    both truly, so there are two panels.
+    If all trajectories have the same length, one panel shows both, below and above. If not, there are two panels.
 
     Args:
-        kinds: records by label, one per seed; what has none is not drawn, but keeps its colour for itself.
-        levels: records by label of what takes no part in the environment (cloning), drawn as level lines.
+        kinds: records by label, one per seed; a kind without records is not drawn, but keeps its colour.
+        levels: records by label of kinds that take no env steps (cloning), drawn as level lines.
         title: above the figure.
-        note: below it, after what the bands are.
+        note: below it, after what lines and bands are.
     """
     records = [record for kind in kinds.values() for record in kind]
     length = _trajectory_length(records)
@@ -44,12 +43,13 @@ def comparison(
     size = 7.0 if length else 10.0, 4.2 + 0.2 * (len(kinds) + len(levels))
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    spreads: list[Spread] = []
     for axes, column in zip(panels, columns, strict=True):
         for number, (label, kind) in enumerate(kinds.items()):
             if kind:
-                _draw_kind(axes, kind, column, label, number)
+                spreads.append(_draw_kind(axes, kind, column, label, number))
         for number, (label, kind) in enumerate(levels.items()):
-            _draw_level(axes, kind, label, number, alone=len(levels) == 1)
+            spreads.append(_draw_level(axes, kind, label, number, alone=len(levels) == 1))
         draw_expert(axes)
         axes.set_xlim(left=0)
         axes.set_xlabel(LABELS[column])
@@ -61,12 +61,12 @@ def comparison(
         count_on(above.xaxis)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    explain(figure, panels[0], f"{NOTE} {note}".strip())
+    explain(figure, panels[0], f"{spread_note(spreads, 'bands')} {NOTE} {note}".strip())
     return figure
 
 
 def explain(figure: Figure, axes: Axes, note: str) -> None:
-    """The legend of `axes`, and the note above it, below all panels."""
+    """Draws the note and the legend of `axes` below all panels."""
     handles, labels = axes.get_legend_handles_labels()
     width = int(14 * figure.get_figwidth())
     figure.legend(
@@ -83,7 +83,7 @@ def explain(figure: Figure, axes: Axes, note: str) -> None:
 
 
 def _trajectory_length(records: Sequence[Record]) -> float | None:
-    """Env steps of a trajectory if all have as many; None if they differ."""
+    """Env steps of a trajectory if all have the same number; None if they differ."""
     steps = np.concatenate([record.curve["env_steps"] for record in records])
     trajectories = np.concatenate([record.curve["real_trajectories"] for record in records])
     length = float(steps.sum() / trajectories.sum()) if trajectories.sum() else None
@@ -92,7 +92,7 @@ def _trajectory_length(records: Sequence[Record]) -> float | None:
     return length
 
 
-def _draw_kind(axes: Axes, kind: Sequence[Record], column: str, label: str, number: int) -> None:
+def _draw_kind(axes: Axes, kind: Sequence[Record], column: str, label: str, number: int) -> Spread:
     colour, line, marker = look(number)
     grid = common_grid([record.curve[column] for record in kind])
     curves = [resampled(record.curve[column], record.curve["expert_percent"], grid) for record in kind]
@@ -110,10 +110,11 @@ def _draw_kind(axes: Axes, kind: Sequence[Record], column: str, label: str, numb
         markevery=(8 + 5 * number, 32),
         label=f"{label} ({named_seeds(kind)})",
     )
+    return found.spread
 
 
-def _draw_level(axes: Axes, kind: Sequence[Record], label: str, number: int, *, alone: bool) -> None:
-    """A level line, in colour and marker of the kind with the same number unless it is the only one."""
+def _draw_level(axes: Axes, kind: Sequence[Record], label: str, number: int, *, alone: bool) -> Spread:
+    """A level line: black if it is the only one, else with the colour and marker of the kind of the same number."""
     colour, marker = ("black", "") if alone else (look(number).colour, look(number).marker)
     found = estimate([[record.final["expert_percent"] for record in kind]])
     axes.axhspan(float(found.low), float(found.high), color=colour, alpha=0.10, linewidth=0)
@@ -121,12 +122,13 @@ def _draw_level(axes: Axes, kind: Sequence[Record], label: str, number: int, *, 
     axes.plot(
         places,
         np.full_like(places, found.value),
-        transform=axes.get_yaxis_transform(),  # across the whole panel, whatever it spans
+        transform=axes.get_yaxis_transform(),  # across the whole panel
         color=colour,
         linewidth=1.2,
         linestyle=(0, (6, 2, 1, 2, 1, 2)),
         marker=marker,
         markerfacecolor="white",
         markevery=(5 + 3 * number, 12),
-        label=f"{label}, no interaction ({named_seeds(kind)})",
+        label=f"{label}, no env steps ({named_seeds(kind)})",
     )
+    return found.spread

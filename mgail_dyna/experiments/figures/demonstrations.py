@@ -1,4 +1,4 @@
-"""What modes come to from how many demonstrations: interquartile means over seeds, with 95% bootstrap intervals."""
+"""Return at the end of training by number of demonstrations: a mean over seeds, with a bar for its spread."""
 
 from __future__ import annotations
 
@@ -11,49 +11,46 @@ from matplotlib.figure import Figure
 from mgail_dyna.experiments.figures.comparison import explain
 from mgail_dyna.experiments.figures.style import PERCENT, draw_expert, look, tidy
 from mgail_dyna.experiments.records import Record
-from mgail_dyna.experiments.statistics import estimate
+from mgail_dyna.experiments.statistics import Spread, estimate, spread_note
 from mgail_dyna.experiments.suites import DemonstrationSubset, Kind
 from mgail_dyna.experiments.tables import seeds_of
 
-LABELS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", "bc": "behavioural cloning, no interaction"}
-NOTE = "Return at the end of training. Interquartile mean over seeds; bars are 95% bootstrap intervals."
+LABELS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", "bc": "behavioural cloning, no env steps"}
+NOTE = "Return at the end of training."
 
 
 def by_demonstrations(found: Mapping[Kind, Sequence[Record]], title: str = "", note: str = "") -> Figure:
     """Return at the end in percent of the expert's against the number of trajectories, a panel for each subsampling.
 
     Args:
-        found: records by kind, one per seed; kinds without any leave a gap.
+        found: records by kind, one per seed; kinds without records leave a gap.
         title: above the figure.
-        note: below it, after what the bars are.
+        note: below it, after what lines and bars are.
     """
     subsamples = sorted({kind.demonstrations.subsample for kind in found})
     numbers = sorted({kind.demonstrations.trajectories for kind in found})
     figure = Figure(figsize=(10.0, 4.6), dpi=110, layout="constrained")
     panels = figure.subplots(1, len(subsamples), sharey=True, squeeze=False)[0]
+    spreads: list[Spread] = []
     for axes, subsample in zip(panels, subsamples, strict=True):
         for place, (algorithm, label) in enumerate(LABELS.items()):
-            told = {
-                kind.demonstrations: records
-                for kind, records in found.items()
-                if kind.algorithm == algorithm and records
-            }
-            columns = [told.get(DemonstrationSubset(number, subsample), ()) for number in numbers]
-            _draw_algorithm(axes, columns, label, place)
+            by_subset = {kind.demonstrations: runs for kind, runs in found.items() if kind.algorithm == algorithm}
+            columns = [by_subset.get(DemonstrationSubset(number, subsample), ()) for number in numbers]
+            spreads += _draw_algorithm(axes, columns, label, place)
         axes.set_xlim(-0.5, len(numbers) - 0.5)
         axes.set_xticks(range(len(numbers)), [f"{number}" for number in numbers])
         axes.set_xlabel("whole trajectories" if subsample == 1 else f"trajectories, every {subsample}th step of each")
         tidy(axes)
-    for axes in panels:  # once all is drawn, as they share an axis
+    for axes in panels:  # last, because they share an axis whose limits each drawing changes
         draw_expert(axes)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    explain(figure, panels[0], f"{NOTE} {note}".strip())
+    explain(figure, panels[0], f"{NOTE} {spread_note(spreads, 'bars')} {note}".strip())
     return figure
 
 
-def _draw_algorithm(axes: Axes, columns: Sequence[Sequence[Record]], label: str, place: int) -> None:
-    """One algorithm's line, shifted a little; it is broken where a number has no records."""
+def _draw_algorithm(axes: Axes, columns: Sequence[Sequence[Record]], label: str, place: int) -> list[Spread]:
+    """One algorithm's line, shifted a little; it is broken where a number of demonstrations has no records."""
     colour, line, marker = look(place)
     percents = [[record.final["expert_percent"] for record in records] or [np.nan] for records in columns]
     found = [estimate([column]) for column in percents]
@@ -71,3 +68,4 @@ def _draw_algorithm(axes: Axes, columns: Sequence[Sequence[Record]], label: str,
         capsize=3,
         label=f"{label} (seeds {' or '.join(seeds) or 'none'})",
     )
+    return [each.spread for each in found]

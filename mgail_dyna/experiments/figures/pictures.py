@@ -1,4 +1,4 @@
-"""Which figures there are, what they are drawn from, and where they are written."""
+"""The list of figures (`PICTURES`), how each is drawn from records, and where it is written."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from mgail_dyna import runtime
+from mgail_dyna.config.presets import environment_title
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.experiments.figures.comparison import comparison
 from mgail_dyna.experiments.figures.demonstrations import by_demonstrations
 from mgail_dyna.experiments.records import Record, read_kind
-from mgail_dyna.experiments.suites import CONTINUOUS, FIGURES, SUITES, TITLES, Kind
+from mgail_dyna.experiments.suites import CONTINUOUS, FIGURES, SUITES, Kind
 from mgail_dyna.storage import replacing
 
 FORMATS = ("png", "svg")
-# Below a figure, of the kinds that are not recorded yet; more are counted.
+# Kinds without records that the note below a figure names; a larger number is only counted.
 NAMED = 6
 
 
@@ -52,42 +53,37 @@ _TRUST_REGION = "Dyna-AIL with TRPO against GAIL"
 
 
 def _of_paper() -> Iterator[tuple[str, Picture]]:
-    about = {"4": "Dyna-AIL against MGAIL", "5": "how far to plan", "6": _TRUST_REGION}
+    about = {"4": "Dyna-AIL against MGAIL", "5": "length of plans", "6": _TRUST_REGION}
     for name, kinds in FIGURES.items():
-        title = f"{TITLES[kinds[0].task]}: {about[name[0]]}"
+        title = f"{environment_title(kinds[0].task)}: {about[name[0]]}"
         yield f"figure{name}", Picture(title, kinds, f"--figure {name}")
 
 
 def _of_suites() -> Iterator[tuple[str, Picture]]:
     about = {
         "scarce": "few demonstrations",
-        "warm": "begun from cloning",
+        "warm": "warm start from cloning",
         "reset": "without simulator resets",
         "paper": "the paper's constants",
+        "planning": "plans, imagined pairs, or both",
         "trpo": _TRUST_REGION,
-        "untuned": "defaults",
+        "untuned": "default constants",
     }
     for suite, words in about.items():
-        for task, title in TITLES.items():
-            parts: dict[tuple[str, str], list[Kind]] = {}
-            for kind in SUITES[suite]:
-                if kind.task == task:
-                    parts.setdefault(_part(suite, kind), []).append(kind)
-            for (suffix, more), kinds in parts.items():
-                yield f"{suite}{suffix}-{task}", Picture(f"{title}: {words}{more}", tuple(kinds), f"--suite {suite}")
-
-
-def _part(suite: str, kind: Kind) -> tuple[str, str]:
-    """Which part of a suite goes by itself, and in what words: what takes far more env steps."""
-    if kind.algorithm in ("gail", "dyna-trpo") and suite == "paper":
-        return "-trpo", f", {_TRUST_REGION}"
-    return "", ""
+        parts: dict[tuple[str, bool], list[Kind]] = {}
+        for kind in SUITES[suite]:
+            # TRPO takes far more env steps: a figure of its own where a suite has both.
+            parts.setdefault((kind.task, suite == "paper" and kind.trust_region), []).append(kind)
+        for (task, apart), kinds in parts.items():
+            name, more = ("paper-trpo", f", {_TRUST_REGION}") if apart else (suite, "")
+            title = f"{environment_title(task)}: {words}{more}"
+            yield f"{name}-{task}", Picture(title, tuple(kinds), f"--suite {suite}")
 
 
 def _of_numbers() -> Iterator[tuple[str, Picture]]:
     for task in CONTINUOUS:
         kinds = tuple(kind for kind in SUITES["demonstrations"] if kind.task == task)
-        title = f"{TITLES[task]}: how many demonstrations"
+        title = f"{environment_title(task)}: number of demonstrations"
         yield f"demonstrations-{task}", Picture(title, kinds, "--suite demonstrations", by_demonstrations)
 
 
@@ -95,35 +91,33 @@ PICTURES: dict[str, Picture] = {**dict(_of_paper()), **dict(_of_suites()), **dic
 
 
 def recorded(name: str, results: Path) -> bool:
-    """Whether there are records to draw the figure called `name` of: of two kinds of runs, where it compares some."""
+    """Whether the figure called `name` can be drawn: it needs records of two kinds, or of its only one."""
     compared = [kind for kind in PICTURES[name].kinds if not kind.baseline]
     return sum(bool(read_kind(results, kind)) for kind in compared) >= min(2, len(compared))
 
 
-def lacking(name: str, results: Path) -> str:
-    """What to say of the figure called `name` where it is not `recorded`."""
+def missing_records(name: str, results: Path) -> str:
+    """One line about the figure called `name` if it is not `recorded`: what is missing, and what makes it."""
     some = any(read_kind(results, kind) for kind in PICTURES[name].kinds if not kind.baseline)
-    what = (
-        "one kind of its runs alone is recorded, which compares nothing; the others" if some else "no records yet; they"
-    )
-    return f"{name}: {what} are made by: {runtime.program()} sweep {PICTURES[name].sweep}"
+    found = "only one kind of its runs is recorded, and it compares two or more" if some else "no records yet"
+    return f"{name}: {found}; to make the records: {runtime.program()} sweep {PICTURES[name].sweep}"
 
 
 def draw(name: str, results: Path) -> Figure:
-    """The figure called `name`, of whatever is recorded of it; what is not is named below it.
+    """The figure called `name`, from the records that exist; a note below it names the kinds without records.
 
     Args:
         name: one of `PICTURES`.
         results: directory of records.
 
     Raises:
-        UserError: no such figure, nothing recorded of it that could be compared, or a damaged record.
+        UserError: no such figure, too few of its kinds are recorded, or a damaged record.
     """
     if name not in PICTURES:
         raise unknown_name("figure", name, PICTURES)
     picture = PICTURES[name]
     if not recorded(name, results):
-        raise UserError(lacking(name, results))
+        raise UserError(missing_records(name, results))
     found = {kind: read_kind(results, kind) for kind in picture.kinds}
     missing = [kind.label for kind, records in found.items() if not records]
     named = "; ".join(missing) if len(missing) <= NAMED else f"{len(missing)} of {len(found)} kinds of runs"
@@ -131,7 +125,7 @@ def draw(name: str, results: Path) -> Figure:
 
 
 def show(name: str, results: Path) -> Figure | None:
-    """The figure called `name`, for notebooks: where it has no records, prints what makes them and returns None."""
+    """The figure called `name`, for notebooks. If it cannot be drawn, prints why and returns None."""
     try:
         return draw(name, results)
     except UserError as error:
@@ -144,7 +138,7 @@ def write(name: str, results: Path, out: Path) -> list[Path]:
     figure = draw(name, results)
     paths = [out / f"{name}.{form}" for form in FORMATS]
     for path, form in zip(paths, FORMATS, strict=True):
-        # Without a date and with settled ids, so that the same records give the same file.
+        # No date and fixed ids, so that the same records give the same file.
         with replacing(path) as fresh, matplotlib.rc_context({"svg.hashsalt": name}):
             figure.savefig(fresh, format=form, metadata={"Date": None} if form == "svg" else None)
     return paths

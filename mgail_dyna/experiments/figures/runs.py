@@ -29,7 +29,7 @@ class Curve:
         env_steps: `[n]`.
         real_trajectories: `[n]`.
         returns: `[n]`; NaN where it was not evaluated.
-        percent: `[n]` the same in percent of the expert's; all NaN where its demonstrations tell no rewards.
+        percent: `[n]` the same in percent of the expert's; all NaN where its demonstrations have no rewards.
     """
 
     env_steps: NDArray[np.float64]
@@ -42,7 +42,7 @@ def read_curve(run: Path) -> Curve:
     """Reads the `progress.csv` of a run's directory.
 
     Raises:
-        UserError: it is missing or not one of ours, or nothing was evaluated yet.
+        UserError: it is missing or has other columns, or nothing was evaluated yet.
     """
     progress = read_progress(run)
     if not np.isfinite(progress["return_mean"]).any():
@@ -58,16 +58,16 @@ def curve_of(history: Sequence[Mapping[str, float]]) -> Curve:
 def draw_runs(
     axes: Axes, curves: Sequence[Curve], label: str, number: int = 0, measure: Literal["percent", "returns"] = "percent"
 ) -> None:
-    """Draws runs of one kind: each of them thin, their mean (over a common grid of env steps) thick.
+    """Draws runs of one kind: each as a thin line, their mean over a common grid of env steps as a thick one.
 
-    Where none took an env step, as cloning takes none, the mean of what they ended with is a level line.
+    If no run took an env step, as with cloning, the mean of the last evaluations is a level line.
 
     Args:
         axes: to draw on.
         curves: of the runs, at least one.
-        label: for the legend; tells how many runs there are.
-        number: of the kind, picks colour and style.
-        measure: what of the curves to draw.
+        label: for the legend, which adds the number of runs.
+        number: of the kind; picks colour and style.
+        measure: percent of the expert's return, or the return.
     """
     kept = []
     for curve in curves:
@@ -88,13 +88,13 @@ def draw_runs(
 
 
 def _draw(axes: Axes, steps: NDArray[np.float64], measured: NDArray[np.float64], number: int, **line: Any) -> None:
-    """A curve in steps; where it is one point, which a line does not show, its marker."""
+    """A curve in steps. A single point, which a line does not show, gets a marker."""
     point: dict[str, Any] = {"marker": look(number).marker, "markevery": [0]} if steps[0] == steps[-1] else {}
     axes.plot(steps, measured, color=look(number).colour, drawstyle="steps-post", **point, **line)
 
 
 def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figure:
-    """Return in percent of the expert's against env steps; as it is where an expert's is not known.
+    """Return in percent of the expert's against env steps; the return itself if an expert's return is not known.
 
     Args:
         kinds: curves by label.
@@ -114,5 +114,5 @@ def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figur
     axes.set_title(title, loc="left", fontsize=11)
     tidy(axes)
     points = any(line.get_marker() != "None" for line in axes.get_lines())
-    axes.legend(frameon=False, loc="best" if points else "lower right", fontsize=9)  # clear of the points
+    axes.legend(frameon=False, loc="best" if points else "lower right", fontsize=9)  # "best" keeps clear of points
     return figure

@@ -1,4 +1,4 @@
-"""What all figures share: colours, lines, words."""
+"""What all figures share: colours, lines, names of axes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator
 
-STEPS = "environment steps of training"
+STEPS = "env steps of training"
 TRAJECTORIES = "real trajectories of training"
 PERCENT = "return, % of the expert's"
 RETURN = "return"
@@ -23,7 +23,7 @@ class Look(NamedTuple):
     marker: str
 
 
-# Okabe and Ito's colours, told apart by most colour-blind readers, with lines and markers that differ in grey as well.
+# Okabe and Ito's colours, which most colour-blind readers can tell apart; lines and markers differ in grey too.
 LOOKS = (
     Look("#0072B2", "-", "o"),
     Look("#D55E00", "--", "s"),
@@ -36,7 +36,7 @@ LOOKS = (
 
 
 def look(number: int) -> Look:
-    """That of the kind with this number."""
+    """The look of the kind with this number."""
     return LOOKS[number % len(LOOKS)]
 
 
@@ -47,12 +47,12 @@ def count_on(axis: Axis) -> None:
 
 
 def draw_expert(axes: Axes) -> None:
-    """The expert's level."""
+    """Draws the expert's return as a level line."""
     axes.axhline(100.0, color=GREY, linewidth=1.0, linestyle=(0, (1, 1)))
     axes.annotate("expert", (0.01, 101.0), xycoords=("axes fraction", "data"), va="bottom", color=GREY, fontsize=9)
     axes.set_ylim(top=max(axes.get_ylim()[1], 110.0))
 
 
 def tidy(axes: Axes) -> None:
-    """Leaves out the lines that frame nothing."""
+    """Removes the top and right borders."""
     axes.spines[["top", "right"]].set_visible(False)
