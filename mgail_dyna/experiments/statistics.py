@@ -88,14 +88,18 @@ def _mean_and_range(seeds: Array) -> Estimate:
 
 
 def spread_note(spreads: Sequence[Spread], drawn: str) -> str:
-    """One or two sentences below a figure: what its lines and its `drawn` ("bands", "bars") stand for."""
+    """What lines and `drawn` ("bands" or "bars") stand for, as a sentence below a figure."""
     found = set(spreads) - {"none"}
-    interval, fewest = f"interquartile mean over seeds, {drawn} are 95% bootstrap intervals", INTERVAL_SEEDS
-    span = f"mean over seeds, {drawn} are the range from the lowest to the highest seed"
     if found == {"interval", "range"}:
-        return f"Kinds with {fewest} seeds or more: {interval}. Kinds with fewer: {span}."
-    sentences = {"interval": f"Lines: {interval}.", "range": f"Lines: {span}."}
-    return "".join(sentences[each] for each in found) or "One seed of each kind."
+        return (
+            f"{INTERVAL_SEEDS} seeds or more: interquartile mean, {drawn} are 95% bootstrap intervals. "
+            f"Fewer seeds: mean, {drawn} are ranges from the lowest to the highest seed."
+        )
+    if found == {"interval"}:
+        return f"Lines are interquartile means over seeds; {drawn} are 95% bootstrap intervals."
+    if found == {"range"}:
+        return f"Lines are means over seeds; {drawn} are ranges from the lowest to the highest seed."
+    return "One seed of each kind."
 
 
 def resampled(positions: ArrayLike, values: ArrayLike, grid: ArrayLike) -> Array:

@@ -11,13 +11,15 @@ from matplotlib.figure import Figure
 
 from mgail_dyna.experiments.figures.style import PERCENT, STEPS, TRAJECTORIES, count_on, draw_expert, look, tidy
 from mgail_dyna.experiments.records import Record
-from mgail_dyna.experiments.statistics import Spread, common_grid, estimate, resampled, spread_note
+from mgail_dyna.experiments.statistics import Spread, common_grid, estimate, evaluation_spacing, resampled, spread_note
 from mgail_dyna.experiments.tables import named_seeds
 
 LABELS = {"real_trajectories": TRAJECTORIES, "env_steps": STEPS}
 NOTE = "At each point the last evaluation so far counts; a run that has ended keeps its last one."
 # How far env steps may be from proportional to trajectories, as a share of the largest, for one axis to show both.
 TOLERANCE = 0.02
+# The note below names the spacing of evaluations if one kind's is this many times another's.
+UNEQUAL = 1.5
 
 
 def comparison(
@@ -61,8 +63,22 @@ def comparison(
         count_on(above.xaxis)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    explain(figure, panels[0], f"{spread_note(spreads, 'bands')} {NOTE} {note}".strip())
+    notes = [spread_note(spreads, "bands"), NOTE, _spacing_note(kinds), note]
+    explain(figure, panels[0], " ".join(filter(None, notes)))
     return figure
+
+
+def _spacing_note(kinds: Mapping[str, Sequence[Record]]) -> str:
+    """How often each kind is evaluated, if they differ: a kind that is evaluated rarely is seen to rise later."""
+    spacings = {
+        label: evaluation_spacing([record.curve["env_steps"] for record in kind])
+        for label, kind in kinds.items()
+        if kind
+    }
+    if max(spacings.values()) <= UNEQUAL * min(spacings.values()):
+        return ""
+    named = ", ".join(f"{label} {spacing:,.0f}" for label, spacing in spacings.items())
+    return f"Mean env steps between evaluations: {named}."
 
 
 def explain(figure: Figure, axes: Axes, note: str) -> None:

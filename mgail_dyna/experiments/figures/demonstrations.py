@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mgail_dyna.experiments.figures.comparison import explain
 from mgail_dyna.experiments.figures.style import PERCENT, draw_expert, look, tidy
 from mgail_dyna.experiments.records import Record
-from mgail_dyna.experiments.statistics import Spread, estimate, spread_note
+from mgail_dyna.experiments.statistics import INTERVAL_SEEDS, Spread, estimate, spread_note
 from mgail_dyna.experiments.suites import DemonstrationSubset, Kind
 from mgail_dyna.experiments.tables import seeds_of
 
@@ -45,8 +45,19 @@ def by_demonstrations(found: Mapping[Kind, Sequence[Record]], title: str = "", n
         draw_expert(axes)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    explain(figure, panels[0], f"{NOTE} {spread_note(spreads, 'bars')} {note}".strip())
+    notes = [NOTE, spread_note(spreads, "bars"), _seeds_note(found), note]
+    explain(figure, panels[0], " ".join(filter(None, notes)))
     return figure
+
+
+def _seeds_note(found: Mapping[Kind, Sequence[Record]]) -> str:
+    """Which points have enough seeds for an interval, if some have and some have not."""
+    enough = {kind.demonstrations.label: len(runs) >= INTERVAL_SEEDS for kind, runs in found.items() if runs}
+    if len(set(enough.values())) < 2:
+        return ""
+    return (
+        f"{INTERVAL_SEEDS} seeds or more are recorded of: {'; '.join(label for label, many in enough.items() if many)}."
+    )
 
 
 def _draw_algorithm(axes: Axes, columns: Sequence[Sequence[Record]], label: str, place: int) -> list[Spread]:
