@@ -10,29 +10,62 @@ import numpy as np
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import ActionSpec, Array, FloatArray
 
+# How to make any observation one vector.
+FLATTEN = (
+    "flatten them: register a function that returns gymnasium.wrappers.FlattenObservation(gymnasium.make(ID)), "
+    "and name that environment"
+)
+
 
 def observation_size(space: gym.Space[Any]) -> int:
     """Length `d` of an observation.
 
     Raises:
-        UserError: observations are not flat vectors of numbers.
+        UserError: observations are not flat vectors of numbers; the message says what they are and how to flatten them.
     """
-    if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
-        raise UserError(f"expected observations in a Box of one dimension, found {space}")
-    return space.shape[0]
+    if isinstance(space, gym.spaces.Box) and len(space.shape) == 1:
+        return space.shape[0]
+    remedy = FLATTEN
+    if isinstance(space, gym.spaces.Box) and space.dtype == np.uint8 and len(space.shape) > 1:
+        remedy = f"pictures need features of your own, or, if they are small, {FLATTEN}"
+    raise UserError(f"expected observations in a Box of one dimension, found {described(space)}; {remedy}")
 
 
 def action_spec(space: gym.Space[Any]) -> ActionSpec:
     """Describes an action space.
 
     Raises:
-        UserError: neither a flat Box nor Discrete.
+        UserError: neither a flat Box of floats nor Discrete; the message says what it is and what to do.
     """
     if isinstance(space, gym.spaces.Discrete):
         return ActionSpec("discrete", int(space.n), start=int(space.start))
     if isinstance(space, gym.spaces.Box) and len(space.shape) == 1 and np.issubdtype(space.dtype, np.floating):
         return ActionSpec("continuous", space.shape[0], *_floats(space.low, space.high))
-    raise UserError(f"expected actions in a Discrete space or a Box of one dimension, found {space}")
+    wanted = "expected actions in a Discrete space or a Box of floats of one dimension"
+    raise UserError(f"{wanted}, found {described(space)}; {_action_remedy(space)}")
+
+
+def described(space: Any) -> str:
+    """A space in a few words; of a Dict the keys with their shapes."""
+    if isinstance(space, gym.spaces.Dict):
+        keys = ", ".join(f"{key} {list(inner.shape or ())}" for key, inner in space.items())
+        return f"a Dict with the keys {keys}"
+    if isinstance(space, gym.spaces.Tuple):
+        return f"a Tuple of {len(space)} spaces"
+    if isinstance(space, gym.spaces.Box):
+        kind = "integers" if np.issubdtype(space.dtype, np.integer) else "numbers"
+        return f"a Box of {kind} of shape {list(space.shape)} ({space.dtype})"
+    return str(space) if isinstance(space, gym.Space) else f"{space!r}, which is no space"
+
+
+def _action_remedy(space: Any) -> str:
+    wrapped = "wrap the environment in a gymnasium.ActionWrapper"
+    if isinstance(space, gym.spaces.MultiDiscrete | gym.spaces.MultiBinary):
+        counts = space.nvec if isinstance(space, gym.spaces.MultiDiscrete) else np.full(space.shape, 2)
+        return f"{wrapped} that numbers the {int(np.prod(counts)):,} combinations as one Discrete space"
+    if isinstance(space, gym.spaces.Box) and len(space.shape) == 1:
+        return f"{wrapped} that takes floats and rounds them, or that numbers the choices as one Discrete space"
+    return f"{wrapped} that takes one vector of floats"
 
 
 def _floats(low: Array, high: Array) -> tuple[FloatArray, FloatArray]:
