@@ -77,7 +77,7 @@ def _spacing_note(kinds: Mapping[str, Sequence[Record]]) -> str:
     }
     if max(spacings.values()) <= UNEQUAL * min(spacings.values()):
         return ""
-    named = ", ".join(f"{label} {spacing:,.0f}" for label, spacing in spacings.items())
+    named = "; ".join(f"{label} {spacing:,.0f}" for label, spacing in spacings.items())
     return f"Mean env steps between evaluations: {named}."
 
 

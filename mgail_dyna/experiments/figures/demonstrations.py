@@ -55,9 +55,8 @@ def _seeds_note(found: Mapping[Kind, Sequence[Record]]) -> str:
     enough = {kind.demonstrations.label: len(runs) >= INTERVAL_SEEDS for kind, runs in found.items() if runs}
     if len(set(enough.values())) < 2:
         return ""
-    return (
-        f"{INTERVAL_SEEDS} seeds or more are recorded of: {'; '.join(label for label, many in enough.items() if many)}."
-    )
+    named = "; ".join(label for label, many in enough.items() if many)
+    return f"{INTERVAL_SEEDS} seeds or more are recorded of: {named}."
 
 
 def _draw_algorithm(axes: Axes, columns: Sequence[Sequence[Record]], label: str, place: int) -> list[Spread]:
