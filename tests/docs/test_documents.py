@@ -1,37 +1,123 @@
-"""What documents say of records is what the records say today."""
+"""Documents: tables are those of the records, options and names exist, links resolve, pages are short."""
 
+import ast
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from mgail_dyna.experiments.suites import FIGURES, SUITES
-from mgail_dyna.experiments.tables import summary
+import mgail_dyna
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.experiments.markdown import BLOCK, experts_table, records_table, refresh
+from mgail_dyna.experiments.records import read_record
+from mgail_dyna.runs.directory import flatten
 
 ROOT = Path(__file__).resolve().parents[2]
-# An estimate as tables print it: "100.3 [98.4, 100.8]", "19,264 [11,218, never]".
-ESTIMATE = re.compile(r"(?<![\w.])-?[\d,.]+%? \[[^\]()]+, [^\]()]+\]|never \[[^\]]+\]")
+RESULTS = ROOT / "results"
+# Pages about results; other pages of docs/ have tests of their own.
+PAGES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ["results", "reproduction", "ablations", "experts", "troubleshooting", "formats"]),
+]
+GENERATED = ["README.md", "docs/results.md", "docs/reproduction.md", "docs/experts.md"]
+# An estimate as tables print it: "100.3 [98.4, 100.8]", "19,264 (11,218 to never)".
+ESTIMATE = re.compile(r"(?:never|\d) (?:\[[-\d.,]+, [^\]]+\]|\([-\d.,]+ to [^)]+\))")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+# Flags of other programs.
+FOREIGN = {"peer_python", "repeats"}
 
 
-@pytest.fixture(scope="module")
-def recorded():
-    """Every estimate that `run.py sweep` prints."""
-    kinds = {kind for group in (*SUITES.values(), *FIGURES.values()) for kind in group}
-    by_task = sorted(kinds, key=lambda kind: (kind.suite, kind.task, kind.name, kind.label))
-    table = summary(by_task, ROOT / "results")
-    return {str(cell).replace("\\", "") for column in table.columns[3:] for cell in column.cells}
+def read(page):
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("document", "section"),
-    [("README.md", ""), ("docs/reproduction.md", ""), ("docs/learning.md", "What was aimed at")],
-)
-def test_estimates_in_documents_are_those_of_the_records(document, section, recorded):
-    text = (ROOT / document).read_text()
-    if section:
-        text = text.split(f"## {section}")[1].split("\n## ")[0]
-    # What was measured with other settings says at which commit.
-    lines = [line for line in text.splitlines() if "commit `" not in line]
-    told = [found.replace("%", "") for line in lines for found in ESTIMATE.findall(line)]
-    assert len(told) >= 5
-    assert not [found for found in told if found not in recorded]
+@pytest.mark.parametrize("page", GENERATED)
+def test_tables_are_those_of_the_records(page):
+    text = read(page)
+    assert BLOCK.search(text)
+    assert refresh(text, RESULTS) == text, (
+        "write them anew: python -m mgail_dyna.experiments.markdown README.md docs/*.md"
+    )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_estimate_is_typed_by_hand(page):
+    assert not ESTIMATE.findall(BLOCK.sub("", read(page)))
+
+
+def test_a_changed_number_is_found():
+    text = read("docs/results.md")
+    block = BLOCK.search(text)[0]
+    number = re.search(r"\d\.\d", block)[0]
+    changed = text.replace(block, block.replace(number, "3.1", 1))
+    assert refresh(changed, RESULTS) == text != changed
+
+
+def test_a_row_is_of_its_task_and_algorithm():
+    rows = records_table("--suite learning --task hopper --mode mgail --columns budget worst", RESULTS)
+    records = [read_record(path) for path in sorted((RESULTS / "learning").glob("hopper-mgail-seed*.json"))]
+    worst = min(record.curve["expert_percent"][-1] for record in records)
+    assert rows[1:] == [["Hopper", "MGAIL", f"0-{len(records) - 1}", "30,000", f"{worst:.1f}"]]
+
+
+def test_a_row_per_seed_is_of_its_record():
+    rows = records_table("--suite learning --task halfcheetah --mode dyna --level 90", RESULTS)
+    curve = read_record(RESULTS / "learning" / "halfcheetah-dyna-seed4.json").curve
+    first = next(i for i, percent in enumerate(curve["expert_percent"]) if percent >= 90)
+    lowest, end = curve["expert_percent"][first:].min(), curve["expert_percent"][-1]
+    expected = [f"{curve['env_steps'][first]:,.0f}", f"{lowest:.1f}", f"{end:.1f}", f"{curve['env_steps'][-1]:,.0f}"]
+    assert rows[5] == ["HalfCheetah", "Dyna-AIL", "4", *expected]
+
+
+def test_the_table_of_experts_is_that_of_their_demonstrations():
+    row = next(row for row in experts_table() if row[0] == "`swimmer`")
+    returns = load_demonstrations("swimmer").returns
+    assert row[2:5] == [f"{returns.mean():.1f}", f"{returns.std():.1f}", f"{returns.min():.1f}"]
+
+
+@pytest.mark.parametrize(("page", "most"), [("README.md", 1_200), ("docs/ablations.md", 1_500)])
+def test_pages_are_short(page, most):
+    assert len(read(page).split()) <= most
+
+
+def slugs(text):
+    """Anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_resolve(page):
+    for link in LINK.findall(read(page)):
+        if not link.startswith("http"):
+            name, _, anchor = link.partition("#")
+            target = (ROOT / page).parent / name if name else ROOT / page
+            assert target.exists(), link
+            assert not anchor or anchor in slugs(target.read_text(encoding="utf-8")), link
+
+
+def options():
+    """Names of all command-line options: fields of configurations and commands."""
+    files = [*(ROOT / "mgail_dyna" / "config").glob("*.py"), *(ROOT / "mgail_dyna" / "cli").rglob("*.py")]
+    return {name for path in files for name in re.findall(r"^    (\w+): ", path.read_text(), re.MULTILINE)} | FOREIGN
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_options_exist(page):
+    text, known = BLOCK.sub("", read(page)), options()
+    grouped = {name for name, _ in flatten(asdict(ImitationConfig())) if "." in name}
+    for flag in re.findall(r"(?<![\w-])--([a-z][\w.-]*\w)", text):
+        name = flag.replace("-", "_")
+        assert name in (grouped if "." in name else known), flag
+
+
+def test_names_of_the_library_exist():
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", "".join(map(read, PAGES)), re.DOTALL | re.MULTILINE))
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "mgail_dyna"
+    }
+    assert {"load_demonstrations", "DynaAgent"} <= used <= set(mgail_dyna.__all__)

@@ -1,0 +1,202 @@
+"""Tables of documents, generated from the records, so that no result is typed by hand.
+
+A document holds blocks of this form; everything between the two comments is generated:
+
+    <!-- records: --suite learning --mode dyna mgail --columns budget final worst reached -->
+    <!-- end -->
+
+    python -m mgail_dyna.experiments.markdown README.md docs/*.md      # write the blocks anew
+
+The numbers are those that `python run.py sweep` prints for the same suite or figure. `<!-- experts -->` lists the
+demonstrations that ship.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+from rich.text import Text
+
+from mgail_dyna.config.presets import environment_title
+from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
+from mgail_dyna.demonstrations.reader import locate, shipped_experts
+from mgail_dyna.experiments.records import Record, read_kind
+from mgail_dyna.experiments.statistics import first_reached, lowest_after
+from mgail_dyna.experiments.suites import CLONING, FIGURES, SUITES, Kind
+from mgail_dyna.experiments.tables import seeds_of, summary
+
+BLOCK = re.compile(r"(<!-- (records: [^\n]*|experts) -->\n).*?(<!-- end -->)", re.DOTALL)
+# Columns by name. The first group is `summary`'s: its heading there, and its heading in a document.
+MEASURES = {
+    "final": ("% of expert at the end", "% of expert at the end"),
+    "last": ("last ten", "mean of last ten"),
+    "reached": ("to 90%", "env steps to 90%"),
+    "higher": ("to 95%", "env steps to 95%"),
+    "stays": ("stays", "stays at 90%, worst seed"),
+    "lowest": ("lowest after", "lowest after, worst seed"),
+}
+HEADINGS = {"budget": "env steps given", "worst": "worst seed at the end", "cpu": "CPU minutes"}
+ALGORITHMS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", CLONING: "cloning"}
+NOT_RECORDED = "not recorded"
+
+Rows = list[list[str]]
+
+
+def refresh(text: str, results: Path) -> str:
+    """`text` with every block generated anew.
+
+    Args:
+        text: a document in Markdown.
+        results: directory of records.
+
+    Raises:
+        UserError: a record or a shipped data set is damaged.
+    """
+    return BLOCK.sub(lambda found: f"{found[1]}{_block(found[2], results)}{found[3]}", text)
+
+
+def _block(request: str, results: Path) -> str:
+    rows = experts_table() if request == "experts" else records_table(request.partition(": ")[2], results)
+    return "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+
+
+def records_table(request: str, results: Path) -> Rows:
+    """The rows of a block, headings first.
+
+    Args:
+        request: flags, see `_parser`.
+        results: directory of records.
+    """
+    asked = _parser().parse_args(shlex.split(request))
+    groups = [SUITES[name] for name in asked.suite] + [FIGURES[name] for name in asked.figure]
+    wanted = list(dict.fromkeys(kind for kinds in groups for kind in kinds if _wanted(kind, asked)))
+    if asked.level is not None:
+        return _seed_by_seed(wanted, results, asked.level)
+    cells = {kind: row for kinds in groups for kind, row in _measured(kinds, results).items()}
+    if asked.by_demonstrations:
+        return _by_demonstrations(wanted, cells, asked.columns)
+    heads = [cells[wanted[0]][name][0] for name in asked.columns]
+    rows = [
+        [environment_title(kind.task), kind.label, *(cells[kind][name][1] for name in ("seeds", *asked.columns))]
+        for kind in wanted
+    ]
+    return [["task", "kind of run", "seeds", *heads], *rows]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="records:")
+    parser.add_argument("--suite", nargs="*", default=[], choices=SUITES)
+    parser.add_argument("--figure", nargs="*", default=[], choices=FIGURES)
+    parser.add_argument("--seeds", type=int, help="for readers: the command that makes the records needs it")
+    parser.add_argument("--task", nargs="*", help="only these")
+    parser.add_argument("--mode", nargs="*", help="only these")
+    parser.add_argument("--name", default="*", help="only kinds whose name matches this pattern")
+    parser.add_argument("--label", default="*", help="only kinds whose label matches this pattern")
+    parser.add_argument("--columns", nargs="*", default=["final", "reached"], choices=[*MEASURES, *HEADINGS])
+    parser.add_argument("--by-demonstrations", action="store_true", help="a row per data set, columns per algorithm")
+    parser.add_argument("--level", type=float, help="a row per seed: when this percentage is reached, and kept")
+    return parser
+
+
+def _wanted(kind: Kind, asked: argparse.Namespace) -> bool:
+    return (
+        (asked.task is None or kind.task in asked.task)
+        and (asked.mode is None or kind.algorithm in asked.mode)
+        and fnmatch(kind.name, asked.name)
+        and fnmatch(kind.label, asked.label)
+    )
+
+
+def _measured(kinds: Sequence[Kind], results: Path) -> dict[Kind, dict[str, tuple[str, str]]]:
+    """For each kind, by name of column: heading and cell. All kinds of the suite count, as in the printed table."""
+    table = summary(kinds, results)
+    columns = {
+        str(column.header): [Text.from_markup(str(cell)).plain for cell in column.cells] for column in table.columns
+    }
+    found: dict[Kind, dict[str, tuple[str, str]]] = {}
+    for row, kind in enumerate(kinds):
+        records = read_kind(results, kind)
+        cells = {name: (HEADINGS[name], measure(records)) for name, measure in _OWN.items()}
+        for name, (printed, heading) in MEASURES.items():
+            cells[name] = heading, columns[printed][row] if records else NOT_RECORDED
+        found[kind] = cells | {"seeds": ("seeds", seeds_of(records))}
+    return found
+
+
+def _budget(records: Sequence[Record]) -> str:
+    # Cloning takes no env steps, whatever the configuration says.
+    taken = any(record.curve["env_steps"][-1] for record in records)
+    return f"{records[0].config['env_steps'] if taken else 0:,}" if records else NOT_RECORDED
+
+
+def _worst(records: Sequence[Record]) -> str:
+    return f"{min(record.final['expert_percent'] for record in records):z.1f}" if records else NOT_RECORDED
+
+
+def _cpu_minutes(records: Sequence[Record]) -> str:
+    minutes = [record.final["cpu_seconds"] / 60 for record in records]
+    return f"{np.median(minutes):.1f}" if minutes else NOT_RECORDED
+
+
+_OWN: dict[str, Callable[[Sequence[Record]], str]] = {"budget": _budget, "worst": _worst, "cpu": _cpu_minutes}
+
+
+def _by_demonstrations(
+    kinds: Iterable[Kind], cells: dict[Kind, dict[str, tuple[str, str]]], columns: Sequence[str]
+) -> Rows:
+    rows: dict[str, dict[str, str]] = {}
+    for kind in kinds:
+        label = ALGORITHMS[kind.algorithm]
+        # Cloning takes no env steps.
+        shown = [name for name in columns if name != "reached" or not kind.baseline]
+        row = rows.setdefault(kind.demonstrations.label, {"seeds": cells[kind]["seeds"][1]})
+        row |= {f"{label}: {cells[kind][name][0]}": cells[kind][name][1] for name in shown}
+    heads = list(next(iter(rows.values())))
+    return [["demonstrations", *heads], *([label, *(row[head] for head in heads)] for label, row in rows.items())]
+
+
+def _seed_by_seed(kinds: Iterable[Kind], results: Path, level: float) -> Rows:
+    heads = [f"env steps to {level:.0f}%", "lowest after that, %", "at the end, %", "env steps of the run"]
+    rows = [["task", "kind of run", "seed", *heads]]
+    for kind in kinds:
+        for record in read_kind(results, kind):
+            steps, percent = record.curve["env_steps"], record.curve["expert_percent"]
+            reached, lowest = first_reached(steps, percent, level, 0), lowest_after(percent, level)
+            numbers = [f"{reached:,.0f}", f"{lowest:.1f}"] if np.isfinite(reached) else ["never", "never"]
+            end = [f"{percent[-1]:z.1f}", f"{steps[-1]:,.0f}"]
+            rows.append([environment_title(kind.task), kind.label, str(record.seed), *numbers, *end])
+    return rows
+
+
+def experts_table() -> Rows:
+    """The shipped demonstrations: returns as their metadata gives them, and the commit that made them."""
+    rows = [["name", "environment", "mean return", "standard deviation", "lowest", "seed", "commit"]]
+    for name in shipped_experts():
+        metadata = read_metadata(locate(name) / METADATA_FILE)
+        about = metadata.provenance
+        returns = [
+            f"{about[f'return_{each}']:,.{1 if about['return_mean'] < 1_000 else 0}f}"
+            for each in ("mean", "std", "min")
+        ]
+        rows.append([f"`{name}`", str(metadata.env_id), *returns, str(about["seed"]), f"`{about['commit']}`"])
+    return rows
+
+
+def main(paths: Sequence[str], results: Path = Path("results")) -> None:
+    """Writes the blocks of the documents at `paths` anew."""
+    for path in map(Path, paths):
+        text = path.read_text(encoding="utf-8")
+        if (new := refresh(text, results)) != text:
+            path.write_text(new, encoding="utf-8")
+            print(f"{path}: tables written anew")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
