@@ -3,7 +3,7 @@
 python examples/imitate_your_own_environment.py
 
 The file defines a small Gymnasium environment and an expert for it, records demonstrations, saves them, and imitates
-them with Dyna-AIL. It takes about a minute on one core.
+them with Dyna-AIL. It takes a minute or two on one core.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def demonstrate(seed: int) -> mgail_dyna.Trajectory:
     return mgail_dyna.Trajectory(observations, actions, rewards, terminated, truncated)
 
 
-def main(directory: str = "own_demonstrations", demonstrations: int = 5, env_steps: int = 3_000) -> float:
+def main(directory: str = "own_demonstrations", demonstrations: int = 5, env_steps: int = 500) -> float:
     """Records demonstrations into `directory` if there are none and imitates them; returns % of the expert's return."""
     if not Path(directory).exists():
         trajectories = tuple(demonstrate(seed) for seed in range(demonstrations))
@@ -71,8 +71,10 @@ def main(directory: str = "own_demonstrations", demonstrations: int = 5, env_ste
     demos = mgail_dyna.load_demonstrations(directory)
     print(f"{len(demos.trajectories)} demonstrations, mean return {demos.returns.mean():.1f}")
 
-    # "reset": episodes start where the environment's reset puts them.
-    config = dataclasses.replace(mgail_dyna.imitation_preset("reset", "Mass-v0"), env_steps=env_steps)
+    # "reset": episodes start where the environment's reset puts them. The task is easy, so few updates will do.
+    config = mgail_dyna.imitation_preset("reset", "Mass-v0")
+    rollout = dataclasses.replace(config.rollout, steps=100)
+    config = dataclasses.replace(config, env_steps=env_steps, updates_per_iteration=3, rollout=rollout)
     run = mgail_dyna.ImitationRun(config, demos, "dyna", make_env)
     for row in run.iterate():
         print(f"{row['env_steps']:6,} env steps: return {row['return_mean']:5.1f}, {row['expert_percent']:5.1f}%")

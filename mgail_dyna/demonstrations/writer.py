@@ -34,7 +34,7 @@ def save_demonstrations(
 
     Args:
         path: a directory, made if needed.
-        expert: what to write.
+        demos: what to write.
         name: the dataset's id in Minari's terms; the last two parts of `path` if not given.
         overwrite: replace a dataset that is there already.
 
