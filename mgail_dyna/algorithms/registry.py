@@ -11,17 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mgail_dyna.algorithms.base import Agent, MakeEnv
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.config.presets import apply, base_config, check_preset, environment_id, layers
-from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.errors import unknown_name
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line reads the registry before it imports NumPy or Gymnasium
+    from mgail_dyna.algorithms.base import Agent, MakeEnv
     from mgail_dyna.algorithms.networks import Networks
+    from mgail_dyna.demonstrations.dataset import Demonstrations
 
-# Makes an agent; every agent's class has this signature.
-AgentFactory = Callable[[ImitationConfig, MakeEnv, Demonstrations], Agent]
+    # Makes an agent; every agent's class has this signature.
+    AgentFactory = Callable[[ImitationConfig, MakeEnv, Demonstrations], Agent]
 
 
 @dataclass(frozen=True)

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from mgail_dyna.cli.help import HELP, flags_of, help_text, usage
 from mgail_dyna.errors import UserError, unknown_name
 
 Config = TypeVar("Config")
 
 
-def parse(kind: type[Config], argv: Sequence[str], *, prog: str, default: Config | None = None) -> Config:
-    """Reads `argv` into a dataclass.
+def parse(
+    kind: type[Config], argv: Sequence[str], *, prog: str, default: Config | None = None, first: Sequence[str] = ()
+) -> Config:
+    """Reads `argv` into a dataclass. With --help among them it prints the help and leaves with exit code 0.
 
     Args:
         kind: the dataclass; its fields are the flags, their docstrings the help.
         argv: the arguments, without the command's name.
-        prog: what the user typed to get here.
+        prog: how the user starts the command.
         default: values of the flags that are not given.
+        first: names of the flags that the help lists first, without dashes.
 
     Raises:
         UserError: an unknown flag or a value that does not fit.
     """
-    import tyro  # here, as a wrong name should be told before it is loaded
+    if set(HELP) & set(argv):
+        print(help_text(kind, prog, default, first), end="")
+        raise SystemExit(0)
+    import tyro  # here, as many mistakes can be reported without it
 
     errors = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
@@ -41,17 +47,22 @@ def parse(kind: type[Config], argv: Sequence[str], *, prog: str, default: Config
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise UserError(_first_section(errors.getvalue())) from None
+        message = _first_section(errors.getvalue())
+        if message.startswith("Missing"):
+            missing = [flag.name for flag in flags_of(kind) if flag.required and flag.name in message.split()]
+            message = f"missing {' and '.join(missing)}; usage: {usage(kind, prog)}"
+        raise UserError(message) from None
     if unknown:
         word = unknown[0].split("=")[0]
         if not word.startswith("-"):
-            raise UserError(f"unexpected argument '{word}'; options and their values: {prog} --help")
-        raise unknown_name("option", word, _flags(kind), f"all of them: {prog} --help")
+            raise UserError(f"unexpected argument '{word}'; all options: {prog} --help")
+        names = [name for flag in flags_of(kind) for name in (flag.name, *([flag.off] if flag.switch else []))]
+        raise unknown_name("option", word, [*names, "--help"], f"all options: {prog} --help")
     return config
 
 
 def _first_section(report: str) -> str:
-    """The message of tyro's report: a title, a rule, the message, a rule, and more; boxed where the terminal can."""
+    """The message in tyro's report, which is a title, a rule, the message, a rule and more, or the same in a box."""
     sections: list[list[str]] = [[]]
     for line in report.splitlines():
         text = line.strip(" │")
@@ -59,22 +70,15 @@ def _first_section(report: str) -> str:
             sections.append([])
         elif text:
             sections[-1].append(text)
-    # Before the first rule stands the title, or nothing where it is part of the box.
+    # The title comes before the first rule; in a box nothing does.
     return " ".join(sections[1] if len(sections) > 1 else sections[0])
 
 
-def _flags(kind: type[Any]) -> list[str]:
-    """The flags of a dataclass, taken from its help: what the parser itself calls them."""
-    import tyro
-
-    text = io.StringIO()
-    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
-        tyro.cli(kind, args=["--help"])
-    return re.findall(r"(?<!\S)--[a-z][a-z0-9.-]*[a-z0-9]", text.getvalue())
-
-
 def peek(argv: Sequence[str], flag: str) -> str | None:
-    """The value of `flag` in `argv`, before it is parsed: other flags' defaults depend on it. The last one counts."""
+    """The value of `flag` in `argv`, the last one if there are several; None if it is not there.
+
+    It is read before the other flags are, as their defaults depend on it.
+    """
     found = None
     for i, word in enumerate(argv):
         name, equals, value = word.partition("=")

@@ -1,6 +1,6 @@
-"""The command line: which command, and mistakes as one line with exit code 2.
+"""The command line: finds the command, and reports the user's mistakes in one line with exit code 2.
 
-TensorFlow is imported by the commands that need it, after their arguments have been understood.
+Commands import what is heavy, TensorFlow above all, only after they have read their arguments.
 """
 
 from __future__ import annotations
@@ -17,39 +17,50 @@ import mgail_dyna
 from mgail_dyna import runtime
 from mgail_dyna.errors import UserError, unknown_name
 
-# Each has a module in `commands`, with `main(argv)`; without a command, it is `commands.train`.
+# Each has a module in `commands`, with `main(argv)`. Without a command, `commands.train` runs.
 COMMANDS = {
-    "evaluate": "play a trained policy, set it beside the expert, film it",
+    "evaluate": "play a trained policy, compare it with the expert, make a video",
     "plot": "draw the learning curves of runs",
     "sweep": "do and record every run of a figure or a suite",
     "figures": "draw every figure from the records",
     "expert": "train an expert with TRPO and record its demonstrations",
     "data check": "validate a file of demonstrations and summarise it",
-    "data convert": "bring demonstrations in from Minari, D4RL or .npz",
+    "data convert": "convert demonstrations from Minari, D4RL or .npz",
 }
 
 
 def _usage() -> str:
-    rows = "\n".join(f"  run.py {name:<14} {line}" for name, line in COMMANDS.items())
-    own = "run.py imitates an expert (run.py --help: options; --version)"
-    return f"{own}. Its other commands, each with its own --help:\n\n{rows}"
+    program = runtime.program()
+    rows = [f"  {program} {name:<14} {summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"{program} --env ENV [options]   trains an agent to imitate an expert",
+            "",
+            "Other commands, each with its own --help:",
+            *rows,
+            "",
+            f"All options of training: {program} --help. Versions: {program} --version.",
+        ]
+    )
 
 
 def dispatch(argv: Sequence[str]) -> None:
     """Runs the command that `argv` names.
 
     Raises:
-        UserError: no such command.
+        UserError: there is no such command.
     """
     if not argv or argv[0] in ("-h", "--help"):
-        print(_usage() + "\n")
+        print(_usage())
     if not argv:
         return
     if argv[0] == "--version":
-        about = {"mgail_dyna": mgail_dyna.__version__, "commit": runtime.git_commit(), **runtime.versions()}
-        print("\n".join(f"{name} {told}" for name, told in about.items() if told))
+        versions = {"mgail_dyna": mgail_dyna.__version__, "commit": runtime.git_commit(), **runtime.versions()}
+        print("\n".join(f"{name} {version}" for name, version in versions.items() if version))
         return
     if argv[0].startswith("-"):
+        if argv[0] in ("-h", "--help"):
+            print()
         importlib.import_module("mgail_dyna.cli.commands.train").main(list(argv))
         return
     for words in (2, 1):
@@ -62,14 +73,18 @@ def dispatch(argv: Sequence[str]) -> None:
         print(_usage())
         return
     name = " ".join(argv[:2]) if argv[0] == "data" else argv[0]
-    raise unknown_name("command", name, COMMANDS, "to imitate: run.py --env ENVIRONMENT")
+    raise unknown_name("command", name, COMMANDS, f"to train: {runtime.program()} --env ENV")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of `run.py`; returns the exit code."""
+    """Entry point of `run.py`, `mgail-dyna` and `python -m mgail_dyna`; returns the exit code.
+
+    Args:
+        argv: the arguments; those of this process if None.
+    """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # not None, as it is where the shell has closed it
-            stream.reconfigure(errors="replace")  # better a ? than no word at all
+        if isinstance(stream, io.TextIOWrapper):  # it is None where the shell has closed it
+            stream.reconfigure(errors="replace")  # print "?" for a character that the terminal lacks
     try:
         dispatch(sys.argv[1:] if argv is None else argv)
         if sys.stdout is not None:
@@ -81,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"interrupted{stop}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head`); nothing is wrong.
+        # The program that read our output has ended, such as `head`; nothing is wrong.
         sys.stderr.close()
         return 0
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Progress on the terminal: a live display, or plain lines where nobody watches; and Ctrl-C."""
+"""Progress on the terminal: a live display, or plain lines where output is not a terminal; and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class _RateColumn(ProgressColumn):
 
 
 class ProgressDisplay:
-    """Steps done, steps per second and time left, and below them whatever figures matter.
+    """Steps done, steps per second and time left, with a line of figures below them.
 
-    Where standard error is not a terminal it prints a plain line every `quiet_seconds` instead.
+    Where standard error is not a terminal, it prints a plain line every `quiet_seconds` instead.
 
     Args:
-        title: at the line's start.
-        total: steps the work ends at.
-        start: steps already done (a resumed run).
+        title: at the start of the line.
+        total: steps at which the work ends.
+        start: steps done before, by a run that is resumed.
         unit: what the steps are, in the plural.
-        quiet_seconds: between two plain lines.
+        quiet_seconds: seconds between two plain lines.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ProgressDisplay:
         )
         self.task = self.bar.add_task(title, total=total, completed=start)
         self.live = Live(self.bar, console=self.console, refresh_per_second=4) if self.console.is_terminal else None
-        self.began, self.started_at, self.spoke = time.monotonic(), start, float("-inf")
+        self.start_time, self.start_steps, self.printed_at = time.monotonic(), start, float("-inf")
 
     def __enter__(self) -> ProgressDisplay:
         if self.live:
@@ -61,38 +61,38 @@ class ProgressDisplay:
             self.live.stop()
 
     def show(self, steps: int, figures: Sequence[str]) -> None:
-        """Brings the display up to date; `figures` are phrases such as `return 2,345`."""
+        """Updates the display; `figures` are phrases such as `return 2,345`."""
         self.bar.update(self.task, completed=steps)
         if self.live:
             self.live.update(Group(self.bar, Text("  " + "  ·  ".join(figures), style="dim")))
             return
         now = time.monotonic()
-        if now - self.spoke < self.quiet_seconds and steps < self.total:
+        if now - self.printed_at < self.quiet_seconds and steps < self.total:
             return
-        self.spoke = now
-        summary_table = [f"{steps:,}/{self.total:,} {self.unit}", *figures]
-        if steps > self.started_at:
-            rate = (steps - self.started_at) / (now - self.began)
-            summary_table += [f"{rate:,.0f} steps/s", f"{(self.total - steps) / rate:,.0f} s left"]
-        self.tell("  ".join(summary_table))
+        self.printed_at = now
+        phrases = [f"{steps:,}/{self.total:,} {self.unit}", *figures]
+        if steps > self.start_steps:
+            rate = (steps - self.start_steps) / (now - self.start_time)
+            phrases += [f"{rate:,.0f} steps/s", f"{(self.total - steps) / rate:,.0f} s left"]
+        self.print_line("  ".join(phrases))
 
-    def tell(self, line: str) -> None:
-        """A line that stays, above the display."""
+    def print_line(self, line: str) -> None:
+        """Prints a line above the display, where it stays."""
         self.console.print(f"{self.title}  {line}", highlight=False, soft_wrap=True, markup=False)
 
 
 class Interrupts:
-    """Ctrl-C, taken between two iterations: the first asks for a stop, the second is one.
+    """Handles Ctrl-C: the first asks for a stop after the iteration, the second stops at once.
 
     Attributes:
-        asked: whether there was one.
+        asked: whether a stop was asked for.
     """
 
     def __init__(self) -> None:
         self.asked = False
 
     def __enter__(self) -> Interrupts:
-        self.before = signal.signal(signal.SIGINT, self._heard)
+        self.before = signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(
@@ -100,8 +100,8 @@ class Interrupts:
     ) -> None:
         signal.signal(signal.SIGINT, self.before)
 
-    def _heard(self, *_: Any) -> None:
+    def _interrupt(self, *_: Any) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        print("stopping after this iteration; Ctrl-C again to stop at once and lose it", file=sys.stderr)
+        print("stopping after this iteration; press Ctrl-C again to stop now and lose it", file=sys.stderr)

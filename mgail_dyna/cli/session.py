@@ -1,4 +1,4 @@
-"""A run on the terminal: its progress line, what it writes while it goes, and what it tells at the end."""
+"""A training run on the terminal: its progress line, the files it writes, and its summary at the end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
+from mgail_dyna import runtime
 from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
 from mgail_dyna.cli.summary import summary_table
@@ -24,45 +25,51 @@ CHECKPOINT_SECONDS = 30.0
 
 
 class Session:
-    """A run on the terminal: progress line, checkpoints, scalars, and Ctrl-C taken between two iterations."""
+    """Trains a run with a progress line, checkpoints and scalars; Ctrl-C stops it between two iterations."""
 
     def __init__(self, run: ImitationRun, directory: Path, settings: RunSettings) -> None:
         self.run, self.directory, self.settings = run, directory, settings
         self.writer = tf.summary.create_file_writer(str(directory / SCALARS))
-        self.saved_at = -math.inf  # the first iteration is saved at once
+        self.saved_at = -math.inf  # so that the first iteration is saved
         self.saved_steps = run.env_steps
 
     def train(self) -> None:
-        """Trains to the end, or until interrupted, and tells what came of it."""
+        """Trains to the end, or until interrupted, and prints a summary.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed; the run is saved.
+            UserError: training failed; the message names the last checkpoint.
+        """
         run, (total, unit) = self.run, self.run.agent.budget
         phrases = algorithm_named(self.settings.algorithm).progress
         try:
             with Interrupts() as interrupts, ProgressDisplay(self.directory.name, total, self._done(), unit) as line:
                 cloning = "cloning the demonstrations (--warm-start bc), then " if run.config.warm_start == "bc" else ""
                 line.show(self._done(), [f"{cloning}compiling, about 20 s"])
-                before_it = run.history[-1]["wall_seconds"] if run.history else 0.0
+                last = run.history[-1]["wall_seconds"] if run.history else 0.0
                 for row in run.iterate(self.settings.iterations):
                     if run.config.warm_start == "bc" and len(run.history) == 1:
-                        line.tell(f"began as {began_as(run)}")
-                    seconds, before_it = row["wall_seconds"] - before_it, row["wall_seconds"]
+                        line.print_line(f"start: {start_of(run)}")
+                    seconds, last = row["wall_seconds"] - last, row["wall_seconds"]
                     line.show(self._done(), figures_of(run.history, seconds, run.config.plan.length, phrases))
                     self._record(row)
                     if interrupts.asked:
                         break
                 self._save()
         except UserError as error:
-            last = self.directory / CHECKPOINT
-            raise UserError(f"{error}; last good checkpoint: {last if last.exists() else 'none yet'}") from error
-        except Exception as error:  # the environment's, most often
+            checkpoint = self.directory / CHECKPOINT
+            good = checkpoint if checkpoint.exists() else "none yet"
+            raise UserError(f"{error}; last good checkpoint: {good}") from error
+        except Exception as error:  # most often from the environment
             if (self.directory / CHECKPOINT).exists():
-                error.add_note(f"{self.saved_steps:,} env steps are kept; go on with: {self._again()}")
+                error.add_note(f"{self.saved_steps:,} env steps are saved; resume with: {self._resume()}")
             raise
         if interrupts.asked:
-            raise KeyboardInterrupt(f" at env step {run.env_steps:,}; go on with: {self._again()}")
+            raise KeyboardInterrupt(f" at env step {run.env_steps:,}; resume with: {self._resume()}")
         Console().print(_summary(run, self.directory))
 
-    def _again(self) -> str:
-        return f"run.py --resume {shlex.quote(str(self.directory))}"
+    def _resume(self) -> str:
+        return f"{runtime.program()} --resume {shlex.quote(str(self.directory))}"
 
     def _done(self) -> int:
         return round(self.run.agent.progress * self.run.agent.budget.total)
@@ -82,7 +89,7 @@ class Session:
         self.saved_at, self.saved_steps = time.monotonic(), self.run.env_steps
 
 
-# Phrases of the progress line, whatever the algorithm; one is shown where all of its numbers exist.
+# Phrases of the progress line for every algorithm. A phrase is shown if all of its numbers exist.
 COMMON = (
     "iteration {iteration:.0f}, {seconds:.1f} s",
     "{real_trajectories:.0f} real trajectories",
@@ -92,12 +99,12 @@ COMMON = (
 
 
 def figures_of(history: list[dict[str, float]], seconds: float, horizon: int, phrases: Sequence[str] = ()) -> list[str]:
-    """What the progress line shows of a run's `history`: the newest numbers, the return of the last evaluation.
+    """The phrases of the progress line: the newest numbers, and the return of the last evaluation.
 
     Args:
-        history: one row an iteration.
-        seconds: the last iteration took.
-        horizon: T, steps of a plan.
+        history: of the run, one row per iteration.
+        seconds: duration of the last iteration.
+        horizon: T, the number of steps of a plan.
         phrases: of the algorithm.
     """
     row = history[-1]
@@ -117,13 +124,13 @@ def figures_of(history: list[dict[str, float]], seconds: float, horizon: int, ph
     return shown
 
 
-def began_as(run: ImitationRun) -> str:
-    """What a run with --warm-start bc began as, by how well its clone generalised."""
+def start_of(run: ImitationRun) -> str:
+    """What a run with --warm-start bc started from: the clone, or scratch if the clone overfitted."""
     ratio, limit = run.history[-1]["cloning/overfit_ratio"], run.config.cloning.max_overfit_ratio
-    told = f"its loss on held-out pairs {ratio:.1f} times that on those it learned from"
+    measured = f"held-out loss / training loss of the clone: {ratio:.1f}, limit {limit:g}"
     if ratio <= limit:
-        return f"a clone of the demonstrations (--warm-start bc), {told}"
-    return f"untrained: the clone knew the demonstrations by heart, {told} (--cloning.max-overfit-ratio {limit:g})"
+        return f"a clone of the demonstrations ({measured})"
+    return f"from scratch, as the clone overfitted ({measured}, see --cloning.max-overfit-ratio)"
 
 
 def _place(row: dict[str, float]) -> str:
@@ -139,12 +146,12 @@ def _summary(run: ImitationRun, directory: Path) -> Table:
         percent = "" if math.isnan(end["expert_percent"]) else f", {end['expert_percent']:.1f}% of the expert"
         returned = f"{end['return_mean']:,.1f} ± {end['return_std']:,.1f}{percent}"
         rows["return"] = returned + at
-        rows["best on the way"] = f"{best['return_mean']:,.1f} at {_place(best)}"
+        rows["best return"] = f"{best['return_mean']:,.1f} at {_place(best)}"
     if run.config.warm_start == "bc":
-        rows["began as"] = began_as(run)
+        rows["start"] = start_of(run)
     rows["env steps"] = f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories"
-    rows[""] = f"and {last['evaluation_steps']:,.0f} for evaluation, that nothing was learned from"
-    rows["seconds"] = f"{last['wall_seconds']:,.0f}, {last['cpu_seconds']:,.0f} of one core"
-    rows["the run lies in"] = str(directory)
-    rows["watch it"] = f"python run.py evaluate {shlex.quote(str(directory))} --video agent.mp4"
+    rows["evaluation"] = f"{last['evaluation_steps']:,.0f} env steps, counted apart and not learned from"
+    rows["time"] = f"{last['wall_seconds']:,.0f} s, {last['cpu_seconds']:,.0f} s of processor time"
+    rows["directory"] = str(directory)
+    rows["watch it"] = f"{runtime.program()} evaluate {shlex.quote(str(directory))} --video agent.mp4"
     return summary_table(str(directory), rows)

@@ -1,4 +1,4 @@
-"""What a command has to say of one thing, as a table."""
+"""A command's summary of one thing, as a table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rich.table import Table
 
 
 def summary_table(title: str, rows: Mapping[str, str]) -> Table:
-    """A row each, told as they are: brackets in a user's paths and texts are no markup."""
+    """A table with one row for each entry. Brackets in paths and texts are shown as they are, not read as markup."""
     table = Table(title=escape(title), title_justify="left", show_header=False)
-    for name, told in rows.items():
-        table.add_row(name, escape(told))
+    for name, value in rows.items():
+        table.add_row(name, escape(value))
     return table

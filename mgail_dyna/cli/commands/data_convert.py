@@ -1,4 +1,4 @@
-"""`run.py data convert`: brings demonstrations of other layouts into ours."""
+"""`data convert`: converts demonstrations of other formats to ours."""
 
 from __future__ import annotations
 
@@ -8,40 +8,46 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
+from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse
-from mgail_dyna.cli.commands.data_check import table
 from mgail_dyna.config.presets import environment_id
-from mgail_dyna.demonstrations.convert import convert
-from mgail_dyna.demonstrations.writer import save_demonstrations
 
 
 @dataclass(frozen=True)
 class ConvertCommand:
-    """Converts demonstrations to the layout every command's --expert takes.
+    """Converts demonstrations to the format that --expert takes.
 
-    Reads a Minari dataset's directory, a D4RL file (flat HDF5) or padded arrays in an .npz file: observations
-    [n, T+1, d], actions [n, T, ...], lengths [n]; optional rewards [n, T], terminations, truncations, qpos, qvel.
-    D4RL's episodes end at terminals, at timeouts (without which at the environment's own limit) and where the next row
-    is not what next_observations tell.
+    IN is the directory of a Minari dataset, a D4RL file (flat HDF5), or an .npz file.
+
+    An .npz file holds padded arrays: observations [n, T+1, d], actions [n, T, ...], lengths [n]; optionally
+    rewards [n, T], terminations, truncations, qpos and qvel.
+
+    An episode of a D4RL file ends at a terminal, at a timeout, and where the next row is not the one that
+    next_observations gives. A file without timeouts is cut at the environment's own time limit.
     """
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IN")]
-    """What to read."""
+    """File or directory to read."""
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """Directory to write."""
     env: str
-    """Environment the demonstrations come from: a short name, as run.py takes them, or any Gymnasium id."""
+    """Environment of the demonstrations: a short name such as halfcheetah, or a Gymnasium id."""
     clip_actions: bool = False
-    """Move actions outside the action space onto its border, as simulators do."""
+    """Clip actions to the action space, as simulators do."""
     overwrite: bool = False
-    """Replace the dataset that is in OUT."""
+    """Replace the dataset in OUT."""
 
 
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
-    command = parse(ConvertCommand, argv, prog="run.py data convert")
+    command = parse(ConvertCommand, argv, prog=f"{runtime.program()} data convert")
+    from rich.console import Console
+
+    from mgail_dyna.cli.dataset_summary import table
+    from mgail_dyna.demonstrations.convert import convert
+    from mgail_dyna.demonstrations.writer import save_demonstrations
+
     demos, notes = convert(command.source, environment_id(command.env), clip_actions=command.clip_actions)
     save_demonstrations(command.out, demos, overwrite=command.overwrite)
     console = Console()

@@ -1,222 +1,87 @@
-"""`run.py expert`: trains an expert with TRPO and writes its demonstrations."""
+"""`expert`: trains an expert with TRPO and writes its demonstrations."""
 
 from __future__ import annotations
 
-import csv
-import io
-import shlex
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse, peek
-from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
-from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
-from mgail_dyna.config.presets import environment_id, environment_name, expert_preset
-from mgail_dyna.environments.make import check_env_name, make_env
+from mgail_dyna.config.expert import ExpertConfig
+from mgail_dyna.config.presets import environment_id, environment_name, environments, expert_preset
 from mgail_dyna.errors import UserError
-from mgail_dyna.runs.directory import lock_run
-from mgail_dyna.storage import load_state, raise_on_mismatch, save_state, write_text
 
-if TYPE_CHECKING:
-    from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
-    from mgail_dyna.algorithms.trpo_expert import Progress as Iteration
-
-PROG = "run.py expert"
-CHECKPOINT, CURVE = "checkpoint.h5", "progress.csv"
-KIND = "an expert's training"
-# What a resumed run may change: how long it goes on and what is recorded, not what it is.
+# The flags that people use most, in the order of the help.
+FIRST = ("env", "steps", "seed", "trajectories", "length", "out", "resume", "overwrite")
+# What a resumed run may change: its length, how it is evaluated and what is recorded.
 EXTENDABLE = {"steps", "trajectories", "evaluate_every", "evaluation_episodes", "finalists", "checkpoint_seconds"}
 
 
 @dataclass(frozen=True)
 class ExpertCommand:
-    """Trains an expert with Trust Region Policy Optimization and writes its demonstrations as HDF5.
+    """Trains an expert with TRPO (Schulman 2015) and writes its demonstrations as HDF5.
 
-    --env takes cartpole, hopper, halfcheetah, walker2d, swimmer, inverteddoublependulum, ant or any Gymnasium id, and
-    sets the other defaults.
+    --env sets the defaults of the other options. To see the defaults for Hopper, add --env hopper to --help.
     """
 
     out: Path | None = None
-    """Directory of the dataset, the learning curve and the checkpoint; runs/expert/ENV-seedSEED if not given."""
+    """Directory of the dataset, learning curve and checkpoint. If not given: runs/expert/ENV-seedSEED."""
     resume: bool = False
-    """Go on from the checkpoint in --out."""
+    """Continue from the checkpoint in --out."""
     overwrite: bool = False
-    """Replace what an earlier run left in --out."""
+    """Replace an earlier run in --out."""
     config: tyro.conf.OmitArgPrefixes[ExpertConfig] = field(default_factory=ExpertConfig)
 
     def directory(self) -> Path:
-        """Where the run lies."""
-        return self.out or Path("runs/expert") / f"{environment_name(self.config.env)}-seed{self.config.seed}"
+        """The directory of the run."""
+        return self.out or default_directory(self.config.env, self.config.seed)
+
+
+def default_directory(env: str, seed: int | str) -> Path:
+    """Where an expert's training is kept if --out is not given."""
+    return Path("runs/expert") / f"{environment_name(environment_id(env))}-seed{seed}"
 
 
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
-    command = parse(ExpertCommand, argv, prog=PROG, default=ExpertCommand(config=_default_config(argv)))
+    prog = f"{runtime.program()} expert"
+    command = parse(ExpertCommand, argv, prog=prog, default=ExpertCommand(config=_default_config(argv)), first=FIRST)
     command = replace(command, config=replace(command.config, env=environment_id(command.config.env)))
-    out, config = command.directory(), command.config
-    if not (command.resume or command.overwrite) and any((out / name).exists() for name in (CHECKPOINT, "data")):
-        raise UserError(f"{out}: holds an earlier run; pass --resume, --overwrite or another --out")
-    make_env(config.env, config.length).close()  # a wrong name is told at once
-    out.mkdir(parents=True, exist_ok=True)
-    with lock_run(out):
-        saved = load_state(out / CHECKPOINT, KIND) if command.resume else None
-        if saved is not None:
-            _refuse_changes(_stored_config(out / CHECKPOINT, saved), config)
-        elif command.overwrite:
-            for name in (CHECKPOINT, CURVE):  # so that nothing goes on with them should this run be killed
-                (out / name).unlink(missing_ok=True)
-        runtime.import_tensorflow()
-        from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
+    from mgail_dyna.cli.expert_training import train
 
-        trainer = ExpertTrainer(config)
-        with raise_on_mismatch(out / CHECKPOINT):
-            session = _Session(trainer, out, saved)
-        session.train()
-        _write_demonstrations(trainer, out, session.cpu_seconds)
+    train(command)
 
 
 def _default_config(argv: Sequence[str]) -> ExpertConfig:
-    """The preset of the environment named in `argv`; for a run to resume, the configuration it was begun with."""
-    name = peek(argv, "--env")
-    out = peek(argv, "--out")
+    """The preset of the environment named in `argv`; for a run to resume, its own configuration."""
+    name, out = peek(argv, "--env"), peek(argv, "--out")
     if "--resume" in argv:
-        seed = peek(argv, "--seed") or "0"
-        directory = out or f"runs/expert/{environment_name(environment_id(name or 'halfcheetah'))}-seed{seed}"
-        checkpoint = Path(directory) / CHECKPOINT
+        from mgail_dyna.cli.expert_training import CHECKPOINT, stored_config
+
+        directory = Path(out) if out else default_directory(name or "halfcheetah", peek(argv, "--seed") or "0")
+        checkpoint = directory / CHECKPOINT
         if not checkpoint.exists():
-            raise UserError(
-                f"--resume: no checkpoint at {checkpoint}; give the --out (or --env and --seed) it was begun with"
-            )
-        return _stored_config(checkpoint, load_state(checkpoint, KIND))
+            raise UserError(f"--resume: no checkpoint at {checkpoint}; give the run's --out, or its --env and --seed")
+        return stored_config(checkpoint)
     env_id = environment_id(name or "halfcheetah")
-    check_env_name(env_id)
+    if env_id not in environments().values():
+        from mgail_dyna.environments.make import check_env_name
+
+        check_env_name(env_id)
     return expert_preset(env_id)
 
 
-def _stored_config(path: Path, saved: dict[str, Any]) -> ExpertConfig:
-    with raise_on_mismatch(path):
-        values = dict(saved["config"])
-        values["hidden"] = tuple(values["hidden"])
-        return ExpertConfig(**{**values, "trust_region": TrustRegionConfig(**values["trust_region"])})
+def refuse_changes(stored: ExpertConfig, asked: ExpertConfig) -> None:
+    """Checks that a run is resumed with its own configuration.
 
-
-def _refuse_changes(stored: ExpertConfig, asked: ExpertConfig) -> None:
+    Raises:
+        UserError: a setting differs that may not change.
+    """
     for entry in fields(ExpertConfig):
         before, now = getattr(stored, entry.name), getattr(asked, entry.name)
         if before != now and entry.name not in EXTENDABLE:
-            raise UserError(
-                f"--resume: {entry.name.replace('_', '-')} cannot change: the run was begun with {before}, found {now}"
-            )
-
-
-class _Session:
-    """A training run with its checkpoint, its learning curve and its progress line."""
-
-    def __init__(self, trainer: ExpertTrainer, out: Path, saved: dict[str, Any] | None) -> None:
-        self.trainer, self.out = trainer, out
-        self.curve: list[dict[str, float]] = []
-        self.cpu_before = self.wall_before = 0.0
-        self.began, self.saved_at = time.monotonic(), time.monotonic()
-        if saved is not None:
-            trainer.restore(saved["trainer"])
-            self.curve = saved["curve"]
-            self.cpu_before, self.wall_before = saved["cpu_seconds"], saved["wall_seconds"]
-
-    @property
-    def cpu_seconds(self) -> float:
-        """Of this run, earlier sessions included."""
-        return self.cpu_before + time.process_time()
-
-    @property
-    def wall_seconds(self) -> float:
-        """Likewise."""
-        return self.wall_before + time.monotonic() - self.began
-
-    def train(self) -> None:
-        """Trains to the end, or until interrupted."""
-        config = self.trainer.config
-        title, done = f"TRPO {environment_name(config.env)}", self.trainer.collector.env_steps
-        with Interrupts() as interrupts, ProgressDisplay(title, config.steps, done) as line:
-            for iteration in self.trainer.iterate():
-                line.show(min(iteration.env_steps, config.steps), _figures(iteration, self.trainer.finalists))
-                if iteration.evaluated is not None:
-                    self._extend_curve(iteration)
-                if interrupts.asked:
-                    break
-                if time.monotonic() - self.saved_at > config.checkpoint_seconds:
-                    self.save()
-            self.save()
-        if interrupts.asked:
-            steps = self.trainer.collector.env_steps
-            raise KeyboardInterrupt(
-                f" at env step {steps:,}; go on with: {PROG} --resume --out {shlex.quote(str(self.out))}"
-            )
-
-    def save(self) -> None:
-        """Writes the checkpoint and the curve."""
-        state = {
-            "config": asdict(self.trainer.config),
-            "trainer": self.trainer.state(),
-            "curve": self.curve,
-            "cpu_seconds": self.cpu_seconds,
-            "wall_seconds": self.wall_seconds,
-        }
-        save_state(self.out / CHECKPOINT, state, KIND)
-        if self.curve:
-            text = io.StringIO()
-            writer = csv.DictWriter(text, list(self.curve[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.curve)
-            write_text(self.out / CURVE, text.getvalue())
-        self.saved_at = time.monotonic()
-
-    def _extend_curve(self, iteration: Iteration) -> None:
-        assert iteration.evaluated is not None
-        row = {
-            "env_steps": iteration.env_steps,
-            "evaluation_steps": self.trainer.evaluation_steps,
-            "training_return": iteration.training_return,
-            "return_mean": float(iteration.evaluated.mean()),
-            "return_std": float(iteration.evaluated.std()),
-            "return_min": float(iteration.evaluated.min()),
-            **iteration.metrics,
-            "cpu_seconds": self.cpu_seconds,
-            "wall_seconds": self.wall_seconds,
-        }
-        self.curve.append({name: round(number, 5) for name, number in row.items()})
-
-
-def _figures(iteration: Iteration, finalists: list[dict[str, Any]]) -> list[str]:
-    best = [f"best mean action {finalists[0]['return_mean']:,.0f}"] if finalists else []
-    return [f"return {iteration.training_return:,.0f}", f"KL {iteration.metrics['kl']:.4f}", *best]
-
-
-def _write_demonstrations(trainer: ExpertTrainer, out: Path, cpu_seconds: float) -> None:
-    from rich.console import Console
-
-    from mgail_dyna.cli.commands.data_check import table
-    from mgail_dyna.demonstrations.record import record
-    from mgail_dyna.demonstrations.writer import save_demonstrations
-
-    config = trainer.config
-    policy, selection = trainer.choose()
-    provenance = {
-        "algorithm": "TRPO",
-        "seed": config.seed,
-        "steps_trained": trainer.collector.env_steps,
-        "evaluation_steps": trainer.evaluation_steps,
-        **selection,
-        "cpu_seconds": round(cpu_seconds, 1),
-        "config": asdict(config),
-        "versions": runtime.versions(),
-        "commit": runtime.git_commit(),
-    }
-    demos = record(config.env, config.length, policy, config.trajectories, provenance)
-    save_demonstrations(out, demos, overwrite=True)
-    Console().print(table(demos, out / "data"))
+            flag = entry.name.replace("_", "-")
+            raise UserError(f"--resume: --{flag} cannot change: the run has {before}, found {now}")

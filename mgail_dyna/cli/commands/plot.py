@@ -1,4 +1,4 @@
-"""`run.py plot`: draws the learning curves of runs."""
+"""`plot`: draws the learning curves of runs."""
 
 from __future__ import annotations
 
@@ -8,49 +8,53 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.errors import UserError
-from mgail_dyna.experiments.records import config_differences
-from mgail_dyna.runs.directory import RunSettings, read_settings
-from mgail_dyna.storage import replacing
+
+if TYPE_CHECKING:
+    from mgail_dyna.experiments.figures import Curve
+    from mgail_dyna.runs.directory import RunSettings
 
 FORMATS = (".png", ".svg", ".pdf")
-# What changes how a run is looked at, not what it does.
-WATCHING = {"evaluation_episodes", "evaluate_every"}
+# Settings that change how a run is evaluated, not what it learns; labels leave them out.
+EVALUATION_ONLY = {"evaluation_episodes", "evaluate_every"}
 
 
 @dataclass(frozen=True)
 class PlotCommand:
-    """Draws return against env steps; runs that differ in their seed alone are drawn as one kind."""
+    """Draws return against env steps. Runs that differ only in their seed share one curve."""
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
+    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
     """Directories of runs."""
     out: Path = Path("curve.png")
     """File to write: .png, .svg or .pdf."""
     title: str = ""
-    """Above the figure."""
+    """Title of the figure."""
 
 
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
-    command = parse(PlotCommand, argv, prog="run.py plot")
+    command = parse(PlotCommand, argv, prog=f"{runtime.program()} plot")
     if not command.runs:
         raise UserError("expected one or more directories of runs, found none")
     if command.out.suffix not in FORMATS:
         raise UserError(f"--out: expected a file ending in {', '.join(FORMATS)}, found {command.out}")
     import matplotlib
 
-    from mgail_dyna.experiments.figures import Curve, learning_curves, read_curve
+    from mgail_dyna.experiments.figures import learning_curves, read_curve
+    from mgail_dyna.runs.directory import read_settings
+    from mgail_dyna.storage import replacing
 
     kinds: dict[str, list[Curve]] = defaultdict(list)
     for run, label in zip(command.runs, _labels([read_settings(run) for run in command.runs]), strict=True):
         kinds[label].append(read_curve(run))
-    # A dollar in a title or in a path is one, and no mathematics.
+    # A dollar sign in a title or a path does not start a formula.
     with matplotlib.rc_context({"text.parse_math": False}), replacing(command.out) as fresh:
         figure = learning_curves(dict(kinds), command.title)
         figure.savefig(fresh, format=command.out.suffix[1:])
@@ -58,7 +62,9 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _labels(settings: Sequence[RunSettings]) -> list[str]:
-    """Environment, algorithm and preset of each run, and what else differs among runs that share them, seeds apart."""
+    """A label for each run: environment, algorithm, preset, and the settings in which such runs differ, seeds apart."""
+    from mgail_dyna.experiments.records import config_differences
+
     names, alike = [], defaultdict(list)
     for each in settings:
         preset = "" if each.preset == "tuned" else f" ({each.preset})"
@@ -69,7 +75,7 @@ def _labels(settings: Sequence[RunSettings]) -> list[str]:
         config = {**asdict(each.config), "expert": each.expert}
         keys = {
             key for other in alike[name] for key, _, _ in config_differences(config, other, each.algorithm)
-        } - WATCHING
+        } - EVALUATION_ONLY
         labels.append(", ".join([name, *(f"{key} {_value(config, key)}" for key in sorted(keys))]))
     return labels
 

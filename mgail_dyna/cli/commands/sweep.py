@@ -1,4 +1,4 @@
-"""`run.py sweep`: does and records the runs of a figure or a suite."""
+"""`sweep`: does and records the runs of a figure or a suite."""
 
 from __future__ import annotations
 
@@ -6,52 +6,56 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
+import tyro
+
+from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse, peek
 from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.experiments.records import differences, read_kind, record_path
 from mgail_dyna.experiments.suites import FIGURES, SEEDS, SUITES, Kind, runs_of
-from mgail_dyna.storage import ensure_writable
 
 
 @dataclass(frozen=True)
 class SweepCommand:
-    """Does every run of a figure or a suite that is not recorded yet, each in a process of its own, and records it.
+    """Does and records every run of a figure or a suite that has no record yet, each in its own process.
 
-    Ctrl-C or a crash loses nothing: the same command goes on. A run that fails is tried once more; exit code 1 if one
-    failed twice. Removing a record has its run done anew.
+    After Ctrl-C or a crash, the same command continues. A run that fails is tried once more; if one fails twice, the
+    exit code is 1. To repeat a run, remove its record.
     """
 
     figure: str | None = None
-    """4a, 4b, 4c, 5a, 5b or 6 of the paper."""
+    """Figure of the paper: 4a, 4b, 4c, 5a, 5b or 6."""
     suite: str | None = None
     """learning, scarce, demonstrations, warm, reset, paper, planning, trpo or untuned."""
     seeds: int = SEEDS
-    """Seeds of each kind of run, from 0 on."""
+    """Number of seeds of each kind of run, counted from 0."""
     jobs: int = os.cpu_count() or 1
-    """Runs at once; each keeps one core busy."""
-    ray: str | None = None
-    """Address of a Ray cluster to run on, or local to start one here."""
+    """Number of runs at once; each uses one core."""
+    ray: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
+    """Run on the Ray cluster at this address; local starts one on this machine."""
     dry_run: bool = False
-    """Say which runs are not recorded yet, and print the table of those that are."""
+    """List the runs that have no record yet and print the table of those that have one; run nothing."""
     results: Path = Path("results")
     """Directory of records."""
     logdir: Path = Path("runs")
-    """Directory that runs are put in."""
+    """Directory of the runs."""
 
 
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     title, kinds = _asked(peek(argv, "--figure"), peek(argv, "--suite"), "--help" in argv or "-h" in argv)
-    command = parse(SweepCommand, argv, prog="run.py sweep")
+    command = parse(SweepCommand, argv, prog=f"{runtime.program()} sweep")
     for name in ("seeds", "jobs"):
         if getattr(command, name) < 1:
             raise UserError(f"--{name}: expected at least 1, found {getattr(command, name)}")
     from mgail_dyna.experiments.jobs import Job
     from mgail_dyna.experiments.pools import LocalPool, Pool, RayPool
+    from mgail_dyna.experiments.records import record_path
     from mgail_dyna.experiments.sweep import sweep
     from mgail_dyna.experiments.tables import check_directory
+    from mgail_dyna.storage import ensure_writable
 
     check_directory("results", command.results)
     check_directory("logdir", command.logdir)
@@ -61,21 +65,21 @@ def main(argv: Sequence[str]) -> None:
     if command.dry_run:
         names = ", ".join(job.run.name for job in waiting)
         print(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else ""))
-        _tell(kinds, results, title)
+        _print_results(kinds, results, title)
         return
-    # A record that cannot be written would be found out when its run has ended.
+    # Checked now: otherwise an unwritable directory would be noticed only at the end of a run.
     for directory in {path.parent for job in waiting for path in (record_path(results, job.run), job.directory)}:
         ensure_writable(directory)
     pool: Pool = RayPool(command.ray, command.jobs, logdir) if command.ray else LocalPool(command.jobs)
     failed = sweep(jobs, pool, title)
-    _tell(kinds, results, title)
+    _print_results(kinds, results, title)
     if failed:
         print(f"failed twice: {', '.join(job.run.name for job in failed)}")
         raise SystemExit(1)
 
 
-def _tell(kinds: Sequence[Kind], results: Path, title: str) -> None:
-    """Prints the table, and below it what is outdated."""
+def _print_results(kinds: Sequence[Kind], results: Path, title: str) -> None:
+    """Prints the table, and below it which records are outdated."""
     from mgail_dyna.experiments.tables import print_summary
 
     print_summary(kinds, results, title)
@@ -84,21 +88,23 @@ def _tell(kinds: Sequence[Kind], results: Path, title: str) -> None:
 
 
 def _outdated(kinds: Sequence[Kind], results: Path) -> Iterator[str]:
-    """Which records are not what their command would make today, a line a kind."""
+    """One line for each kind of run whose records were made with other settings than today's."""
+    from mgail_dyna.experiments.records import differences, read_kind
+
     for kind in kinds:
         records = read_kind(results, kind)
         changes = differences(records[0], asdict(resolved(kind.arguments).settings)) if records else ()
-        told = ", ".join(f"{key} {then} (now {now})" for key, then, now in changes)
-        if told:
+        listed = ", ".join(f"{key} {then} (now {now})" for key, then, now in changes)
+        if listed:
             names = f"{kind.suite}/{kind.task}-{kind.name}-seed*"
-            yield f"made with other settings than today's: {names}: {told}; remove them to have them made anew"
+            yield f"made with other settings than today's: {names}: {listed}; remove the records to repeat the runs"
 
 
 def _asked(figure: str | None, suite: str | None, helping: bool) -> tuple[str, tuple[Kind, ...]]:
-    """Title and kinds of what was asked for; told before the flags are parsed, which takes longer.
+    """The title and the kinds of runs that were asked for. It needs no parsed flags, so that mistakes are found early.
 
     Raises:
-        UserError: neither or both, or no such figure or suite.
+        UserError: neither or both were given, or there is no such figure or suite.
     """
     if figure is not None and figure not in FIGURES:
         raise unknown_name("figure", figure, FIGURES)

@@ -1,0 +1,75 @@
+"""A summary of demonstrations, as JSON or as a table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from mgail_dyna.cli.summary import summary_table
+from mgail_dyna.demonstrations.compatibility import ReplayCheck
+from mgail_dyna.demonstrations.dataset import Demonstrations
+
+
+def summary(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None) -> dict[str, Any]:
+    """Demonstrations and the result of replaying them, as values that JSON can hold.
+
+    Args:
+        demos: the demonstrations.
+        where: their directory or file.
+        replay: the result; None if they were not replayed.
+    """
+    lengths = np.array([len(trajectory) for trajectory in demos.trajectories])
+    returns = demos.returns
+    return {
+        "path": str(where),
+        "env_id": demos.env_id,
+        "length_limit": demos.length,
+        "episodes": len(demos.trajectories),
+        "steps": demos.total_steps,
+        "episode_length": {"min": int(lengths.min()), "mean": float(lengths.mean()), "max": int(lengths.max())},
+        "terminated": sum(trajectory.terminated for trajectory in demos.trajectories),
+        "return": {
+            "mean": float(returns.mean()),
+            "std": float(returns.std()),
+            "min": float(returns.min()),
+            "max": float(returns.max()),
+        },
+        "observation_space": str(demos.observation_space),
+        "action_space": str(demos.action_space),
+        "constant_observations": demos.constant,
+        "simulator_state": demos.has_simulator_states,
+        "replay": replay and {**asdict(replay), "error": replay.error if math.isfinite(replay.error) else None},
+        "policy": demos.policy is not None,
+        "provenance": demos.provenance,
+    }
+
+
+def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None) -> Table:
+    """The summary as a table; arguments as for `summary`."""
+    about = summary(demos, where, replay)
+    returns, lengths, origin = about["return"], about["episode_length"], about["provenance"]
+    observations, action = demos.observation_space.shape[0], demos.action
+    spread = f"{returns['mean']:,.1f} ± {returns['std']:,.1f}, from {returns['min']:,.1f} to {returns['max']:,.1f}"
+    rows = {
+        "environment": f"{demos.env_id or 'not named'}, episodes of at most {demos.length or '?'} steps",
+        "episodes": f"{about['episodes']:,}, of which {about['terminated']} terminated",
+        "steps": f"{about['steps']:,}, from {lengths['min']:,} to {lengths['max']:,} per episode",
+        "return": spread if demos.has_rewards else "unknown, as the file has no rewards",
+        "spaces": f"{observations} observations, {action.size} {action.kind} actions",
+        "simulator state": "qpos and qvel of every step" if about["simulator_state"] else "none",
+    }
+    if replay is not None:
+        rows["replay"] = f"{replay.steps - replay.elsewhere} of {replay.steps} steps end as recorded"
+    rows["expert's policy"] = "in the file" if about["policy"] else "none"
+    rows["algorithm"] = str(origin.get("algorithm", "unknown"))
+    for key in ("seed", "steps_trained", "steps_at_selection", "actions", "left_out", "commit", "source"):
+        if (value := origin.get(key)) is not None:
+            rows[key.replace("_", " ")] = f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(origin.get("versions"), dict):
+        rows["versions"] = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
+    return summary_table(str(where), rows)

@@ -1,0 +1,194 @@
+"""Evaluation of a policy: finds it and its environment, plays it, films it."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from rich.table import Table
+
+from mgail_dyna.cli.summary import summary_table
+from mgail_dyna.config.presets import environment_id
+from mgail_dyna.demonstrations.compatibility import episode_limit, named_environment, same_actions
+from mgail_dyna.demonstrations.dataset import percent_of
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.environments.make import make_env, time_limit
+from mgail_dyna.environments.rollout import play_episode
+from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.errors import UserError
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.runs.directory import (
+    CHECKPOINT,
+    CONFIG,
+    EPISODE_LIMIT,
+    directory_of,
+    is_policy_file,
+    load_policy,
+    load_run,
+    read_about,
+    read_settings,
+)
+from mgail_dyna.storage import raise_on_mismatch, replacing
+
+
+class Subject(NamedTuple):
+    """A policy to evaluate.
+
+    Attributes:
+        policy: to play.
+        env_id: the environment.
+        length: longest episode in steps.
+        expert_return: mean return of the demonstrations; NaN if there is nothing to compare with.
+        training: what training took, such as `env_steps`.
+    """
+
+    policy: NumpyPolicy
+    env_id: str
+    length: int
+    expert_return: float
+    training: dict[str, Any]
+
+
+def find_subject(where: Path, env: str | None) -> Subject:
+    """The policy at `where` and how to play it.
+
+    Args:
+        where: a run, an expert or a policy file.
+        env: the environment to play in; that of the run or expert if None.
+
+    Raises:
+        UserError: there is no policy, or no environment is known for it.
+    """
+    path, asked = directory_of(where), environment_id(env) if env else None
+    if (path / CONFIG).exists():
+        subject = _of_run(path)
+    elif is_policy_file(path):
+        if asked is None:
+            raise UserError(f"{path}: a policy file names no environment; pass --env ENV")
+        return Subject(load_policy(path), asked, time_limit(asked), math.nan, {})
+    else:
+        subject = _of_expert(path, asked)
+    return subject if asked is None else _in_other_environment(subject, asked)
+
+
+def _of_run(directory: Path) -> Subject:
+    settings, about, state = read_settings(directory), read_about(directory), load_run(directory)
+    with raise_on_mismatch(directory / CHECKPOINT):
+        ledger, policy = state["ledger"], NumpyPolicy.from_state(state["agent"]["acting"])
+        training = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
+    with raise_on_mismatch(directory / CONFIG):
+        # Old runs did not record the limit, so their returns cannot be compared with the expert's.
+        limit, expert_return = int(about.get(EPISODE_LIMIT, 0)), float(about["expert_return"])
+    env_id = settings.config.env
+    if not limit:
+        return Subject(policy, env_id, time_limit(env_id), math.nan, training)
+    return Subject(policy, env_id, limit, expert_return, training)
+
+
+def _of_expert(path: Path, asked: str | None) -> Subject:
+    demos = load_demonstrations(path)
+    env_id = asked or named_environment(demos, path)
+    if demos.policy is None:
+        raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations without a policy")
+    if env_id is None:
+        raise UserError(f"{path}: names no environment; pass --env ENV")
+    training = {"env_steps": demos.provenance.get("steps_trained")}
+    return Subject(demos.policy, env_id, episode_limit(demos, env_id), float(demos.returns.mean()), training)
+
+
+def _in_other_environment(subject: Subject, env_id: str) -> Subject:
+    """The policy in the environment asked for, under its own time limit.
+
+    Returns of longer or shorter episodes cannot be compared with the expert's return.
+    """
+    limit = time_limit(env_id)
+    if limit == subject.length:
+        return subject._replace(env_id=env_id)
+    print(
+        f"note: no comparison with the expert, whose episodes have {subject.length} steps and these {limit}",
+        file=sys.stderr,
+    )
+    return subject._replace(env_id=env_id, length=limit, expert_return=math.nan)
+
+
+def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str, Any]:
+    """Plays episodes; returns and what they are compared with, as values that JSON can hold.
+
+    Args:
+        subject: what to play.
+        name: of the run, for messages.
+        episodes: how many.
+        seed: of the first episode; each later one has the next number.
+
+    Raises:
+        UserError: the environment cannot be made, or the policy does not fit it.
+    """
+    env = make_env(subject.env_id, subject.length)
+    _check_fits(subject.policy, env, name)
+    seeds = range(seed, seed + episodes)
+    returns = np.array([play_episode(env, subject.policy, each).episode_return for each in seeds])
+    percent = percent_of(subject.expert_return, float(returns.mean()))
+    return {
+        "run": str(name),
+        "returns": returns.tolist(),
+        "return_mean": float(returns.mean()),
+        "return_std": float(returns.std()),
+        "expert_return": subject.expert_return if math.isfinite(subject.expert_return) else None,  # JSON has no NaN
+        "expert_percent": percent if math.isfinite(percent) else None,
+        **subject.training,
+        "seeds": [seeds.start, seeds.stop - 1],
+    }
+
+
+def _check_fits(policy: NumpyPolicy, env: gym.Env[Any, Any], name: Path) -> None:
+    expected, found = observation_size(env.observation_space), policy.layers[0][0].shape[0]
+    if found != expected:
+        raise UserError(
+            f"{name}: expected a policy of {expected} observations to fit the environment, found one of {found}"
+        )
+    same_actions(policy.spec, action_spec(env.action_space), str(name))
+
+
+def film(subject: Subject, file: Path, steps: int, seed: int) -> None:
+    """Writes a video of one episode.
+
+    Args:
+        subject: what to play.
+        file: .mp4 or .gif.
+        steps: longest episode to show.
+        seed: of the episode.
+
+    Raises:
+        UserError: the environment cannot be rendered, or the file cannot be written.
+    """
+    from mgail_dyna.environments.video import film_episode, gif, mp4
+
+    try:
+        frames, rate = film_episode(subject.env_id, subject.policy, steps, subject.length, seed)
+    except UserError as error:
+        raise UserError(f"--video: {error}") from error
+    content = gif(frames, rate) if file.suffix == ".gif" else mp4(frames, rate)
+    with replacing(file) as fresh:
+        fresh.write_bytes(content)
+
+
+def table(result: dict[str, Any]) -> Table:
+    """The result of `evaluate` as a table."""
+    returns = result["returns"]
+    rows = {
+        "return": f"{result['return_mean']:,.1f} ± {result['return_std']:,.1f}, "
+        f"from {min(returns):,.1f} to {max(returns):,.1f}"
+    }
+    if result["expert_percent"] is None:
+        rows["expert"] = "no return to compare with"
+    else:
+        rows["expert"] = f"{result['expert_return']:,.1f}"
+        rows["percent of expert"] = f"{result['expert_percent']:.1f}"
+    rows["episodes"] = f"{len(returns)}, seeds {result['seeds'][0]} to {result['seeds'][1]}"
+    if result.get("env_steps"):
+        rows["trained for"] = f"{result['env_steps']:,} env steps"
+    return summary_table(result["run"], rows)
