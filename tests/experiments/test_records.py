@@ -15,9 +15,7 @@ from mgail_dyna.experiments.records import (
     record_path,
     write_record,
 )
-from mgail_dyna.experiments.statistics import estimate
 from mgail_dyna.experiments.suites import Kind, Run
-from mgail_dyna.experiments.tables import print_summary, seeds_of, shown, summary
 
 KIND = Kind("tiny", "cartpole", "dyna", "Dyna-AIL", ("--env", "cartpole"))
 
@@ -38,7 +36,7 @@ def test_a_record_comes_back_as_it_was_written(recorded, finished_run):
     for name, values in before.curve.items():
         np.testing.assert_array_equal(after.curve[name], values, err_msg=name)
     assert replace(after, curve={}) == replace(before, curve={})
-    assert after.mode == "dyna" and after.preset == "tuned" and after.expert == "cartpole"
+    assert after.algorithm == "dyna" and after.preset == "tuned" and after.expert == "cartpole"
     assert after.expert_return == 1000
     assert after.config["env"] == "CartPole-v1" and after.versions["numpy"] and after.commit
     assert after.final["env_steps"] == 3000 and after.final["expert_percent"] == 100
@@ -47,12 +45,12 @@ def test_a_record_comes_back_as_it_was_written(recorded, finished_run):
     assert len(text) < 10_000 and text.count("\n") < 40
 
 
-def test_a_record_differs_only_in_what_its_mode_uses(finished_run):
+def test_a_record_differs_only_in_what_its_algorithm_uses(finished_run):
     record = from_run(finished_run(0), KIND.run(0))
     other = json.loads(json.dumps(record.config))
     other["seed"], other["trust_region"]["max_kl"], other["plan"]["length"] = 7, 0.5, 3
     assert [key for key, *_ in differences(record, other)] == ["plan.length"]
-    assert not list(differences(replace(record, mode="bc"), other))
+    assert not list(differences(replace(record, algorithm="bc"), other))
 
 
 def test_a_parameter_that_is_younger_than_a_record_had_its_default(finished_run):
@@ -91,7 +89,7 @@ def test_a_curve_that_is_no_text_is_refused(finished_run, refused, spoilt):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda r: r.pop("mode"), "mode: missing"),
+        (lambda r: r.pop("algorithm"), "algorithm: missing"),
         (lambda r: r.update(seed="0"), "seed: expected a whole number, found '0'"),
         (
             lambda r: r.update(name="other"),
@@ -136,42 +134,3 @@ def test_kinds_with_longer_names_are_kinds_of_their_own(recorded, finished_run):
     run = replace(KIND, name="dyna_tp5").run(0)
     write_record(recorded, run, from_run(finished_run(0), run))
     assert len(read_kind(recorded, KIND)) == 5
-
-
-def test_the_summary_tells_seeds_statistics_and_what_is_missing(recorded):
-    record_path(recorded, KIND.run(3)).unlink()
-    records = read_kind(recorded, KIND)
-    assert seeds_of(records) == "0-4 without 3"
-    finals = [record.final["expert_percent"] for record in records]
-    table = summary([KIND, replace(KIND, name="mgail", label="MGAIL")], recorded)
-    cells = [list(column.cells) for column in table.columns]
-    assert cells[0] == ["CartPole", "CartPole"]
-    assert cells[2] == ["0-4 without 3", "none"]
-    assert cells[3] == [shown(estimate([finals]), ".1f"), ""]
-    assert cells[5][0] == shown(estimate([[record.curve["expert_percent"][-10:].std() for record in records]]), ".1f")
-    assert cells[6][0].endswith("]") and "never" not in cells[6][0]
-
-
-def test_tasks_are_summed_up_stratified(recorded, finished_run):
-    other = replace(KIND, task="hopper")
-    for seed in range(5):
-        run = other.run(seed)
-        write_record(recorded, run, from_run(finished_run(seed), run))
-    table = summary([KIND, other], recorded)
-    finals = [[record.final["expert_percent"] for record in read_kind(recorded, kind)] for kind in (KIND, other)]
-    assert [list(column.cells)[-1] for column in table.columns][:4] == [
-        "2 tasks",
-        "Dyna-AIL",
-        "",
-        shown(estimate(finals), ".1f"),
-    ]
-
-
-def test_never_is_a_word(tmp_path, finished_run, capsys):
-    for seed in range(3):
-        run = KIND.run(seed)
-        write_record(tmp_path, run, from_run(finished_run(seed, best=50.0), run))
-    print_summary([KIND], tmp_path)
-    assert "never [never, never]" in capsys.readouterr().out
-    assert shown(estimate([[np.inf] * 3]), ",.0f") == "never [never, never]"
-    assert shown(estimate([[1234.0]]), ",.0f") == "1,234"
