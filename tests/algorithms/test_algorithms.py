@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mgail_dyna.algorithms.base import acting_copy, imitation_policy
 from mgail_dyna.algorithms.bc import Cloner, split_pairs
-from mgail_dyna.algorithms.registry import BUILDERS
+from mgail_dyna.algorithms.dyna_trpo import DynaTRPOAgent
+from mgail_dyna.algorithms.networks import build_policy, numpy_copy
+from mgail_dyna.algorithms.registry import ALGORITHMS, algorithm_named, imitation_preset
 from mgail_dyna.cli.session import figures_of
 from mgail_dyna.config import presets
 from mgail_dyna.config.cloning import CloningConfig
@@ -60,8 +61,8 @@ SMALL = {
 
 
 def small_config(mode, env_id="CartPole-v1", **changes):
-    config = presets.imitation_preset("tuned", env_id, mode)
-    return replace(presets.MODES[mode](presets._filled(config, SMALL)), **changes)
+    config = imitation_preset("tuned", env_id, mode)
+    return replace(algorithm_named(mode).configure(presets.apply(config, SMALL)), **changes)
 
 
 def small_expert(name, trajectories=3, length=100):
@@ -110,7 +111,7 @@ def test_cloning_learns_which_choice_to_make():
 def test_whole_trajectories_are_held_out_and_single_pairs_of_a_single_one():
     expert = load_demonstrations("halfcheetah")
     config = ImitationConfig()
-    acting = acting_copy(imitation_policy(expert.action, 17, config.policy, 0), config.policy, expert)
+    acting = numpy_copy(build_policy(expert.action, 17, config.policy, 0), config.policy, expert)
     few = replace(expert, trajectories=expert.trajectories[:5])
     (states, actions), (held_states, held_actions) = split_pairs(few, acting, 0.4, np.random.default_rng(0))
     assert (len(states), len(held_states)) == (3_000, 2_000)
@@ -137,13 +138,13 @@ def test_cloning_stops_early_and_keeps_the_best_weights():
     ]
     expert = replace(expert, trajectories=tuple(short))
     config = ImitationConfig(cloning=CloningConfig(interval=50, patience=2, learning_rate=3e-3))
-    policy = imitation_policy(expert.action, 17, config.policy, 0)
-    acting = acting_copy(policy, config.policy, expert)
+    policy = build_policy(expert.action, 17, config.policy, 0)
+    acting = numpy_copy(policy, config.policy, expert)
     cloner = Cloner(policy, acting, expert, config)
     cloner.finish()
     assert cloner.progress == 1.0
     assert cloner.steps < config.cloning.steps, "30 pairs are soon learned by heart"
-    assert cloner.update.loss(*cloner.held_out) == pytest.approx(cloner.least_loss)
+    assert cloner.learner.loss(*cloner.held_out) == pytest.approx(cloner.lowest_loss)
     for name, weight in policy.acting_weights().items():
         np.testing.assert_array_equal(weight, acting.weights[name])
 
@@ -237,13 +238,13 @@ def test_what_is_imagined_is_what_the_model_the_policy_and_the_discriminator_say
     assert rollout.ended[-1].all() and not rollout.ended[:-1].any()
     np.testing.assert_array_equal(rollout.states[0], windows.states[0, burn_in])
     np.testing.assert_array_equal(rollout.states[1:], rollout.next_states[:-1])
-    memory = model.warmed(tf.constant(windows.states[0, :burn_in]), tf.constant(windows.mask[0]))
+    memory = model.observe(tf.constant(windows.states[0, :burn_in]), tf.constant(windows.mask[0]))
     reward = ImitationReward(discriminator, "saturating")
     for t in range(length):
         executed = reparameterize_for(action)(policy(rollout.states[t]), noise[t])
         np.testing.assert_allclose(reward(rollout.states[t], executed.numpy()), rollout.rewards[t], rtol=1e-4)
         np.testing.assert_allclose(head.vectors(head.executed(rollout.actions[t])), executed, atol=1e-5)
-        following, memory = model.predict_state(rollout.states[t], executed, memory)
+        following, memory, _ = model.predict(rollout.states[t], executed, memory)
         np.testing.assert_allclose(rollout.next_states[t], following, atol=1e-4)
     if action.kind == "continuous":
         assert np.abs(rollout.actions).max() > 1.0, "sampled actions are not clipped: the density is theirs"
@@ -308,10 +309,10 @@ def test_plans_start_in_demonstrations_and_where_the_agent_has_been_lately(mode)
         agent.plan(1.0)
     else:
         agent.imagination = lambda starts, _: seen.append(starts) or SimpleNamespace(rewards=np.zeros(1))
-        agent.learning.improve = lambda _: {}
+        agent.gail.improve = lambda _: {}
         agent.plan()
-    learner = getattr(agent, "learning", agent)
-    known, lived = (source.all_pairs()[0] for source in (learner.demonstrations, learner.replay))
+    learner = getattr(agent, "gail", agent)
+    known, lived = (source.all_pairs()[0] for source in (learner.demo_replay, learner.replay))
     count = [[True] * 8 + [False] * 24] * len(seen[0].states)
     np.testing.assert_array_equal(starts_among(known, seen[0]), count)
     np.testing.assert_array_equal(starts_among(lived[-30:], seen[0]), np.logical_not(count))
@@ -320,7 +321,7 @@ def test_plans_start_in_demonstrations_and_where_the_agent_has_been_lately(mode)
 
 def test_replay_holds_a_whole_rollout_whatever_memory_it_is_given():
     config = small_config("gail")
-    config = replace(config, rollout=replace(config.rollout, memory=1))
+    config = replace(config, rollout=replace(config.rollout, replay_capacity=1))
     run = ImitationRun(config, small_expert("cartpole"), "gail")
     list(run.iterate(iterations=3))
     assert run.agent.replay.steps >= config.rollout.steps
@@ -329,24 +330,24 @@ def test_replay_holds_a_whole_rollout_whatever_memory_it_is_given():
 @pytest.mark.parametrize(("planned", "cloned", "expected"), [(1.0, 0.25, 8), (0.125, 0.25, 4), (1.0, None, 32)])
 def test_a_clone_plans_from_its_own_states_too(planned, cloned, expected):
     config = small_config("dyna", warm_start="none" if cloned is None else "bc")
-    cloning = replace(config.cloning, demo_fraction=cloned or 0.0, steps=20, held_out_ratio=1e9)
+    cloning = replace(config.cloning, demo_fraction=cloned or 0.0, steps=20, max_overfit_ratio=1e9)
     config = replace(config, cloning=cloning, plan=replace(config.plan, demo_fraction=planned))
     run, seen = ImitationRun(config, small_expert("cartpole"), "dyna"), []
     list(run.iterate(iterations=1))
     run.agent.policy.plan = lambda starts, *_: seen.append(starts) or {}
     run.agent.plan(1.0)
-    known = starts_among(run.agent.demonstrations.all_pairs()[0], seen[0])
+    known = starts_among(run.agent.demo_replay.all_pairs()[0], seen[0])
     assert (known.sum(axis=-1) == expected).all()
 
 
-@pytest.mark.parametrize("mode", presets.MODES)
+@pytest.mark.parametrize("mode", ALGORITHMS)
 def test_nothing_depends_on_the_groups_a_mode_has_no_use_for(mode):
     expert, config = small_expert("cartpole"), small_config(mode, updates_per_iteration=1)
     other = config
-    for name in presets.UNUSED[mode]:
+    for name in ALGORITHMS[mode].ignored_fields:
         group, _, field = name.partition(".")
-        other = presets._filled(other, {group: {field: OTHERWISE[name]} if field else OTHERWISE[name]})
-    other = presets.MODES[mode](other)
+        other = presets.apply(other, {group: {field: OTHERWISE[name]} if field else OTHERWISE[name]})
+    other = algorithm_named(mode).configure(other)
     first, second = (ImitationRun(each, expert, mode) for each in (config, other))
     for run in (first, second):
         for _ in run.iterate(iterations=2):
@@ -405,7 +406,7 @@ def test_continuous_actions(mode):
     observations = np.concatenate([t.observations for t in expert.trajectories])
     np.testing.assert_allclose(run.agent.acting.mean, observations.mean(axis=0), rtol=1e-4)
     if mode == "dyna-trpo":
-        executed = run.agent.learning.replay.state()["columns"]["actions"]
+        executed = run.agent.gail.replay.state()["columns"]["actions"]
         assert executed.shape == (256 + 8, 6), "and the last state of each of 8 segments"
         assert np.abs(executed).max() <= 1.0, "replay holds what was executed: inside the box"
 
@@ -413,26 +414,26 @@ def test_continuous_actions(mode):
 def test_planning_touches_neither_environment_nor_discriminator_and_moves_the_policy():
     expert = small_expert("cartpole")
     ledger = Ledger()
-    agent = BUILDERS["dyna-trpo"](
-        small_config("dyna-trpo"), None, lambda: ledger.watch(gym.make("CartPole-v1"), "training"), expert
+    agent = DynaTRPOAgent(
+        small_config("dyna-trpo"), lambda: ledger.watch(gym.make("CartPole-v1"), "training"), expert
     )
     agent.iterate()
     counts, before = ledger.state(), agent.acting.weights
-    judge = [v.numpy() for v in agent.learning.discriminator.discriminator.variables]
+    judge = [v.numpy() for v in agent.gail.discriminator.network.variables]
     told = agent.plan()
     assert ledger.state() == counts
     assert told["step_accepted"] == 1.0
     assert any((agent.acting.weights[name] != before[name]).any() for name in before)
-    for now, then in zip(agent.learning.discriminator.discriminator.variables, judge, strict=True):
+    for now, then in zip(agent.gail.discriminator.network.variables, judge, strict=True):
         np.testing.assert_array_equal(now, then)
     assert agent.imagination._imagine.experimental_get_tracing_count() == 1
     agent.iterate()
-    assert agent.learning.policy._update.experimental_get_tracing_count() == 2, "real rollouts, and imagined ones"
+    assert agent.gail.policy._update.experimental_get_tracing_count() == 2, "real rollouts, and imagined ones"
 
 
 def test_cloning_solves_cartpole_without_a_step_in_it():
-    config = presets.imitation_preset("tuned", "CartPole-v1", "bc")
-    config = presets.MODES["bc"](replace(config, cloning=CloningConfig(steps=2_000), evaluation_episodes=5))
+    config = imitation_preset("tuned", "CartPole-v1", "bc")
+    config = algorithm_named("bc").configure(replace(config, cloning=CloningConfig(steps=2_000), evaluation_episodes=5))
     run = ImitationRun(config, load_demonstrations("cartpole"), "bc")
     *_, last = run.iterate()
     assert last["return_mean"] == 1_000.0
@@ -440,7 +441,7 @@ def test_cloning_solves_cartpole_without_a_step_in_it():
 
 
 def test_gail_learns_cartpole():
-    config = presets.MODES["gail"](presets.imitation_preset("tuned", "CartPole-v1", "gail"))
+    config = algorithm_named("gail").configure(imitation_preset("tuned", "CartPole-v1", "gail"))
     config = replace(config, env_steps=40_000, evaluation_episodes=3)
     rows = list(ImitationRun(config, load_demonstrations("cartpole"), "gail").iterate())
     assert rows[-1]["env_steps"] >= 40_000
@@ -448,20 +449,20 @@ def test_gail_learns_cartpole():
 
 
 def test_mode_presets_are_defaults_that_flags_replace():
-    tuned = presets.imitation_preset("tuned", "HalfCheetah-v5", "gail")
+    tuned = imitation_preset("tuned", "HalfCheetah-v5", "gail")
     assert (tuned.env_steps, tuned.cost, tuned.trust_region.max_kl) == (2_000_000, "saturating", 0.04)
-    paper = presets.imitation_preset("paper", "HalfCheetah-v5", "dyna-trpo")
+    paper = imitation_preset("paper-like", "HalfCheetah-v5", "dyna-trpo")
     assert (paper.plan.length, paper.plan.steps, paper.discriminator.gradient_penalty) == (10, 1, 0.0)
-    mgail = presets.imitation_preset("tuned", "Hopper-v5", "mgail")
-    assert mgail.rollout.demo_length == presets.imitation_preset("tuned", "Hopper-v5").rollout.demo_length == 100
+    mgail = imitation_preset("tuned", "Hopper-v5", "mgail")
+    assert mgail.rollout.demo_length == imitation_preset("tuned", "Hopper-v5").rollout.demo_length == 100
     assert mgail.updates_per_iteration == 12, "its own over Dyna-AIL's"
-    paper = [presets.imitation_preset("paper", "Hopper-v5", mode) for mode in ("mgail", "dyna")]
-    assert paper[0] == presets.MODES["mgail"](paper[1])
+    paper = [imitation_preset("paper-like", "Hopper-v5", mode) for mode in ("mgail", "dyna")]
+    assert paper[0] == algorithm_named("mgail").configure(paper[1])
     for env_id, length in (("HalfCheetah-v5", 100), ("Hopper-v5", 1_000), ("Walker2d-v5", 1_000)):
-        rollout = presets.imitation_preset("reset", env_id).rollout
+        rollout = imitation_preset("reset", env_id).rollout
         assert (rollout.initial_states, rollout.reset_length) == ("reset", length)
     for mode in ("mgail", "gail", "dyna-trpo"):
-        tuned, reset = (presets.imitation_preset(name, "HalfCheetah-v5", mode) for name in ("tuned", "reset"))
+        tuned, reset = (imitation_preset(name, "HalfCheetah-v5", mode) for name in ("tuned", "reset"))
         assert reset == replace(tuned, rollout=replace(tuned.rollout, initial_states="reset")), (
             "no other number is of the mode"
         )
@@ -495,10 +496,10 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
     flags = [
         f"--{group.replace('_', '-')}{'' if name is None else '.' + name.replace('_', '-')}={value}"
         for group, values in SMALL.items()
-        if group not in presets.UNUSED[mode]
+        if group not in ALGORITHMS[mode].ignored_fields
         for name, value in (values.items() if isinstance(values, dict) else [(None, values)])
     ]
-    flags += [] if "env_steps" in presets.UNUSED[mode] else ["--env-steps=1000"]
+    flags += [] if "env_steps" in ALGORITHMS[mode].ignored_fields else ["--env-steps=1000"]
     asked = ["--env", "cartpole", "--mode", mode, *flags, "--iterations=1", "--logdir", tmp_path]
     result = run_py(*asked)
     assert result.returncode == 0, result.stderr

@@ -117,21 +117,21 @@ def test_an_agent_learns_nothing_of_where_subsampled_demonstrations_led(expert):
     config = replace(small_config(env_steps=1), demonstrations=2, subsample=5)
     run = ImitationRun(config, expert, "dyna")
     agent = run.agent
-    assert agent.demonstrations.steps == 400 and len(agent.demonstrations.changes()) == 0
+    assert agent.demo_replay.steps == 400 and len(agent.demo_replay.changes()) == 0
     list(run.iterate(iterations=1))
     (change,) = agent.replay.changes()
     np.testing.assert_allclose(agent.dynamics.model.change_scale, np.maximum(np.abs(change), 1e-3), rtol=1e-5)
-    windows = agent._mixed(1.0, (3, 8), 2)
+    windows = agent._windows(1.0, (3, 8), 2)
     assert windows.mask.max() == 0, "no window of a demonstration holds a transition"
 
 
 def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     config = small_config(env_steps=10_000, warm_start="bc", updates_per_iteration=2)
-    config = replace(config, cloning=replace(config.cloning, steps=200, interval=100, wait=1, held_out_ratio=1e9))
+    config = replace(config, cloning=replace(config.cloning, steps=200, interval=100, freeze_iterations=1, max_overfit_ratio=1e9))
     run = ImitationRun(config, expert, "dyna")
     agent = run.agent
-    agent._clone()
-    clone, untrained = agent.exploring.weights, mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert).acting
+    agent._start_as_clone()
+    clone, untrained = agent.averager.exploring.weights, mgail_dyna.DynaAgent(config, lambda: gym.make("CartPole-v1"), expert).acting
     states = np.concatenate([t.observations[:-1] for t in expert.trajectories])
     actions = np.concatenate([t.actions for t in expert.trajectories])
     assert np.mean(agent.act(states) == actions) > np.mean(untrained.act(states) == actions) + 0.1
@@ -145,7 +145,7 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     assert began_as(run).startswith("a clone of the demonstrations")
     next(rows)
     assert any(
-        np.abs(weight - clone[name]).max() > 1e-5 for name, weight in run.agent.policy.policy.acting_weights().items()
+        np.abs(weight - clone[name]).max() > 1e-5 for name, weight in run.agent.policy.network.acting_weights().items()
     )
 
 
@@ -154,16 +154,16 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
 )
 def test_a_clone_goes_on_cloning_while_it_learns(expert, warm_start, weight, held):
     config = small_config(env_steps=10_000, warm_start=warm_start, updates_per_iteration=1)
-    config = replace(config, cloning=replace(config.cloning, steps=50, anchor=weight, batch=32, held_out_ratio=1e9))
-    agent, seen = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert), []
+    config = replace(config, cloning=replace(config.cloning, steps=50, bc_weight=weight, batch=32, max_overfit_ratio=1e9))
+    agent, seen = mgail_dyna.DynaAgent(config, lambda: gym.make("CartPole-v1"), expert), []
     if warm_start == "bc":
-        agent._clone()
-    agent.collect()
+        agent._start_as_clone()
+    agent.collector.collect()
     agent.policy.learn = lambda windows, rate, anchor: seen.append((config.learn.steps, anchor)) or {}
     agent.policy.plan = lambda windows, noise, rate, anchor: seen.append((config.plan.steps, anchor)) or {}
-    known = agent.demonstrations.all_pairs()[0]
+    known = agent.demo_replay.all_pairs()[0]
     for env_steps, left in ((0, 1.0), (2_500, 0.75), (10_000, 0.0)):
-        agent.env_steps = env_steps
+        agent.collector.env_steps = env_steps
         agent.learn(1.0), agent.plan(1.0)
         for steps, anchor in seen[-2:]:
             assert (anchor is not None) == held
@@ -173,18 +173,18 @@ def test_a_clone_goes_on_cloning_while_it_learns(expert, warm_start, weight, hel
     assert len(seen) == 6
 
 
-@pytest.mark.parametrize(("asked", "held_out_ratio", "length"), [(7, 1e9, 7), (None, 1e9, 3), (7, 1e-9, 3)])
-def test_a_clone_plans_as_far_as_it_is_told(expert, asked, held_out_ratio, length):
+@pytest.mark.parametrize(("asked", "max_overfit_ratio", "length"), [(7, 1e9, 7), (None, 1e9, 3), (7, 1e-9, 3)])
+def test_a_clone_plans_as_far_as_it_is_told(expert, asked, max_overfit_ratio, length):
     config = small_config(env_steps=10_000, warm_start="bc", updates_per_iteration=1)
-    cloning = replace(config.cloning, steps=20, interval=20, plan_length=asked, held_out_ratio=held_out_ratio)
+    cloning = replace(config.cloning, steps=20, interval=20, plan_length=asked, max_overfit_ratio=max_overfit_ratio)
     config = replace(config, cloning=cloning, plan=replace(config.plan, length=3))
-    agent, seen = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert), []
-    agent._clone()
-    agent.collect()
+    agent, seen = mgail_dyna.DynaAgent(config, lambda: gym.make("CartPole-v1"), expert), []
+    agent._start_as_clone()
+    agent.collector.collect()
     imagine = agent.policy.imagine
     agent.policy.imagine = lambda windows, noise: seen.append(noise.shape[0]) or imagine(windows, noise)
     agent.policy.plan = lambda windows, noise, rate, anchor: seen.append(noise.shape[1]) or {}
-    states, actions = agent._imagined_pairs((2, 8))
+    states, actions = agent.imagined_pairs((2, 8))
     agent.plan(1.0)
     assert states.shape[:2] == actions.shape[:2] == (2, 8)
     assert seen == [length, length], "D's imagined pairs are of the plans the policy learns from"
@@ -192,27 +192,27 @@ def test_a_clone_plans_as_far_as_it_is_told(expert, asked, held_out_ratio, lengt
 
 def test_an_anchored_run_compiles_its_updates_once(expert):
     config = small_config(env_steps=10_000, warm_start="bc", updates_per_iteration=2)
-    cloning = replace(config.cloning, steps=50, anchor=3.0, batch=32, wait=0, held_out_ratio=1e9)
+    cloning = replace(config.cloning, steps=50, bc_weight=3.0, batch=32, freeze_iterations=0, max_overfit_ratio=1e9)
     run = ImitationRun(replace(config, cloning=cloning), expert, "dyna")
     list(run.iterate(iterations=2))
     for name in ("_learn", "_plan"):
         assert getattr(run.agent.policy, name).experimental_get_tracing_count() == 1
 
 
-@pytest.mark.parametrize(("asked", "held_out_ratio", "std"), [(0.3, 1e9, 0.25), (None, 1e9, 0.1), (0.3, 1e-9, 0.1)])
-def test_a_clone_explores_with_noise_of_its_own_that_fades(asked, held_out_ratio, std):
+@pytest.mark.parametrize(("asked", "max_overfit_ratio", "std"), [(0.3, 1e9, 0.25), (None, 1e9, 0.1), (0.3, 1e-9, 0.1)])
+def test_a_clone_explores_with_noise_of_its_own_that_fades(asked, max_overfit_ratio, std):
     config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5")
-    cloning = replace(config.cloning, steps=20, interval=20, noise_std=asked, held_out_ratio=held_out_ratio)
+    cloning = replace(config.cloning, steps=20, interval=20, initial_noise_std=asked, max_overfit_ratio=max_overfit_ratio)
     short = {name: replace(getattr(config, name), length=1) for name in ("learn", "plan", "dynamics")}
     config = replace(config, updates_per_iteration=1, warm_start="bc", cloning=cloning, env_steps=400, **short)
     config = replace(config, rollout=replace(config.rollout, steps=100, reset_length=100))
-    agent = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_demonstrations("halfcheetah"))
+    agent = mgail_dyna.DynaAgent(config, lambda: gym.make("HalfCheetah-v5"), mgail_dyna.load_demonstrations("halfcheetah"))
     agent.iterate()
-    resumed = mgail_dyna.DynaAgent(config, gym.make("HalfCheetah-v5"), mgail_dyna.load_demonstrations("halfcheetah"))
+    resumed = mgail_dyna.DynaAgent(config, lambda: gym.make("HalfCheetah-v5"), mgail_dyna.load_demonstrations("halfcheetah"))
     resumed.restore(agent.state())
     for one in (agent, resumed):
         assert one.progress == 0.25
-        np.testing.assert_allclose(one.exploring.head.std, std, rtol=1e-5, err_msg="a quarter of the run is over")
+        np.testing.assert_allclose(one.averager.exploring.head.std, std, rtol=1e-5, err_msg="a quarter of the run is over")
         np.testing.assert_allclose(one.acting.head.std, 0.1, rtol=1e-5, err_msg="plans and evaluations are as ever")
 
 
@@ -252,7 +252,7 @@ def test_the_ledger_agrees_with_a_counter_of_ones_own(expert):
 
 def test_an_agent_of_ones_own_loop_may_go_on_beyond_its_env_steps(expert):
     config = small_config(env_steps=10)
-    agent = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert)
+    agent = mgail_dyna.DynaAgent(config, lambda: gym.make("CartPole-v1"), expert)
     agent.iterate()
     assert agent.env_steps == 10
     agent.iterate()
@@ -273,8 +273,8 @@ def test_an_unknown_mode_is_told(expert):
 
 def test_a_quantity_that_is_no_number_stops_the_run_with_its_name(expert):
     run = ImitationRun(small_config(), expert, "dyna")
-    run.agent.discriminator.discriminator.variables[0].assign(
-        np.full(run.agent.discriminator.discriminator.variables[0].shape, np.nan)
+    run.agent.discriminator.network.variables[0].assign(
+        np.full(run.agent.discriminator.network.variables[0].shape, np.nan)
     )
     with pytest.raises(DivergenceError, match=r"^discriminator/loss became nan at iteration 1, env step \d+$"):
         next(run.iterate())
@@ -323,7 +323,7 @@ def test_policies_load_without_what_they_were_trained_with(expert, tmp_path, ref
 
 def test_the_library_trains_in_ones_own_loop(expert):
     config = algorithm_named("mgail").configure(small_config())
-    agent = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert)
+    agent = mgail_dyna.DynaAgent(config, lambda: gym.make("CartPole-v1"), expert)
     metrics = agent.iterate()
     assert np.isfinite(list(metrics.values())).all()
     assert not any(name.startswith("plan/") for name in metrics)
@@ -351,7 +351,7 @@ def test_continuous_actions_and_starts_from_the_experts_states(mode):
     assert (
         int(run.agent.discriminator.optimizer.iterations) == config.updates_per_iteration * config.discriminator.steps
     )
-    policy, fresh = run.agent.policy.policy, run.agent.acting
+    policy, fresh = run.agent.policy.network, run.agent.acting
     assert policy.log_std.numpy() == pytest.approx(np.log(config.policy.noise_std))
     assert np.abs(fresh.act(expert.trajectories[0].observations)).max() <= 1.0
 
@@ -359,8 +359,8 @@ def test_continuous_actions_and_starts_from_the_experts_states(mode):
 def test_the_discriminator_can_be_shown_newest_and_imagined_pairs(expert):
     config = small_config()
     shares = replace(config.discriminator, recent_fraction=0.25, imagined_fraction=0.5)
-    agent = mgail_dyna.DynaAgent(replace(config, discriminator=shares), gym.make("CartPole-v1"), expert)
-    agent.collect()
+    agent = mgail_dyna.DynaAgent(replace(config, discriminator=shares), lambda: gym.make("CartPole-v1"), expert)
+    agent.collector.collect()
     before = agent.env_steps
     shown = []
     agent.discriminator = lambda agent_pairs, expert_pairs, *_: shown.append((agent_pairs, expert_pairs)) or {}
@@ -406,9 +406,9 @@ def test_whitened_pairs_are_uncorrelated_and_all_vary_alike():
 def test_the_discriminator_sees_the_demonstrations_whitened_or_as_they_are(expert, power):
     config = small_config()
     config = replace(config, discriminator=replace(config.discriminator, whitening=power))
-    agent = mgail_dyna.DynaAgent(config, gym.make("CartPole-v1"), expert)
-    states, actions = agent.demonstrations.all_pairs()
-    inputs = agent.discriminator.discriminator.inputs(states, actions).numpy()
+    agent = mgail_dyna.DynaAgent(config, lambda: gym.make("CartPole-v1"), expert)
+    states, actions = agent.demo_replay.all_pairs()
+    inputs = agent.discriminator.network.inputs(states, actions).numpy()
     deviations = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(inputs.T)), 0.0))
     if power:
         assert deviations[0] < 1e-3, "the two actions of a one-hot vector always sum to 1"
@@ -629,8 +629,8 @@ def test_shares_of_a_discriminator_batch(expert):
         DiscriminatorConfig(recent_fraction=0.2, imagined_fraction=0.9)
     odd = DiscriminatorConfig(steps=2, batch=15, recent_fraction=0.5, imagined_fraction=0.5)
     run = ImitationRun(replace(small_config(), discriminator=odd), expert, "dyna")
-    run.agent.collect()
-    run.agent.dynamics.scale(run.agent.demonstrations, run.agent.replay)
+    run.agent.collector.collect()
+    run.agent.dynamics.scale(run.agent.demo_replay, run.agent.replay)
     run.agent.update_discriminator(1.0)
 
 
