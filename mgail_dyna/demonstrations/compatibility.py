@@ -10,6 +10,9 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.demonstrations.dataset import Demonstrations, outside
+from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
+from mgail_dyna.demonstrations.recorded_environment import environment_arguments, environment_notes, recorded_with
+from mgail_dyna.demonstrations.recorded_environment import other_env_note as other_env_note
 from mgail_dyna.environments.make import env_spec
 from mgail_dyna.environments.simulator import reset_to
 from mgail_dyna.environments.spaces import action_spec, observation_size
@@ -22,6 +25,25 @@ from mgail_dyna.types import ActionSpec
 REPLAY_TOLERANCE = 1e-3
 
 
+def compare(demos: Demonstrations, env: gym.Env[Any, Any], env_id: str, name: str) -> list[str]:
+    """Compares demonstrations and an environment in everything that is recorded: the rule of `recorded_environment`.
+
+    Args:
+        demos: the demonstrations.
+        env: to act in, with the time limit of its episodes.
+        env_id: what it was made from.
+        name: of the demonstrations, for the message.
+
+    Returns:
+        One line for each difference that may be meant.
+
+    Raises:
+        UserError: the demonstrations cannot be imitated in it: the spaces differ, or an action is outside them.
+    """
+    check_compatible(demos, env, name)
+    return environment_notes(demos, env, env_id)
+
+
 def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -> None:
     """Checks that demonstrations can be imitated in `env`.
 
@@ -31,13 +53,22 @@ def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -
         name: of the demonstrations, for the message.
 
     Raises:
-        UserError: the spaces differ, or an action is outside them.
+        UserError: the spaces differ, or an action is outside them. The message names the keyword arguments and
+            wrappers that the demonstrations were recorded with, if there are any.
     """
-    found, expected = observation_size(demos.observation_space), observation_size(env.observation_space)
-    if found != expected:
-        raise UserError(f"{name}: observations: expected {expected} numbers to fit the environment, found {found}")
-    same_actions(demos.action, action_spec(env.action_space), name)
+    try:
+        found, expected = observation_size(demos.observation_space), observation_size(env.observation_space)
+        if found != expected:
+            raise UserError(f"{name}: observations: expected {expected} numbers to fit the environment, found {found}")
+        same_actions(demos.action, action_spec(env.action_space), name)
+    except UserError as error:
+        raise UserError(f"{error}{_recorded(demos)}") from None
     check_actions(demos, name)
+
+
+def _recorded(demos: Demonstrations) -> str:
+    found = recorded_with(demos)
+    return f"; the demonstrations were recorded with {found}" if found else ""
 
 
 def same_actions(found: ActionSpec, expected: ActionSpec, name: str) -> None:
@@ -93,24 +124,40 @@ def check_initial_states(demos: Demonstrations, initial_states: str) -> None:
 def episode_limit(demos: Demonstrations, env_id: str) -> int:
     """Longest episode in steps: the demonstrations' own limit, or the environment's if they have none.
 
-    If neither has one, it is the length of the longest demonstration, so that every episode ends.
+    The longest demonstration counts where it is longer: a limit that demonstrations exceed is not theirs. If there is
+    no limit at all, every episode ends after as many steps as the longest demonstration.
 
     Raises:
         UserError: there is no such environment.
     """
     longest = max(len(trajectory) for trajectory in demos.trajectories)
-    return demos.length or env_spec(env_id).max_episode_steps or longest
+    if demos.length is not None:
+        return max(demos.length, longest)
+    return max(env_spec(env_id, **environment_arguments(demos, env_id)).max_episode_steps or 0, longest)
 
 
 def named_environment(demos: Demonstrations, where: Path) -> str | None:
     """The environment that the file of demonstrations at `where` names, or None.
 
     Raises:
-        UserError: it is `module:Id`; a file must not decide which module is imported.
+        UserError: it is `module:Id`, or of a module that is not imported; a file must not decide which module is.
     """
-    if demos.env_id is not None and ":" in demos.env_id:
-        raise UserError(f"{where}: names the environment {demos.env_id}; to trust it, pass --env {demos.env_id}")
-    return demos.env_id
+    env_id = demos.env_id
+    if env_id is not None and ":" in env_id:
+        raise UserError(f"{where}: names the environment {env_id}; to trust it, pass --env {env_id}")
+    if env_id is not None and env_id not in gym.registry and (module := _module(where)):
+        raise UserError(
+            f"{where}: names the environment {env_id}, which Gymnasium does not know; it comes from the module "
+            f"{module}; to trust it, pass --env {module}:{env_id}"
+        )
+    return env_id
+
+
+def _module(where: Path) -> str | None:
+    """The module that the recorded environment comes from; None if it is not recorded, or Gymnasium's own."""
+    metadata = (where if where.is_dir() else where.parent) / METADATA_FILE
+    module = ((read_metadata(metadata).entry_point if metadata.exists() else None) or "").partition(":")[0]
+    return None if module.partition(".")[0] in ("", "gymnasium") else module
 
 
 def constant_note(demos: Demonstrations) -> str | None:
@@ -122,17 +169,6 @@ def constant_note(demos: Demonstrations) -> str | None:
         f"note: {len(which)} of {observation_size(demos.observation_space)} observations never vary in the "
         f"demonstrations and keep their own unit (number {named}, counted from 0)"
     )
-
-
-def other_env_note(demos: Demonstrations, env_id: str) -> str | None:
-    """A note if the demonstrations come from another environment than `env_id`.
-
-    Another version counts as another environment: Gymnasium changes dynamics and rewards between versions.
-    """
-    of = demos.env_id
-    if of is None or of == env_id:
-        return None
-    return f"note: the demonstrations are of {of}, and the environment is {env_id}"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class Demonstrations:
         action_space: of their environment.
         env_id: a Gymnasium id; None if unknown.
         length: the time limit they were recorded under; None if unknown.
+        env_kwargs: keyword arguments their environment was made with; empty if unknown.
+        env_wrappers: names of the wrappers it was recorded through, as Gymnasium records them.
         policy: the expert's; None if the data set has none.
         provenance: algorithm, steps trained, seed, versions, returns.
 
@@ -44,6 +46,8 @@ class Demonstrations:
     length: int | None = None
     policy: NumpyPolicy | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    env_wrappers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.trajectories:

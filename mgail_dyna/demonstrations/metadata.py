@@ -14,6 +14,12 @@ from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.errors import UserError
 
 METADATA_FILE = "metadata.json"
+# What an .npz file has to hold, in one line.
+NPZ_REMEDY = "observations [n, T+1, d], actions [n, T, ...], lengths [n]; optional rewards, terminations [n, T]"
+# Key of the names of wrappers of a converted data set.
+WRAPPERS = "env_wrappers"
+# Parameters of `gymnasium.make` and `make_env`, which no keyword argument of an environment may be called.
+RESERVED = frozenset({"id", "env_id", "length", "max_episode_steps", "disable_env_checker"})
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,9 @@ class Metadata:
         observation_space: a flat Box.
         action_space: a flat Box or Discrete.
         env_id: a Gymnasium id; None if not given.
+        env_kwargs: keyword arguments the environment was made with; empty if not given.
+        env_wrappers: names of the wrappers around it, the innermost first.
+        entry_point: `module:Class` of the environment; None if not given.
         length: the time limit; None if not given.
         total_episodes: None if not given.
         provenance: where the demonstrations come from.
@@ -32,6 +41,9 @@ class Metadata:
     observation_space: gym.spaces.Box
     action_space: gym.spaces.Box | gym.spaces.Discrete
     env_id: str | None
+    env_kwargs: dict[str, Any]
+    env_wrappers: tuple[str, ...]
+    entry_point: str | None
     length: int | None
     total_episodes: int | None
     provenance: dict[str, Any]
@@ -58,6 +70,9 @@ def read_metadata(path: Path) -> Metadata:
         observation_space=_space(path, raw, "observation_space", observation_size),
         action_space=_space(path, raw, "action_space", action_spec),
         env_id=spec.get("id"),
+        env_kwargs=_kwargs(path, spec),
+        env_wrappers=_wrappers(path, raw, spec),
+        entry_point=spec["entry_point"] if isinstance(spec.get("entry_point"), str) else None,
         length=length,
         total_episodes=raw.get("total_episodes"),
         provenance=_object(path, "provenance", raw.get("provenance"))
@@ -78,15 +93,62 @@ def _object(path: Path, key: str, value: Any) -> dict[str, Any]:
     return value or {}
 
 
+def _kwargs(path: Path, spec: dict[str, Any]) -> dict[str, Any]:
+    """The recorded keyword arguments, without those that only draw."""
+    kwargs = _object(path, "env_spec: kwargs", spec.get("kwargs"))
+    if taken := sorted(RESERVED & kwargs.keys()):
+        raise UserError(f"{path}: env_spec: kwargs: expected the environment's own, found {', '.join(taken)}")
+    return {name: value for name, value in kwargs.items() if name != "render_mode"}
+
+
+def _wrappers(path: Path, raw: dict[str, Any], spec: dict[str, Any]) -> tuple[str, ...]:
+    """Names of wrappers, those this package kept from an earlier file included."""
+    given: list[Any] = []
+    for key, value in (("additional_wrappers", spec.get("additional_wrappers")), (WRAPPERS, raw.get(WRAPPERS))):
+        if not isinstance(value, list | None):
+            raise UserError(f"{path}: {key}: expected a list of wrappers, found {type(value).__name__}")
+        given += value or []
+    named = [wrapper.get("name") if isinstance(wrapper, dict) else wrapper for wrapper in given]
+    names = tuple(name for name in named if isinstance(name, str))
+    if len(names) < len(named):
+        raise UserError(f"{path}: env_spec: additional_wrappers: expected wrappers with names, found {named}")
+    return names
+
+
 def _space(path: Path, raw: dict[str, Any], key: str, check: Any) -> Any:
     if key not in raw:
         raise UserError(f"{path}: {key}: missing")
     try:
-        space = space_from_json(_json(path, key, raw[key]))
+        description = _json(path, key, raw[key])
+        _refuse_groups(key, description)
+        space = space_from_json(description)
         check(space)
     except UserError as error:
         raise UserError(f"{path}: {key}: {error}") from None
     return space
+
+
+def _refuse_groups(key: str, description: Any) -> None:
+    """Refuses a space of several spaces, whose arrays lie in groups of the file."""
+    kind = description.get("type") if isinstance(description, dict) else None
+    if kind not in ("Dict", "Tuple"):
+        return
+    parts = description.get("subspaces")
+    keys = list(parts) if isinstance(parts, dict) else [str(i) for i in range(len(parts or []))]
+    shapes = [part.get("shape", "") if isinstance(part, dict) else "" for part in _values(parts)]
+    found = ", ".join(f"{name} {shape}".strip() for name, shape in zip(keys, shapes, strict=True))
+    flat = "record them again through gymnasium.wrappers.FlattenObservation(env)"
+    if key == "action_space":
+        flat = "record them again through a gymnasium.ActionWrapper that takes one vector"
+    wanted = "Box or Discrete" if key == "action_space" else "Box"
+    raise UserError(
+        f"expected a {wanted} space, found a {kind} with the keys {found}; {flat}, or join the arrays and write "
+        f"them to an .npz ({NPZ_REMEDY})"
+    )
+
+
+def _values(parts: Any) -> list[Any]:
+    return list(parts.values()) if isinstance(parts, dict) else list(parts or [])
 
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:

@@ -123,6 +123,8 @@ def load_demonstrations(name: str | Path, *, check_actions: bool = True) -> Demo
         length=metadata.length,
         policy=policy,
         provenance=metadata.provenance,
+        env_kwargs=metadata.env_kwargs,
+        env_wrappers=metadata.env_wrappers,
     )
 
 

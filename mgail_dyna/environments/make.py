@@ -67,13 +67,17 @@ def _import_module(env_id: str) -> None:
         raise unimportable(env_id, error) from error
 
 
-def env_spec(env_id: str) -> gym.envs.registration.EnvSpec:
+def env_spec(env_id: str, **kwargs: Any) -> gym.envs.registration.EnvSpec:
     """Gymnasium's specification of an environment, under the id that `make_env` takes.
 
+    Args:
+        env_id: a Gymnasium id.
+        kwargs: that the environment is made with; the specification is the registered one.
+
     Raises:
-        UserError: nothing.
+        UserError: as `make_env`.
     """
-    env = make_env(env_id)
+    env = make_env(env_id, **kwargs)
     env.close()
     assert env.spec is not None
     found = copy.deepcopy(gym.spec(env.spec.id))

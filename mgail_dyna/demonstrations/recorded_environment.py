@@ -1,0 +1,175 @@
+"""The environment that demonstrations were recorded in, compared with the one they are used in.
+
+The rule: spaces that differ, and actions outside the space, are refused (`compatibility.check_compatible`). Another id,
+other keyword arguments, other wrappers, other bounds of observations or another time limit are a note each, as they can
+be meant. What a file does not record is not compared.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.demonstrations.metadata import RESERVED
+from mgail_dyna.errors import UserError
+from mgail_dyna.types import BOUNDLESS, Array
+
+# Wrappers that change neither observations nor actions nor rewards.
+_WATCHING = frozenset(
+    {"OrderEnforcing", "PassiveEnvChecker", "RecordEpisodeStatistics", "RecordVideo", "RenderCollection"}
+    | {"HumanRendering", "DataCollector", "TimeLimit"}
+)
+
+
+def same_environment(recorded: str | None, env_id: str) -> bool:
+    """Whether two ids name one environment: `module:Id` is recorded as `Id` by Gymnasium."""
+    if recorded is None:
+        return False
+    modules = {module for module, colon, _ in (recorded.rpartition(":"), env_id.rpartition(":")) if colon}
+    return recorded.rpartition(":")[2] == env_id.rpartition(":")[2] and len(modules) < 2
+
+
+def environment_arguments(demos: Demonstrations, env_id: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Keyword arguments to make the environment with.
+
+    Args:
+        demos: the demonstrations.
+        env_id: to be made.
+        asked: by the user; None: those the demonstrations were recorded with, if they are of the same environment.
+    """
+    if asked is not None:
+        return asked
+    return dict(demos.env_kwargs) if same_environment(demos.env_id, env_id) else {}
+
+
+def parse_arguments(text: str | None, flag: str = "--env-kwargs") -> dict[str, Any] | None:
+    """Keyword arguments from JSON; None if there is no text.
+
+    Raises:
+        UserError: no JSON object, or a name that `gymnasium.make` itself uses.
+    """
+    if text is None:
+        return None
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{flag}: expected a JSON object such as '{{\"g\": 1.6}}', found {text!r} ({error})") from None
+    if not isinstance(given, dict):
+        raise UserError(f"{flag}: expected a JSON object such as '{{\"g\": 1.6}}', found {text!r}")
+    if taken := sorted(RESERVED & given.keys()):
+        raise UserError(f"{flag}: expected arguments of the environment itself, found {', '.join(taken)}")
+    return given
+
+
+def recorded_with(demos: Demonstrations) -> str:
+    """The recorded keyword arguments and wrappers in a few words; empty if there are none."""
+    arguments = ", ".join(f"{name}={_text(value)}" for name, value in demos.env_kwargs.items())
+    return " through ".join(filter(None, [arguments, ", ".join(_changing(demos.env_wrappers))]))
+
+
+def environment_notes(demos: Demonstrations, env: gym.Env[Any, Any], env_id: str) -> list[str]:
+    """Everything recorded that differs from the environment, as one note each.
+
+    Args:
+        demos: the demonstrations.
+        env: made to act in.
+        env_id: what it was made from, which Gymnasium keeps without its module.
+    """
+    notes = [other_env_note(demos, env_id), limit_note(demos)]
+    if env.spec is not None and same_environment(demos.env_id, env_id):
+        notes += [_arguments_note(demos, env.spec), _wrappers_note(demos, env.spec)]
+    notes += [_bounds_note(demos, env), _time_note(demos, env)]
+    return [note for note in notes if note is not None]
+
+
+def other_env_note(demos: Demonstrations, env_id: str) -> str | None:
+    """A note if the demonstrations come from another environment than `env_id`.
+
+    Another version counts as another environment: Gymnasium changes dynamics and rewards between versions.
+    """
+    if demos.env_id is None or same_environment(demos.env_id, env_id):
+        return None
+    return f"note: the demonstrations are of {demos.env_id}, and the environment is {env_id}"
+
+
+def limit_note(demos: Demonstrations) -> str | None:
+    """A note if a demonstration is longer than the recorded time limit."""
+    longest = max(len(trajectory) for trajectory in demos.trajectories)
+    if demos.length is None or longest <= demos.length:
+        return None
+    return (
+        f"note: the recorded time limit is {demos.length:,} steps, and the longest demonstration has {longest:,}; "
+        f"episodes last up to {longest:,}"
+    )
+
+
+def _arguments_note(demos: Demonstrations, spec: gym.envs.registration.EnvSpec) -> str | None:
+    registered = gym.registry[spec.id].kwargs if spec.id in gym.registry else {}
+    recorded, made = {**registered, **demos.env_kwargs}, {**registered, **spec.kwargs}
+    names = [name for name in sorted({*recorded, *made} - {"render_mode"}) if not _equal(recorded, made, name)]
+    if not names:
+        return None
+    theirs, ours = (
+        ", ".join(f"{name}={_text(side[name])}" if name in side else f"the default {name}" for name in names)
+        for side in (recorded, made)
+    )
+    return f"note: the demonstrations were recorded with {theirs}, and the environment is made with {ours}"
+
+
+def _equal(one: dict[str, Any], other: dict[str, Any], name: str) -> bool:
+    return name in one and name in other and bool(json.loads(_json(one[name])) == json.loads(_json(other[name])))
+
+
+def _json(value: Any) -> str:
+    """A value as JSON, in which tuples, lists and arrays are the same; what JSON has no word for as its name."""
+    return json.dumps(value, sort_keys=True, default=lambda other: getattr(other, "tolist", lambda: repr(other))())
+
+
+def _text(value: Any) -> str:
+    plain = _json(value)
+    return plain if len(plain) <= 60 else f"{plain[:57]}..."
+
+
+def _wrappers_note(demos: Demonstrations, spec: gym.envs.registration.EnvSpec) -> str | None:
+    recorded, made = _changing(demos.env_wrappers), _changing(tuple(each.name for each in spec.additional_wrappers))
+    if recorded == made:
+        return None
+    theirs, ours = (", ".join(names) or "no wrappers" for names in (recorded, made))
+    return f"note: the demonstrations were recorded through {theirs}, and the environment has {ours}"
+
+
+def _changing(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if name not in _WATCHING]
+
+
+def _bounds_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:
+    ours, theirs = env.observation_space, demos.observation_space
+    if not isinstance(ours, gym.spaces.Box) or ours.shape != theirs.shape:
+        return None  # refused elsewhere
+    pairs = ((theirs.low, ours.low), (theirs.high, ours.high))
+    other = np.any([~np.isclose(_single(one), _single(another)) for one, another in pairs], axis=0)
+    if not other.any():
+        return None
+    i = int(np.argmax(other))
+    found, expected = (f"{space.low[i]:g} to {space.high[i]:g}" for space in (theirs, ours))
+    return f"note: observation {i} was recorded within {found}, and the environment's lies within {expected}"
+
+
+def _single(bound: Array) -> Array:
+    """Bounds in float32; the largest floats count as none, as some environments write them for it."""
+    with np.errstate(over="ignore"):
+        single = bound.astype(np.float32)
+    return np.where(np.abs(single) >= BOUNDLESS, np.sign(single) * np.inf, single)
+
+
+def _time_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:
+    ours = env.spec.max_episode_steps if env.spec is not None else None
+    longest = max(len(trajectory) for trajectory in demos.trajectories)
+    if ours is None or demos.length is None or ours == max(demos.length, longest):
+        return None
+    theirs = max(demos.length, longest)
+    return f"note: the demonstrations' episodes last up to {theirs:,} steps, and the environment's up to {ours:,}"

@@ -1,0 +1,72 @@
+"""The expert's return, and when it can be compared with an agent's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mgail_dyna.demonstrations.dataset import Demonstrations
+
+# In `provenance`: numbers of the episodes that the task ended with a step the file does not hold.
+ENDED = "ended_by_task"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What 100% of the expert stands for.
+
+    Attributes:
+        mean: undiscounted return of a whole episode; NaN if returns cannot be compared.
+        episode_limit: longest episode in steps, of the expert and of whoever is compared with it.
+        reason: why they cannot be compared, in one line; None if they can.
+    """
+
+    mean: float
+    episode_limit: int
+    reason: str | None = None
+
+    def percent(self, mean_return: float) -> float:
+        """`mean_return` in percent of `mean`; if that is negative, 100 at `mean` and 0 at twice `mean`; NaN without."""
+        share = mean_return / self.mean if self.mean else math.nan
+        return 100.0 * (share if self.mean > 0 else 2.0 - share)
+
+
+def reference(demos: Demonstrations, limit: int) -> Reference:
+    """The mean return of complete demonstrations: those the task ended, and those as long as the limit.
+
+    An episode one step short of the limit counts as complete, as files without next observations lose that step.
+
+    There is none, with a reason, where a percentage would mean nothing: without rewards, where fewer than half of the
+    demonstrations are complete, and where the mean lies within two standard errors of 0.
+
+    Args:
+        demos: all demonstrations of the expert, not the imitated ones alone.
+        limit: longest episode in steps (`compatibility.episode_limit`).
+    """
+
+    def none(reason: str) -> Reference:
+        return Reference(math.nan, limit, reason)
+
+    if not demos.has_rewards:
+        return none("the demonstrations have no rewards; returns cannot be compared")
+    ended = demos.provenance.get(ENDED)
+    ended = set(ended) if isinstance(ended, list) and all(isinstance(n, int) for n in ended) else set()
+    episodes = list(enumerate(demos.trajectories))
+    complete = [t.episode_return for n, t in episodes if t.terminated or n in ended or len(t) >= limit - 1]
+    longest = max(len(trajectory) for trajectory in demos.trajectories)
+    if 2 * len(complete) < len(episodes):
+        cut = f"the demonstrations are cut at {longest:,} steps where the environment's episodes last {limit:,}"
+        if complete:
+            cut = f"only {len(complete):,} of {len(episodes):,} demonstrations are complete, and the others are cut"
+        return none(f"{cut}; returns cannot be compared")
+    returns = np.array(complete)
+    mean = float(returns.mean())
+    error = float(returns.std(ddof=1) / math.sqrt(len(returns))) if len(returns) > 1 else 0.0
+    if abs(mean) <= 2 * error or mean == 0.0:
+        return none(
+            f"the expert's mean return of {mean:.3g} is within two standard errors ({error:.2g} each) of 0; "
+            "a percentage of it would say nothing"
+        )
+    return Reference(mean, limit)
