@@ -1,5 +1,7 @@
 """Figures: what is in them, what is written, and what is said where nothing is recorded."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,14 +27,14 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
     assert list(found) == [
         "Dyna-AIL (seeds 0-2)",
         "MGAIL (seeds 0-2)",
-        "behavioural cloning, no interaction (seeds 0-2)",
+        "behavioural cloning, no environment steps (seeds 0-2)",
     ]
     x, y = found["MGAIL (seeds 0-2)"].get_data()
     last = max(record.curve["real_trajectories"][-1] for record in read_kind(results, FIGURES["4a"][1]))
     assert x[0] == 6 and x[-1] == last, "from where all have been evaluated to where the last ends"
     assert y[-1] == pytest.approx(60)
     assert len({(line.get_linestyle(), line.get_marker()) for line in found.values()}) == 3, "the same in grey"
-    assert set(found["behavioural cloning, no interaction (seeds 0-2)"].get_ydata()) == {90.0}
+    assert set(found["behavioural cloning, no environment steps (seeds 0-2)"].get_ydata()) == {90.0}
     assert axes.get_xlabel() == "real trajectories of training"
     assert all(tick == round(tick) for tick in axes.get_xticks()), "there are no halves of trajectories"
     (above,) = axes.child_axes
@@ -42,12 +44,37 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
     assert np.isfinite(band.get_paths()[0].vertices).all()
 
 
+def note_of(figure):
+    return " ".join(figure.legends[0].get_title().get_text().split())
+
+
 def test_a_figure_says_what_is_not_recorded_yet(results, refused):
-    note = draw("figure4a", results).legends[0].get_title().get_text()
-    assert "Not recorded yet: MGAIL, no fewer gradient steps." in " ".join(note.split())
+    assert "Not recorded yet: MGAIL, more gradient steps." in note_of(draw("figure4a", results))
     for record in results.glob("*/*-mgail-*"):
         record.unlink()
-    refused(["figure4a: one kind of its runs alone is recorded", "sweep --figure 4a"], draw, "figure4a", results)
+    refused(["figure4a: only one kind of its runs is recorded", "sweep --figure 4a"], draw, "figure4a", results)
+
+
+def test_a_band_over_fewer_than_five_seeds_is_the_range_and_the_note_says_so(finished_run):
+    kind = FIGURES["4a"][0]
+    records = [from_run(finished_run(seed, 60.0 + 10 * seed), kind.run(seed)) for seed in range(5)]
+    few, enough = (comparison({"Dyna-AIL": records[:count]}) for count in (3, 5))
+    assert "bands are ranges from the lowest to the highest seed" in note_of(few)
+    assert "bands are 95% bootstrap intervals" in note_of(enough) and "range" not in note_of(enough)
+    both = comparison({"Dyna-AIL": records, "MGAIL": records[:3]})
+    assert "5 seeds or more: interquartile mean, bands are 95% bootstrap intervals. Fewer seeds" in note_of(both)
+    heights = [figure.axes[0].collections[0].get_paths()[0].vertices[:, 1].max() for figure in (few, enough)]
+    assert heights[0] == 80 and heights[1] < 100, "the highest of three; less than the highest of five"
+
+
+def test_the_note_names_the_spacing_of_evaluations_if_it_differs(finished_run):
+    kind = FIGURES["4a"][0]
+    often = from_run(finished_run(0), kind.run(0))
+    rarely = replace(often, curve={name: values[3::4] for name, values in often.curve.items()})
+    assert "between evaluations: Dyna-AIL 250; MGAIL 1,000." in note_of(
+        comparison({"Dyna-AIL": [often], "MGAIL": [rarely]})
+    )
+    assert "between evaluations" not in note_of(comparison({"Dyna-AIL": [often], "MGAIL": [often]}))
 
 
 def test_a_kind_keeps_its_colour_whatever_else_is_recorded(finished_run):
@@ -87,8 +114,11 @@ def test_numbers_of_demonstrations_have_a_panel_each_and_gaps_where_nothing_is_r
     np.testing.assert_allclose(thinned.containers[1].lines[0].get_ydata(), [np.nan, 60.5, *[np.nan] * 3])
     low, high = thinned.get_ylim()
     assert low < 60.5 < 100 < high, "everything is inside"
-    note = figure.legends[0].get_title().get_text()
-    assert "27 of 30 kinds of runs" in " ".join(note.split())
+    assert "27 of 30 kinds of runs" in note_of(figure) and "bars are ranges" in note_of(figure)
+    for seed in range(2, 5):
+        write_record(tmp_path, kinds["dyna"].run(seed), from_run(finished_run(seed), kinds["dyna"].run(seed)))
+    note = note_of(draw("demonstrations-hopper", tmp_path))
+    assert "5 seeds or more are recorded of: 50 whole trajectories." in note
 
 
 def test_one_seed_is_drawn_without_a_band(finished_run, tmp_path):
@@ -116,21 +146,22 @@ def test_a_run_evaluated_once_is_a_point():
 
 def test_the_command_writes_what_is_recorded_and_names_the_rest(results, tmp_path, capsys):
     assert main(["figures", "--results", str(results), "--out", str(tmp_path / "out")]) == 0
-    told = capsys.readouterr().out
+    out = capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "out").iterdir())[:2] == ["figure4a.png", "figure4a.svg"]
-    assert "figure6: no records yet; they are made by: python run.py sweep --figure 6" in told
-    assert len(told.splitlines()) > len(PICTURES)
+    assert "figure6: no records yet; to make the records: python run.py sweep --figure 6" in out
+    assert len(out.splitlines()) > len(PICTURES)
     before = (tmp_path / "out" / "figure4a.svg").read_bytes()
     assert before.startswith(b"<?xml")
     write("figure4a", results, tmp_path / "again")
     assert (tmp_path / "again" / "figure4a.svg").read_bytes() == before, "the same records, another file"
     assert main(["figures", "--results", str(tmp_path / "nowhere")]) == 2
-    assert "no such directory; give the one that run.py sweep has put records in" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "nowhere: no such directory" in err and "run.py sweep" in err and err.count("\n") == 1
     assert main(["figures", "--results", str(tmp_path / "out" / "figure4a.svg")]) == 2
     assert "--results: expected a directory, found the file" in capsys.readouterr().err
 
 
-def test_names_and_missing_records_are_told_in_one_line(results, refused, capsys):
+def test_wrong_names_and_missing_records_give_one_line(results, refused, capsys):
     assert recorded("figure4a", results) and not recorded("figure5b", results)
     refused(["unknown figure 'figure4'; did you mean figure4"], draw, "figure4", results)
     refused(["figure5b: no records yet", "run.py sweep --figure 5b"], draw, "figure5b", results)
@@ -141,15 +172,15 @@ def test_names_and_missing_records_are_told_in_one_line(results, refused, capsys
 def test_a_robot_is_filmed_where_tensorflow_runs():
     """Sharing a process with TensorFlow, MuJoCo's renderer crashes it."""
     import_tensorflow()
-    expert = load_demonstrations("halfcheetah")
+    demos = load_demonstrations("halfcheetah")
     try:
-        frames, rate = film_episode(expert.env_id, expert.policy, 3, expert.length, seed=0)
+        frames, rate = film_episode(demos.env_id, demos.policy, 3, demos.length, seed=0)
     except UserError as error:
         if not str(error).startswith("this machine cannot render HalfCheetah-v5"):
             raise
         pytest.skip("no EGL")
     assert len(frames) == 4 and frames[0].std() > 10 and rate == 20
-    again, _ = film_episode(expert.env_id, expert.policy, 3, expert.length, seed=0)
+    again, _ = film_episode(demos.env_id, demos.policy, 3, demos.length, seed=0)
     np.testing.assert_array_equal(frames, again)
 
 
@@ -158,3 +189,14 @@ def test_an_expert_is_filmed():
     frames, rate = film_episode(expert.env_id, expert.policy, 6, expert.length, seed=0)
     assert len(frames) == 7 and frames[0].shape[2] == 3 and rate == 50
     assert gif(frames, rate).startswith(b"GIF8")
+
+
+def test_every_suite_that_compares_has_a_figure_for_each_of_its_tasks():
+    drawn = {kind for picture in PICTURES.values() for kind in picture.kinds}
+    assert {kind for kinds in SUITES.values() for kind in kinds} <= drawn
+    for task in ("cartpole", "hopper", "halfcheetah"):
+        labels = [kind.label for kind in PICTURES[f"planning-{task}"].kinds]
+        assert labels[:3] == ["Dyna-AIL", "Dyna-AIL, plans only", "Dyna-AIL, imagined pairs only"]
+    for picture in PICTURES.values():
+        compared = [kind for kind in picture.kinds if not kind.baseline]
+        assert len({kind.trust_region for kind in compared}) == 1, "TRPO takes far more env steps"

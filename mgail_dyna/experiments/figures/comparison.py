@@ -145,6 +145,6 @@ def _draw_level(axes: Axes, kind: Sequence[Record], label: str, number: int, *, 
         marker=marker,
         markerfacecolor="white",
         markevery=(5 + 3 * number, 12),
-        label=f"{label}, no env steps ({named_seeds(kind)})",
+        label=f"{label}, no environment steps ({named_seeds(kind)})",
     )
     return found.spread

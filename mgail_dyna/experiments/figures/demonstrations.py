@@ -15,7 +15,7 @@ from mgail_dyna.experiments.statistics import INTERVAL_SEEDS, Spread, estimate, 
 from mgail_dyna.experiments.suites import DemonstrationSubset, Kind
 from mgail_dyna.experiments.tables import seeds_of
 
-LABELS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", "bc": "behavioural cloning, no env steps"}
+LABELS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", "bc": "behavioural cloning, no environment steps"}
 NOTE = "Return at the end of training."
 
 

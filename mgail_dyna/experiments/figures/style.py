@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator
 
-STEPS = "env steps of training"
+STEPS = "environment steps of training"
 TRAJECTORIES = "real trajectories of training"
 PERCENT = "return, % of the expert's"
 RETURN = "return"
