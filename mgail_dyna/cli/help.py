@@ -65,10 +65,10 @@ def flags_of(kind: type[Any], default: Any = None) -> list[Flag]:
         kind: the dataclass.
         default: an instance, whose values are the flags' defaults.
     """
-    return list(_flags(kind, default, prefix="", group=""))
+    return list(_flags(kind, default, prefix="", group="", omit=False))
 
 
-def _flags(kind: type[Any], default: Any, prefix: str, group: str) -> Iterator[Flag]:
+def _flags(kind: type[Any], default: Any, prefix: str, group: str, omit: bool) -> Iterator[Flag]:
     hints, docs = get_type_hints(kind, include_extras=True), docs_of(kind)
     for field in fields(kind):
         hint, marks = _unwrapped(hints[field.name])
@@ -76,9 +76,9 @@ def _flags(kind: type[Any], default: Any, prefix: str, group: str) -> Iterator[F
         word = word.replace("_", "-")
         if isinstance(hint, type) and is_dataclass(hint):
             nested = None if default is None else getattr(default, field.name)
-            plain = not word or any(str(mark) == "OmitArgPrefixes" for mark in marks)
-            inner = prefix if plain else f"{prefix}{word}."
-            yield from _flags(hint, nested, inner, group if plain else inner.rstrip("."))
+            omits = any(str(mark) == "OmitArgPrefixes" for mark in marks)  # holds for all that is nested deeper
+            inner = prefix if not word or omit or omits else f"{prefix}{word}."
+            yield from _flags(hint, nested, inner, group if not word or omits else word, omit or omits)
             continue
         value = _default(field) if default is None else getattr(default, field.name)
         metavar = next((mark.metavar for mark in marks if getattr(mark, "metavar", None)), _metavar(hint, word))

@@ -31,15 +31,15 @@ COMMANDS = {
 
 def _usage() -> str:
     program = runtime.program()
-    rows = [f"  {program} {name:<14} {summary}" for name, summary in COMMANDS.items()]
     return "\n".join(
         [
-            f"{program} --env ENV [options]   trains an agent to imitate an expert",
+            f"{program} --env ENV [options]    trains an agent to imitate an expert",
+            f"{program} COMMAND [options]      runs one of these commands:",
             "",
-            "Other commands, each with its own --help:",
-            *rows,
+            *(f"  {name:<14} {summary}" for name, summary in COMMANDS.items()),
             "",
-            f"All options of training: {program} --help. Versions: {program} --version.",
+            f"{program} [COMMAND] --help       lists all options",
+            f"{program} --version              prints versions",
         ]
     )
 

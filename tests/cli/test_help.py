@@ -57,7 +57,7 @@ def test_the_help_has_every_flag_that_is_read(name):
     read = set(re.findall(r"(?<!\S)--[a-z][a-z0-9.-]*[a-z0-9]", shown.getvalue())) - {"--help"}
     flags = [flag for flag in flags_of(kind) if not flag.positional]
     named = {flag.name for flag in flags} | {flag.off for flag in flags if flag.switch}
-    mentioned = set(re.findall(r"--[a-z][a-z0-9.-]*[a-z0-9]", " ".join(flag.help for flag in flags_of(kind))))
+    mentioned = set(re.findall(r"--[a-z][a-z0-9.-]*[a-z0-9]", " ".join([kind.__doc__, *(flag.help for flag in flags)])))
     assert named <= read
     assert read - named <= mentioned, "flags that tyro reads and the help does not list"
     text = help_text(kind, "prog")
