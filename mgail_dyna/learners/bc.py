@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from mgail_dyna.config.cloning import CloningConfig
+from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import restore_variables, variable_state
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.ops.distributions import cloning_loss_for
@@ -44,7 +45,7 @@ class BCLearner:
         self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
         return float(self._update(states, actions))
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _update(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
         variables = self.network.trainable_variables
         steps = states.shape[0]
@@ -61,7 +62,7 @@ class BCLearner:
         """The loss on `states [n, d]` and `actions [n, a]`, without learning from them."""
         return float(self._loss(states, actions))
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _loss(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
         return self.error(self.network(states), actions)
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.config.imitation import DiscriminatorConfig
+from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import restore_variables, variable_state
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.ops.losses import IMITATION_COSTS, discriminator_loss, gradient_penalty
@@ -41,7 +42,7 @@ class DiscriminatorLearner:
         means = self._update(*agent, *expert, mix)
         return {name: float(number) for name, number in means.items()}
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _update(
         self,
         agent_states: tf.Tensor,
@@ -98,7 +99,7 @@ class ImitationReward:
         rewards: FloatArray = self._rewards(states, actions).numpy()
         return rewards
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _rewards(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
         flat = (tf.reshape(array, [-1, array.shape[-1]]) for array in (states, actions))
         return -tf.reshape(self.cost(self.discriminator(*flat)), states.shape[:-1])

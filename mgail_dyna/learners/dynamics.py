@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.config.imitation import DynamicsConfig
+from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import restore_variables, variable_state
 from mgail_dyna.networks.dynamics import DynamicsModel
 from mgail_dyna.replay import Replay, Windows
@@ -62,7 +63,7 @@ class DynamicsLearner:
         horizon = windows.actions.shape[1] - self.config.burn_in
         return {"error_1": float(first), f"error_{horizon}": float(last)}
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _errors(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         burn_in, predict = self.config.burn_in, self.model.predict
         memory = self.model.observe(states[:burn_in], mask[:burn_in])
@@ -77,7 +78,7 @@ class DynamicsLearner:
 
         return error(first, burn_in), error(last, actions.shape[0] - 1)
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _update(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         variables = self.model.trainable_variables
         steps = states.shape[0]

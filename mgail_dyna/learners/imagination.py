@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.dynamics import DynamicsModel
 from mgail_dyna.networks.policy import PolicyNetwork
@@ -58,7 +59,7 @@ class Imagination:
         ended[-1] = True
         return Rollout(states[:-1], states[1:], actions, rewards, terminated=np.zeros_like(ended), ended=ended)
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _imagine(self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, ...]:
         unrolled = unroll(
             act=lambda state, noise: self.reparameterize(self.policy(state), noise),

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from mgail_dyna.config.imitation import PolicyConfig
+from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import read_once, restore_variables, variable_state
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.dynamics import DynamicsModel
@@ -103,7 +104,7 @@ class PolicyLearner:
         cost, gradient_norm = update(*minibatches)
         return {"cost": float(cost), "gradient_norm": float(gradient_norm)}
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _learn(
         self,
         states: tf.Tensor,
@@ -120,7 +121,7 @@ class PolicyLearner:
 
         return self._descend(loss, states.shape[0], regularizer)
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _plan(
         self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, regularizer: BCRegularizer | None
     ) -> tuple[tf.Tensor, ...]:
@@ -188,7 +189,7 @@ class PolicyLearner:
         states, actions = self._imagine(windows.states[0], windows.mask[0], noise)
         return states.numpy(), actions.numpy()
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _imagine(self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         unrolled = self.unroll(Imagined(), states, mask, noise)
         return unrolled.states, unrolled.actions

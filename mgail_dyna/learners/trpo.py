@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.config.expert import TrustRegionConfig
+from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import flatten, restore_variables, unflatten, variable_state
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.ops.distributions import for_actions
@@ -64,7 +65,7 @@ class TRPOLearner:
         )
         return {name: float(number) for name, number in metrics.items()}
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _update(
         self,
         states: tf.Tensor,
