@@ -537,7 +537,7 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
         (["--mode", "dyna", "--cloning.lr_scale", "0.9"], "--cloning.lr_scale: has no effect without --warm-start bc"),
         (["--mode", "bc", "--env-steps", "100"], "--env-steps: has no effect with --mode bc; leave it out"),
         (["--policy.clip-norm", "inf"], "--policy.clip-norm: expected above 0 and finite, found inf"),
-        (["cartpole"], "unexpected argument 'cartpole'; options and their values: run.py --help"),
+        (["cartpole"], "unexpected argument 'cartpole'; all options: python run.py --help"),
         (["--mode", "dyna-trpo", "--plan.batch", "5"], "at most the 50 states of a rollout (--plan.batch times"),
     ],
 )

@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
+from mgail_dyna.cli import expert_training
 from mgail_dyna.cli.commands import expert as expert_command
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.demonstrations.reader import load_demonstrations
@@ -175,7 +176,7 @@ def test_an_interrupt_is_taken_between_two_iterations(tmp_path):
     _, told = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "stopping after this iteration" in told
-    assert f"go on with: run.py expert --resume --out {tmp_path}" in told
+    assert f"resume with: python run.py expert --resume --out {tmp_path}" in told
     trainer = load_state(tmp_path / "checkpoint.h5", "an expert's training")["trainer"]
     assert trainer["collector"]["env_steps"] % 256 == 0
     under_way = sum(len(episode["actions"]) for episode in trainer["collector"]["episodes"])
@@ -189,7 +190,7 @@ def test_what_is_to_be_replaced_is_not_gone_on_with(tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(expert_command, "_Session", killed)
+    monkeypatch.setattr(expert_training, "_Session", killed)
     with pytest.raises(KeyboardInterrupt):
         expert_command.main(["--env", "cartpole", "--out", str(tmp_path), "--overwrite"])
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]

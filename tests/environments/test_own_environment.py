@@ -284,7 +284,7 @@ def test_what_an_environment_raises_is_told_with_what_is_kept(own, tmp_path):
     with pytest.raises(RuntimeError, match="on fire") as caught:
         main(["--env", f"{own}:Breaks-v0", "--expert", str(tmp_path / "ds"), "--logdir", str(tmp_path), *FEW])
     (note,) = caught.value.__notes__
-    kept, line = re.fullmatch(r"(\d+) env steps are kept; go on with: run.py (--resume .*)", note).groups()
+    kept, line = re.fullmatch(r"(\d+) env steps are saved; resume with: python run.py (--resume .*)", note).groups()
     run = tmp_path / f"{environment_name(f'{own}:Breaks-v0')}-dyna-seed0"
     assert line == f"--resume {run}"
     assert int(kept) == load_run(run)["ledger"]["steps"]["training"] >= 20

@@ -20,9 +20,10 @@ from rich.text import Text
 import mgail_dyna
 from mgail_dyna.algorithms.registry import algorithm_named, imitation_preset
 from mgail_dyna.cli.commands.plot import _labels
-from mgail_dyna.cli.commands.train import _notes, _nothing_left, resolved
+from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.main import dispatch, main
-from mgail_dyna.cli.session import _summary, began_as, figures_of
+from mgail_dyna.cli.session import _summary, figures_of, start_of
+from mgail_dyna.cli.training import _notes, _nothing_left
 from mgail_dyna.config.imitation import DiscriminatorConfig, ImitationConfig
 from mgail_dyna.demonstrations.dataset import subset
 from mgail_dyna.demonstrations.reader import load_demonstrations
@@ -142,7 +143,7 @@ def test_a_warm_start_is_a_clone_that_waits_for_its_judge(expert):
     next(rows)
     for name, weight in run.agent.acting.weights.items():
         np.testing.assert_allclose(weight, clone[name], atol=1e-6, err_msg="the first iteration flatten it alone")
-    assert began_as(run).startswith("a clone of the demonstrations")
+    assert start_of(run).startswith("a clone of the demonstrations")
     next(rows)
     assert any(
         np.abs(weight - clone[name]).max() > 1e-5 for name, weight in run.agent.policy.network.acting_weights().items()
@@ -228,7 +229,7 @@ def test_a_clone_that_knows_the_demonstrations_by_heart_is_forgotten(expert):
     again = ImitationRun(config, expert, "dyna")
     again.restore(warm.state())
     assert again.agent.warm_start.overfit_ratio == warm.agent.warm_start.overfit_ratio
-    assert began_as(warm).startswith("untrained: the clone knew the demonstrations by heart")
+    assert start_of(warm).startswith("from scratch, as the clone overfitted")
 
 
 def test_the_ledger_agrees_with_a_counter_of_ones_own(expert):
@@ -313,7 +314,7 @@ def test_policies_load_without_what_they_were_trained_with(expert, tmp_path, ref
     assert result.stderr == "", "what the demonstrations told is in the run"
     assert json.loads(result.stdout)["expert_return"] == 1_000.0
     shorter = run_py("evaluate", tmp_path / CONFIG, "--env", "CartPole-v0", "--episodes", 1, "--json")
-    assert "episodes of 200 steps are not set beside the expert's of 1000" in shorter.stderr
+    assert "no comparison with the expert, whose episodes have 1000 steps and these 200" in shorter.stderr
     assert json.loads(shorter.stdout)["expert_percent"] is None
     state = run.state()
     del state["ledger"]
@@ -599,8 +600,8 @@ def test_a_run_that_has_ended_says_what_would_go_on_with_it():
         return _nothing_left(RunSettings(mode, "tuned", "cartpole", iterations, small_config()))
 
     ended = "the run has ended, so nothing was done"
-    assert told("dyna", None) == f"{ended}; to go on give --env-steps N beyond its end"
-    assert told("dyna", 3).endswith("beyond its end and --iterations N, if the 3 it was begun with are done")
+    assert told("dyna", None) == f"{ended}; to extend it, give a larger --env-steps"
+    assert told("dyna", 3).endswith("give a larger --env-steps or a larger --iterations than 3")
     assert told("bc", None) == ended
 
 
@@ -654,7 +655,7 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert f"go on with: run.py --resume {directory}" in errors
+    assert f"resume with: python run.py --resume {directory}" in errors
     assert "Traceback" not in errors
     before = list(csv.DictReader((directory / "progress.csv").open()))
     assert [row["iteration"] for row in before] == [str(i + 1) for i in range(len(before))]
@@ -678,7 +679,7 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
     assert "expected a checkpoint of an expert's training, found one of a run" in as_another.stderr
     changed = run_py("--resume", directory, "--policy.hidden", "7")
     assert changed.returncode == 2
-    assert "--resume: --policy.hidden cannot change: the run was begun with (100, 50), found (7,)" in changed.stderr
+    assert "--resume: --policy.hidden cannot change: the run has (100, 50), found (7,)" in changed.stderr
     assert changed.stderr.count("\n") == 1
 
     film = tmp_path / "agent.gif"
@@ -758,7 +759,7 @@ def test_what_an_older_configuration_does_not_tell_is_named(tmp_path):
     )
     file.write_text(json.dumps(record))
     argv = ["--config", str(file)]
-    (note,) = _notes(argv, resolved(argv))
+    (note,) = _notes(resolved(argv), preset_given=False)
     assert note.startswith("its config.json is older than rounds, policy.bptt_clip_norm: today's default")
 
 
