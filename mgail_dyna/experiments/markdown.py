@@ -27,6 +27,7 @@ from rich.text import Text
 from mgail_dyna.config.presets import environment_title
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.demonstrations.reader import locate, shipped_experts
+from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.records import Record, read_kind
 from mgail_dyna.experiments.statistics import first_reached, lowest_after
 from mgail_dyna.experiments.suites import CLONING, FIGURES, SUITES, Kind
@@ -64,7 +65,8 @@ def refresh(text: str, results: Path) -> str:
 
 def _block(request: str, results: Path) -> str:
     rows = experts_table() if request == "experts" else records_table(request.partition(": ")[2], results)
-    return "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+    table = "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+    return f"\n{table}\n"  # between empty lines, as Python-Markdown wants it
 
 
 def records_table(request: str, results: Path) -> Rows:
@@ -73,10 +75,15 @@ def records_table(request: str, results: Path) -> Rows:
     Args:
         request: flags, see `_parser`.
         results: directory of records.
+
+    Raises:
+        UserError: nothing matches, or a record is damaged.
     """
     asked = _parser().parse_args(shlex.split(request))
     groups = [SUITES[name] for name in asked.suite] + [FIGURES[name] for name in asked.figure]
     wanted = list(dict.fromkeys(kind for kinds in groups for kind in kinds if _wanted(kind, asked)))
+    if not wanted:
+        raise UserError(f"records: {request}: expected kinds of run that match, found none")
     if asked.level is not None:
         return _seed_by_seed(wanted, results, asked.level)
     cells = {kind: row for kinds in groups for kind, row in _measured(kinds, results).items()}
