@@ -1,1 +1,1 @@
-"""Many runs, each its own process: done once, recorded once, whatever is killed on the way."""
+"""Many runs, each in a process of its own, recorded once each; and the tables and figures made from the records."""

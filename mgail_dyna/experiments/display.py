@@ -1,4 +1,4 @@
-"""A sweep on the terminal: a live table of runs, or a line per change where nobody watches."""
+"""A sweep on the terminal: a live table of runs, or a line per change where there is no terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mgail_dyna.experiments.jobs import Job
 from mgail_dyna.experiments.records import read_progress
 from mgail_dyna.runs.directory import read_settings
 
-# Told in numbers alone; the rows are left to what moves or needs looking at.
+# States without a row in the table; its title counts them.
 COUNTED = ("recorded", "waiting")
 
 
@@ -47,20 +47,20 @@ class SweepDisplay:
             self.live.stop()
 
     def state(self, job: Job, state: str, reason: str = "") -> None:
-        """Notes what has become of `job`; says so at once where there is no table, and a reason in any case."""
+        """Notes the state of `job`. Prints it where there is no table; a reason is always printed."""
         if self.states.get(job) == state:
             return
         self.states[job] = state
         if reason or (self.live is None and state not in COUNTED):
-            facts = "  ".join([state, *filter(None, _facts(job)), *([reason] if reason else [])])
-            self.console.print(f"{job.run.name}  {facts}", highlight=False, soft_wrap=True, markup=False)
+            words = "  ".join([state, *filter(None, _progress(job)), *([reason] if reason else [])])
+            self.console.print(f"{job.run.name}  {words}", highlight=False, soft_wrap=True, markup=False)
 
     def counts(self) -> str:
-        """How many runs are in which state."""
+        """Number of runs in each state."""
         return ", ".join(f"{number} {state}" for state, number in Counter(self.states.values()).items())
 
     def refresh(self) -> None:
-        """Draws the table anew."""
+        """Draws the table again."""
         if self.live is None:
             return
         table = Table(title=f"{self.title}: {self.counts()}", title_justify="left", box=None)
@@ -68,21 +68,21 @@ class SweepDisplay:
             table.add_column(name)
         for name in ("env steps", "% of expert", "seconds"):
             table.add_column(name, justify="right")
-        # What is done goes last, as a low terminal shows the beginning.
+        # Finished runs last, because a small terminal cuts off the end.
         for job in sorted(self.jobs, key=lambda job: self.states.get(job) == "done"):
             if self.states.get(job) not in (None, *COUNTED):
-                table.add_row(job.run.name, self.states[job], *_facts(job))
+                table.add_row(job.run.name, self.states[job], *_progress(job))
         self.live.update(table, refresh=True)
 
 
-def _facts(job: Job) -> tuple[str, str, str]:
-    """Env steps, percent and seconds of what a run has written so far; empty before it has."""
+def _progress(job: Job) -> tuple[str, str, str]:
+    """Env steps, percent of the expert and seconds that a run has written so far; empty before its first row."""
     directory = job.run_directory
     if directory is None:
         return "", "", ""
     try:
         total, progress = read_settings(directory).config.env_steps, read_progress(directory)
-    except UserError:  # it has not come that far
+    except UserError:  # nothing is written yet
         return "", "", ""
     evaluated = progress["expert_percent"][np.isfinite(progress["expert_percent"])]
     percent = f"{evaluated[-1]:.0f}%" if evaluated.size else ""

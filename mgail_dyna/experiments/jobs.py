@@ -1,4 +1,4 @@
-"""One run of a sweep, from wherever it was left to its record."""
+"""One run of a sweep, from its start or its checkpoint to its record."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from mgail_dyna.storage import locked, write_text
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT, LOCK, EARLIER = "output.txt", "lock", "earlier"
-# Holds the arguments of the run under way, from its beginning until it is recorded.
+# Holds the arguments of a run from its start until it is recorded.
 BEGUN = "begun.json"
-# TensorFlow's own threads are held to one by `runtime.import_tensorflow`.
+# `runtime.import_tensorflow` limits TensorFlow's own threads to one.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 POLL_SECONDS = 0.2
 
@@ -35,7 +35,7 @@ class Job:
 
     Attributes:
         run: what to do.
-        logdir: directory of all sweeps' runs; this one has `logdir/suite/name` to itself.
+        logdir: directory of all sweeps' runs; this run uses `logdir/suite/name`.
         results: directory of all records.
         program: script that does a run; this program if None.
     """
@@ -47,18 +47,18 @@ class Job:
 
     @property
     def directory(self) -> Path:
-        """What the job has to itself."""
+        """Directory that only this job uses."""
         return self.logdir / self.run.suite / self.run.name
 
     @property
     def run_directory(self) -> Path | None:
-        """The run's own directory below, if it has been begun."""
+        """The run's directory below `directory`; None if it was never started."""
         begun = sorted(self.directory.glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
         return begun[-1].parent if begun else None
 
     @property
-    def begun_at(self) -> float:
-        """When somebody last set about it, in seconds since the epoch; 0 if nobody has."""
+    def started_at(self) -> float:
+        """When a process last began to work on it, in seconds since the epoch; 0 if never."""
         lock = self.directory / LOCK
         return lock.stat().st_mtime if lock.exists() else 0.0
 
@@ -70,21 +70,21 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: "done", "failed", "stopped" (asked to), or "elsewhere" (another process is at it)."""
+    """How a job ended: "done", "failed", "stopped" (on request), or "elsewhere" (another process works on it)."""
 
     state: str
     reason: str = ""
 
 
 def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
-    """Brings `job` to its end and records it, beginning from its checkpoint if the same arguments left one unrecorded.
+    """Does `job` and records it. It resumes from a checkpoint that the same arguments left without a record.
 
-    The lock is inherited by the run's process: if this one is killed and that one lives on, nobody else begins the run
-    until it has ended. A record is written under the lock too.
+    The run's process inherits the lock. If this process is killed and the run lives on, no other process starts the run
+    until it has ended. The record is written under the lock too.
 
     Args:
         job: to do.
-        stopping: once true, the run is asked to save and stop.
+        stopping: once it returns true, the run is asked to save and stop.
     """
     if stopping():
         return Outcome("stopped")
@@ -92,7 +92,7 @@ def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
     with locked(job.directory / LOCK) as lock:
         if lock is None:
             return Outcome("elsewhere")
-        now = time.time_ns()  # not the file system's own clock, which is some milliseconds behind
+        now = time.time_ns()  # the file system's own clock is some milliseconds behind
         os.utime(job.directory / LOCK, ns=(now, now))
         if job.recorded:
             return Outcome("done")
@@ -112,11 +112,10 @@ def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
     return Outcome("done")
 
 
-def _words(job: Job) -> list[str]:
-    """Arguments of `run.py`: to go on from the checkpoint, or to begin in an empty directory.
+def _arguments(job: Job) -> list[str]:
+    """Arguments of `run.py`: to resume from the checkpoint, or to start in an empty directory.
 
-    What other arguments left is no beginning of this run, nor is what was recorded once: somebody removed the record,
-    or records elsewhere. It is put aside.
+    A checkpoint of other arguments, or of a run that was recorded once, is not resumed. It is moved to `earlier`.
     """
     directory, begun = job.run_directory, job.directory / BEGUN
     arguments = json.dumps(job.run.arguments)
@@ -133,9 +132,9 @@ def _words(job: Job) -> list[str]:
 def _run(job: Job, lock: int, stopping: Callable[[], bool]) -> int:
     """Runs `run.py` for `job`; its exit code, negative for a signal."""
     start = program_call() if job.program is None else [sys.executable, str(job.program)]
-    with (job.directory / OUTPUT).open("w") as output, _hearing_interrupts():
+    with (job.directory / OUTPUT).open("w") as output, _unblocked_interrupts():
         process = subprocess.Popen(
-            [*start, *_words(job)],
+            [*start, *_arguments(job)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -154,8 +153,8 @@ def _run(job: Job, lock: int, stopping: Callable[[], bool]) -> int:
 
 
 @contextlib.contextmanager
-def _hearing_interrupts() -> Iterator[None]:
-    """A process begun here can be interrupted: Ray's workers block the signal, and children inherit that."""
+def _unblocked_interrupts() -> Iterator[None]:
+    """Lets child processes receive SIGINT: Ray's workers block it, and children inherit that."""
     before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         yield

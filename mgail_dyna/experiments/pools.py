@@ -1,4 +1,4 @@
-"""Where the runs of a sweep are done: on this machine, or on a Ray cluster."""
+"""Where a sweep does its runs: on this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mgail_dyna.experiments.jobs import ROOT, Job, Outcome, attempt
 
 
 class Pool(Protocol):
-    """Does jobs, some at once."""
+    """Does several jobs at a time."""
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Queues a job."""
@@ -24,7 +24,7 @@ class Pool(Protocol):
 
 
 class LocalPool:
-    """Runs on this machine, `jobs` at once; a thread each waits for a process each."""
+    """Does `jobs` runs at a time on this machine. Each has a process, and a thread that waits for it."""
 
     def __init__(self, jobs: int) -> None:
         self.stopping = threading.Event()
@@ -39,7 +39,7 @@ class LocalPool:
 
 
 class RayPool:
-    """Runs on a Ray cluster, one core each; its nodes must share the checkout and both directories.
+    """Does runs on a Ray cluster, one core each. Its nodes must share the checkout and both directories.
 
     Args:
         address: of the cluster, or "local" to start one here.
@@ -62,7 +62,7 @@ class RayPool:
             ray.init(address=address, runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}}, **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(f"--ray: no cluster at {address}: {error}") from None
-        # Retries are the sweep's own, which reports them.
+        # The sweep retries by itself, and reports it.
         self.remote: Any = ray.remote(num_cpus=1, max_retries=0)(_attempt_remotely)
         self.futures: list[Future[Outcome]] = []
         self.flag = flags / f".stop-{uuid.uuid4().hex}"
@@ -73,7 +73,7 @@ class RayPool:
         return future
 
     def stop(self) -> None:
-        # A file, as Ray cannot interrupt a task that waits for a process; whoever has not begun sees it too.
+        # A file, because Ray cannot interrupt a task that waits for a process. Tasks that start later see it too.
         self.flag.parent.mkdir(parents=True, exist_ok=True)
         self.flag.touch()
         wait(self.futures)

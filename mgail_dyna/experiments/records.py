@@ -1,4 +1,4 @@
-"""Records of finished runs: one small JSON file each, from which every figure and table is made."""
+"""Records of finished runs: one small JSON file each. Every figure and table is made from them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS = (
     "wall_seconds",
 )
 LAST = 10
-# Of a run's `config.json`.
+# Entries of a run's `config.json` that a record keeps.
 _ABOUT = ("algorithm", "preset", "expert", "expert_return", "commit", "versions", "config")
 _SEED = re.compile(r"-seed(\d+)$")
 
@@ -40,19 +40,19 @@ class Record:
     """A finished run.
 
     Attributes:
-        suite: it belongs to.
-        name: of the run, and of its file.
+        suite: that it is recorded under.
+        name: of the run and of its file.
         arguments: of `run.py` that made it.
         algorithm: as `--mode` names it.
-        preset: the configuration began from.
+        preset: that the configuration is based on.
         seed: of the run.
         expert: the demonstrations, as `run.py --expert` takes them.
-        expert_return: what 100% stands for.
+        expert_return: mean return of the demonstrations, which is 100%.
         commit: of the code, with `+` where it had changes; None outside a checkout.
         versions: of Python and the packages results depend on.
         config: the resolved configuration.
-        curve: by name of column (`COLUMNS`) `[n]`, one entry an evaluation. Env steps and trajectories count training
-            alone, seconds count evaluation too.
+        curve: by name of column (`COLUMNS`) `[n]`, one entry per evaluation. Env steps and trajectories count training
+            only; seconds include evaluation.
     """
 
     suite: str
@@ -70,26 +70,26 @@ class Record:
 
     @property
     def final(self) -> dict[str, float]:
-        """The last evaluation, and as `percent_of_last_10` the mean of the last ten: one alone may flatter."""
+        """The last evaluation; `percent_of_last_10` is the mean of the last ten."""
         last = {name: float(values[-1]) for name, values in self.curve.items()}
         return {**last, f"percent_of_last_{LAST}": float(self.curve["expert_percent"][-LAST:].mean())}
 
     @property
     def swing(self) -> float:
-        """Standard deviation of the last ten evaluations, in percent of the expert's return: how steady it is."""
+        """Standard deviation of the last ten evaluations, in percent of the expert's return."""
         return float(self.curve["expert_percent"][-LAST:].std())
 
 
 def record_path(results: Path, run: Run) -> Path:
-    """Where the record of `run` is."""
+    """The file of `run`'s record."""
     return results / run.suite / f"{run.name}.json"
 
 
 def read_progress(directory: Path) -> dict[str, NDArray[np.float64]]:
-    """The columns of a run's `progress.csv`: `[n]` each, one entry an iteration, NaN where it was not evaluated.
+    """The columns of a run's `progress.csv`: `[n]` each, one entry per iteration, NaN where it was not evaluated.
 
     Raises:
-        UserError: it is missing, empty or not one of ours.
+        UserError: it is missing or empty, or has other columns.
     """
     path = directory / CURVE
     if not path.exists():
@@ -109,10 +109,10 @@ def from_run(directory: Path, run: Run) -> Record:
 
     Args:
         directory: of the run, with its `config.json` and `progress.csv`.
-        run: that was asked for.
+        run: what it was to do.
 
     Raises:
-        UserError: a file is missing or not one of ours, or nothing was evaluated.
+        UserError: a file is missing or malformed, or nothing was evaluated.
     """
     about, progress = _read_json(directory / CONFIG), read_progress(directory)
     seen = np.isfinite(progress["expert_percent"])
@@ -133,7 +133,7 @@ def from_run(directory: Path, run: Run) -> Record:
 
 
 def write_record(results: Path, run: Run, record: Record) -> Path:
-    """Writes the record of `run`, whole or not at all; a column a line, so that it stays readable."""
+    """Writes the record of `run`, whole or not at all, with one line per column of the curve."""
     content = {**asdict(record), "final": record.final}
     content["curve"] = {name: [_short(value) for value in values] for name, values in record.curve.items()}
     lines = []
@@ -165,10 +165,10 @@ def read_record(path: Path) -> Record:
 
 
 def read_kind(results: Path, kind: Kind) -> list[Record]:
-    """The records of a kind by seed, as many as there are.
+    """All records of a kind, in the order of their seeds.
 
     Raises:
-        UserError: one is damaged, or they were made with configurations that differ in more than the seed.
+        UserError: one is damaged, or their configurations differ in more than the seed.
     """
     paths = (results / kind.suite).glob(f"{kind.task}-{kind.name}-seed*.json")
     found = sorted((read_record(path) for path in paths if _SEED.search(path.stem)), key=lambda record: record.seed)
@@ -181,26 +181,26 @@ def _check_alike(records: Sequence[Record]) -> None:
         for key, first, here in differences(records[0], record.config):
             raise UserError(
                 f"{record.suite}: records of different configurations: {key} is {first} in "
-                f"{records[0].name} and {here} in {record.name}; remove the older and sweep again"
+                f"{records[0].name} and {here} in {record.name}; remove the older ones and repeat the sweep"
             )
 
 
 def differences(record: Record, config: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Where `config` differs from a record's, as `config_differences` has it."""
+    """Where `config` differs from a record's; see `config_differences`."""
     return config_differences(record.config, config, record.algorithm)
 
 
 def config_differences(one: dict[str, Any], other: dict[str, Any], algorithm: str) -> Iterator[tuple[str, Any, Any]]:
-    """Where two configurations differ in more than the seed and what the algorithm ignores.
+    """Where two configurations differ, apart from the seed and from fields that the algorithm ignores.
 
-    What one of them is too old to tell is taken to be at its default.
+    A field that one of them does not have, because it is older than the field, counts as its default.
 
     Yields:
         The field, or `group.field`, and its two values.
     """
     ignores = algorithm_named(algorithm).ignores
-    defaults, *told = (dict(flatten(json.loads(json.dumps(tree)))) for tree in (asdict(ImitationConfig()), one, other))
-    first, second = (defaults | flatten for flatten in told)
+    defaults, *both = (dict(flatten(json.loads(json.dumps(tree)))) for tree in (asdict(ImitationConfig()), one, other))
+    first, second = (defaults | given for given in both)
     for key in sorted((first.keys() | second.keys()) - {"seed"}):
         if first.get(key) != second.get(key) and not ignores(key, second.get("warm_start", "none")):
             yield key, first.get(key), second.get(key)

@@ -1,4 +1,4 @@
-"""A sweep: every run that is not recorded yet is done, failures are retried once, the others go on."""
+"""A sweep does every run that is not recorded yet. A run that fails is retried once; the others continue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mgail_dyna.experiments.records import read_record, record_path
 
 ATTEMPTS = 2
 REFRESH_SECONDS = 1.0
-# Until it is looked again whether a run that another process was at has ended.
+# Between two attempts at a run that another process works on.
 ELSEWHERE_SECONDS = 2.0
 
 
@@ -23,8 +23,8 @@ def sweep(jobs: Sequence[Job], pool: Pool, title: str = "sweep") -> list[Job]:
     """Does every job without a record.
 
     Args:
-        jobs: what to do, in order.
-        pool: where.
+        jobs: in the order they are started.
+        pool: does them.
         title: for the display.
 
     Returns:
@@ -38,8 +38,8 @@ def sweep(jobs: Sequence[Job], pool: Pool, title: str = "sweep") -> list[Job]:
         try:
             return _Sweep(jobs, pool, display).run()
         except KeyboardInterrupt:
-            display.console.print("stopping: every run under way ends its iteration and saves", highlight=False)
-            raise KeyboardInterrupt("; the same command goes on") from None
+            display.console.print("stopping: every run finishes its iteration and saves", highlight=False)
+            raise KeyboardInterrupt("; the same command continues") from None
         finally:
             pool.stop()
 
@@ -51,7 +51,7 @@ class _Sweep:
         self.submitted: dict[Job, float] = {}
         self.later: dict[Job, float] = {}
         self.failures: Counter[Job] = Counter()
-        self.todo = [job for job in jobs if not self._recorded(job)]
+        self.remaining = [job for job in jobs if not self._recorded(job)]
 
     def _recorded(self, job: Job) -> bool:
         if not job.recorded:
@@ -62,16 +62,16 @@ class _Sweep:
         if made_by != wanted:
             raise UserError(
                 f"{path}: made by `run.py {' '.join(made_by)}`, expected `run.py {' '.join(wanted)}`; "
-                "remove it to run it again"
+                "remove the record to repeat the run"
             )
         self.display.state(job, "recorded")
         return True
 
     def run(self) -> list[Job]:
-        for job in self.todo:
+        for job in self.remaining:
             self._submit(job)
         while self.waiting or self.later:
-            # Not `wait` alone, as it returns at once when there is nothing to wait for.
+            # `wait` returns at once if there is nothing to wait for.
             ended, _ = concurrent.futures.wait(self.waiting, REFRESH_SECONDS, concurrent.futures.FIRST_COMPLETED)
             if not self.waiting:
                 time.sleep(REFRESH_SECONDS)
@@ -80,7 +80,7 @@ class _Sweep:
             for job in [job for job, moment in self.later.items() if time.monotonic() >= moment]:
                 del self.later[job]
                 self._submit(job)
-            self._look()
+            self._refresh()
         return [job for job, failures in self.failures.items() if failures >= ATTEMPTS]
 
     def _submit(self, job: Job) -> None:
@@ -102,9 +102,9 @@ class _Sweep:
         else:
             self.display.state(job, "failed", outcome.reason)
 
-    def _look(self) -> None:
-        """Notes which runs are under way; told by their files, as they may be on another machine."""
+    def _refresh(self) -> None:
+        """Updates the display. Files say which runs have started, because they may be on another machine."""
         for job in self.waiting.values():
-            if job.begun_at >= self.submitted[job]:
+            if job.started_at >= self.submitted[job]:
                 self.display.state(job, "running")
         self.display.refresh()

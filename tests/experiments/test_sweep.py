@@ -1,4 +1,4 @@
-"""Sweeps: done once, recorded once, whatever is killed on the way."""
+"""Sweeps: every run is done once and recorded once, whatever is killed."""
 
 import json
 import os
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.main import main
-from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.config.presets import environment_id
 from mgail_dyna.experiments import jobs as jobs_module
 from mgail_dyna.experiments.jobs import Job, Outcome, attempt
@@ -58,19 +58,19 @@ def test_a_sweep_runs_what_is_not_recorded_and_records_it(job):
     assert record_of(second).curve["expert_percent"].tolist() == [10, 20, 30]
 
 
-def test_a_failed_run_is_retried_once_from_its_checkpoint_and_the_others_go_on(job, tmp_path, capfd):
+def test_a_failed_run_is_retried_once_from_its_checkpoint_and_the_others_continue(job, tmp_path, capfd):
     bad, shaky, good = job(0, fail=2), job(1, fail=2, once=tmp_path / "failed"), job(2)
     assert sweep([bad, shaky, good], LocalPool(1)) == [bad]
     assert [line.split()[0] for line in starts(bad)] == ["--env-steps", "--resume"]
     assert not bad.recorded
     assert good.recorded
     assert record_of(shaky).curve["env_steps"].tolist() == [1, 2, 3]
-    told = capfd.readouterr().err
-    assert "task-seed0  retried" in told and "task-seed0  failed" in told
-    assert "error: asked to fail" in told
+    err = capfd.readouterr().err
+    assert "task-seed0  retried" in err and "task-seed0  failed" in err
+    assert "error: asked to fail" in err
 
 
-def test_a_run_without_a_checkpoint_is_begun_anew_in_its_directory(job):
+def test_a_run_without_a_checkpoint_starts_again_in_its_directory(job):
     unlucky = job()
     half = unlucky.directory / "task-mode"
     half.mkdir(parents=True)
@@ -82,7 +82,7 @@ def test_a_run_without_a_checkpoint_is_begun_anew_in_its_directory(job):
     assert (unlucky.directory / "earlier" / "task-mode" / "left-over").exists()
 
 
-def test_a_killed_child_is_gone_on_with(job):
+def test_a_killed_child_is_resumed(job):
     killed = job(**{"env-steps": 40, "seconds": 0.05})
     thread = threading.Thread(target=sweep, args=([killed], LocalPool(1)))
     thread.start()
@@ -113,10 +113,10 @@ def wait_for_child(job, evaluations=5):
 PARENT = """
 import sys
 from pathlib import Path
-from mgail_dyna.suites import Run
-from mgail_dyna.sweeps.jobs import Job
-from mgail_dyna.sweeps.pools import LocalPool, RayPool
-from mgail_dyna.sweeps.sweep import sweep
+from mgail_dyna.experiments.suites import Run
+from mgail_dyna.experiments.jobs import Job
+from mgail_dyna.experiments.pools import LocalPool, RayPool
+from mgail_dyna.experiments.sweep import sweep
 place, program, logdir, results, *words = sys.argv[1:]
 job = Job(Run("tiny", "task-seed0", tuple(words)), Path(logdir), Path(results), Path(program))
 sys.exit(len(sweep([job], RayPool("local", 1, Path(logdir)) if place == "ray" else LocalPool(1))))
@@ -125,9 +125,9 @@ sys.exit(len(sweep([job], RayPool("local", 1, Path(logdir)) if place == "ray" el
 
 def parent(job, place="here"):
     words = [sys.executable, "-c", PARENT, place, job.program, job.logdir, job.results, *job.run.arguments]
-    # A shell's background jobs ignore interrupts, and so would everything begun by tests that are one.
-    hearing = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(list(map(str, words)), cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=hearing)
+    # If the tests run as a shell's background job, they and their children ignore interrupts.
+    unblock = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(list(map(str, words)), cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=unblock)
 
 
 def test_a_killed_parent_leaves_a_run_that_the_next_sweep_waits_for(job, capfd):
@@ -138,8 +138,8 @@ def test_a_killed_parent_leaves_a_run_that_the_next_sweep_waits_for(job, capfd):
     process.communicate()
     assert attempt(orphan, lambda: False) == Outcome("elsewhere")
     assert sweep([orphan], LocalPool(1)) == []
-    told = [line.split()[1] for line in capfd.readouterr().err.splitlines()]
-    assert told[0] == "elsewhere" and told[-1] == "done"
+    states = [line.split()[1] for line in capfd.readouterr().err.splitlines()]
+    assert states[0] == "elsewhere" and states[-1] == "done"
     assert record_of(orphan).curve["env_steps"].tolist() == list(range(1, 61))
     assert [line.split()[0] for line in starts(orphan)] == ["--env-steps", "--resume"]
 
@@ -170,18 +170,18 @@ def test_two_sweeps_at_once_do_each_run_once(job):
 
 def test_a_record_made_by_other_arguments_is_not_taken_for_this_one(job, refused):
     assert sweep([job()], LocalPool(1)) == []
-    refused(["made by `run.py --env-steps 3", "remove it"], sweep, [job(**{"env-steps": 4})], LocalPool(1))
+    refused(["made by `run.py --env-steps 3", "remove the record"], sweep, [job(**{"env-steps": 4})], LocalPool(1))
 
 
-def test_what_other_arguments_began_is_no_beginning(job):
+def test_a_checkpoint_of_other_arguments_is_not_resumed(job):
     shaky = job(fail=2)
     assert sweep([shaky], LocalPool(1)) == [shaky]
     assert sweep([job(**{"env-steps": 5})], LocalPool(1)) == []
-    assert starts(shaky)[-1].split()[:2] == ["--env-steps", "5"], "begun anew, not resumed"
+    assert starts(shaky)[-1].split()[:2] == ["--env-steps", "5"], "started again, not resumed"
     assert record_of(shaky).curve["env_steps"].tolist() == [1, 2, 3, 4, 5]
 
 
-def test_a_removed_record_has_its_run_done_anew(job):
+def test_a_run_whose_record_was_removed_is_repeated(job):
     once = job()
     assert sweep([once], LocalPool(1)) == []
     record_path(once.results, once.run).unlink()
@@ -189,7 +189,7 @@ def test_a_removed_record_has_its_run_done_anew(job):
     assert [line.split()[0] for line in starts(once)] == ["--env-steps", "--env-steps"]
 
 
-def test_recorded_elsewhere_a_run_is_done_anew_and_the_first_one_kept(job):
+def test_a_run_recorded_in_another_directory_is_repeated_and_the_first_one_is_kept(job):
     once = job()
     again = replace(once, results=once.results.with_name("others"))
     assert sweep([once], LocalPool(1)) == sweep([again], LocalPool(1)) == []
@@ -197,18 +197,18 @@ def test_recorded_elsewhere_a_run_is_done_anew_and_the_first_one_kept(job):
     assert (once.directory / "earlier" / "task-mode" / "checkpoint.h5").exists()
 
 
-def test_on_ray_a_run_is_interrupted_and_gone_on_with(job):
+def test_on_ray_a_run_is_interrupted_and_resumed(job):
     pytest.importorskip("ray", reason="optional: pip install .[ray]")
     asked = job(**{"env-steps": 60, "seconds": 0.05})
     process = parent(asked, "ray")
     wait_for_child(asked)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert "every run under way ends its iteration and saves" in told
+    _, err = process.communicate(timeout=60)
+    assert "every run finishes its iteration and saves" in err
     assert not asked.recorded
     process = parent(asked, "ray")
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 0, told
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
     assert record_of(asked).curve["env_steps"].tolist() == list(range(1, 61))
     assert [line.split()[0] for line in starts(asked)] == ["--env-steps", "--resume"]
 
@@ -222,7 +222,7 @@ TINY = {
 }
 
 
-def test_a_real_run_interrupted_and_gone_on_with(tmp_path):
+def test_a_real_run_is_interrupted_and_resumed(tmp_path):
     flags = [f"--{group}.{name}={value}" for group, values in TINY.items() for name, value in values.items()]
     words = (
         "--env",
@@ -239,17 +239,17 @@ def test_a_real_run_interrupted_and_gone_on_with(tmp_path):
     process = parent(real)
     wait_for_child(real, evaluations=1)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=120)
-    assert "every run under way ends its iteration and saves" in told
+    _, err = process.communicate(timeout=120)
+    assert "every run finishes its iteration and saves" in err
     assert not real.recorded
     (checkpoint,) = real.directory.glob("*/checkpoint.h5")
     before = (checkpoint.parent / "progress.csv").read_text()
     process = parent(real)
-    _, told = process.communicate(timeout=200)
-    assert process.returncode == 0, told
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
     assert (checkpoint.parent / "progress.csv").read_text().startswith(before)
     record = record_of(real)
-    assert record.mode == "dyna" and record.seed == 0 and record.expert_return == 1000
+    assert record.algorithm == "dyna" and record.seed == 0 and record.expert_return == 1000
     assert record.final["env_steps"] >= 2000
     assert record.config["plan"]["steps"] == 2
 
@@ -257,12 +257,12 @@ def test_a_real_run_interrupted_and_gone_on_with(tmp_path):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--suite", "lerning"], "unknown suite 'lerning'; did you mean learning?"),
+        (["--suite", "lerning"], "unknown suite 'lerning'; did you mean learning"),
         (["--figure", "4d"], "unknown figure '4d'; did you mean 4c"),
         (
             [],
             "expected --figure (4a, 4b, 4c, 5a, 5b, 6) or "
-            "--suite (learning, scarce, demonstrations, warm, reset, paper, trpo, untuned), found neither",
+            "--suite (learning, scarce, demonstrations, warm, reset, paper, planning, trpo, untuned), found neither",
         ),
         (["--figure", "6", "--suite", "paper"], "found both"),
         (["--figure", "6", "--seeds", "0"], "--seeds: expected at least 1, found 0"),
@@ -276,7 +276,7 @@ def test_mistakes_are_one_line(words, line, capsys):
     assert line in err and err.count("\n") == 1
 
 
-def test_a_wrong_name_is_told_at_once():
+def test_a_wrong_name_is_refused_at_once():
     began = time.monotonic()
     subprocess.run([sys.executable, "run.py", "sweep", "--suite", "papr"], cwd=ROOT, capture_output=True, check=False)
     assert time.monotonic() - began < 3.0, "something large is imported first (0.1 s on an idle machine)"
@@ -290,13 +290,30 @@ def test_every_suite_has_a_name_of_its_own_for_every_run():
     together = [run for kinds in (*SUITES.values(), *FIGURES.values()) for run in runs_of(kinds, 1)]
     by_name = {}
     for run in together:
-        assert by_name.setdefault((run.suite, run.name), run) == run, "one record, two meanings"
+        assert by_name.setdefault((run.suite, run.name), run) == run, "two runs share a record"
     for run in by_name.values():
-        assert resolved(run.arguments).settings.seed == 0, "run.py understands them"
+        assert resolved(run.arguments).settings.seed == 0, "run.py accepts them"
+
+
+@pytest.mark.parametrize("name", [*SUITES, *FIGURES])
+def test_records_were_made_by_todays_arguments(name):
+    for kind in SUITES.get(name) or FIGURES[name]:
+        for record in read_kind(ROOT / "results", kind):
+            assert record.arguments == kind.run(record.seed).arguments, record.name
+
+
+@pytest.mark.parametrize("task", ["cartpole", "hopper", "halfcheetah"])
+def test_plans_and_imagined_pairs_can_be_had_apart(task):
+    kinds = {kind.name: resolved(kind.arguments).settings for kind in SUITES["planning"] if kind.task == task}
+    dyna, plans, pairs = kinds["dyna"], kinds["dyna_plans_only"], kinds["dyna_pairs_only"]
+    assert plans.plan == dyna.plan and plans.learn == dyna.learn
+    assert (plans.discriminator.imagined_fraction, plans.discriminator.recent_fraction) == (0.0, 0.5)
+    assert pairs.discriminator == dyna.discriminator and dyna.discriminator.imagined_fraction > 0
+    assert pairs.plan.steps == 0 and pairs.learn.steps == dyna.learn.steps + dyna.plan.steps
 
 
 @pytest.mark.parametrize("figure", ["4a", "4b", "4c"])
-def test_the_control_takes_as_many_policy_steps_as_learning_and_planning(figure):
+def test_the_control_takes_at_least_the_policy_steps_of_learning_and_planning(figure):
     (control,) = [kind for kind in FIGURES[figure] if kind.suite == "control"]
     env_id = environment_id(control.task)
     dyna, mgail = (imitation_preset("tuned", env_id, mode) for mode in ("dyna", "mgail"))
@@ -309,7 +326,7 @@ def test_the_control_takes_as_many_policy_steps_as_learning_and_planning(figure)
     dynas = dyna.updates_per_iteration * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
     assert mgail.plan.steps == 0
     alike = mgail.rollout == dyna.rollout
-    assert rate >= (1 if alike else 2) * dynas, "longer rollouts take up to twice the env steps they are told"
+    assert rate >= (1 if alike else 2) * dynas, "longer rollouts can take twice the configured env steps"
 
 
 @pytest.mark.parametrize("figure", ["4a", "4b", "4c"])
@@ -318,7 +335,7 @@ def test_the_control_as_recorded_took_no_fewer_policy_steps_an_env_step(figure):
         steps = env_steps = 0
         for record in read_kind(ROOT / "results", kind):
             config = record.config
-            planned = config["plan"]["steps"] if record.mode == "dyna" else 0
+            planned = config["plan"]["steps"] if record.algorithm == "dyna" else 0
             # The last evaluation may come sooner than the others, at the end of the run.
             iterations = config["evaluate_every"] * (len(record.curve["env_steps"]) - 1)
             steps += iterations * config["updates_per_iteration"] * (config["learn"]["steps"] + planned)
@@ -354,7 +371,7 @@ def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path
 
 
 @pytest.mark.parametrize("flag", ["results", "logdir"])
-def test_places_that_cannot_be_written_are_told_before_the_first_run(flag, tmp_path, monkeypatch, capsys):
+def test_directories_that_cannot_be_written_are_refused_before_the_first_run(flag, tmp_path, monkeypatch, capsys):
     from mgail_dyna.cli.commands import sweep as command
     from mgail_dyna.experiments.suites import Kind
 
@@ -393,7 +410,7 @@ def test_what_is_recorded_can_be_shown_where_nothing_can_be_written(tmp_path, mo
 
 def test_a_suites_own_directory_is_not_that_of_records(results, capsys):
     deeper = results / "learning"
-    wanted = "expected a directory with one for each suite, found a suite's own"
+    wanted = "expected the directory above those of the suites, found one suite's"
     line = f"error: --results: {deeper}: {wanted}; give {results}\n"
     for words in (["sweep", "--suite", "learning"], ["sweep", "--suite", "learning", "--dry-run"], ["figures"]):
         assert main([*words, "--results", str(deeper)]) == 2
@@ -432,4 +449,4 @@ def test_records_that_their_command_would_not_make_today_are_named(tmp_path, mon
         ["sweep", "--suite", "paper", "--seeds", "1", "--results", str(tmp_path / "results"), "--logdir", str(tmp_path)]
     )
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "made with other settings" in line]
-    assert "tiny/cartpole-fewer-seed*: rounds 10 (now 3); remove them" in line
+    assert "tiny/cartpole-fewer-seed*: updates_per_iteration 10 (now 3); remove the records" in line

@@ -30,7 +30,7 @@ def main(words):
         flags = json.loads((directory / "flags.json").read_text())
     put(directory / "flags.json", json.dumps(flags))
     total, seed = int(flags["--env-steps"]), int(flags["--seed"])
-    settings = {"mode": "dyna", "preset": "tuned", "expert": "cartpole", "iterations": None, "commit": None}
+    settings = {"algorithm": "dyna", "preset": "tuned", "expert": "cartpole", "iterations": None, "commit": None}
     config = {"env": "CartPole-v1", "seed": seed, "env_steps": total}
     about = {"versions": {}, "expert_return": 1000.0}
     put(directory / "config.json", json.dumps({**settings, **about, "config": config}))
