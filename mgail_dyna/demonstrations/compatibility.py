@@ -11,7 +11,12 @@ import numpy as np
 
 from mgail_dyna.demonstrations.dataset import Demonstrations, outside
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
-from mgail_dyna.demonstrations.recorded_environment import environment_arguments, environment_notes, recorded_with
+from mgail_dyna.demonstrations.recorded_environment import (
+    environment_arguments,
+    environment_notes,
+    recorded_with,
+    time_note,
+)
 from mgail_dyna.demonstrations.recorded_environment import other_env_note as other_env_note
 from mgail_dyna.environments.make import env_spec
 from mgail_dyna.environments.simulator import reset_to
@@ -41,7 +46,8 @@ def compare(demos: Demonstrations, env: gym.Env[Any, Any], env_id: str, name: st
         UserError: the demonstrations cannot be imitated in it: the spaces differ, or an action is outside them.
     """
     check_compatible(demos, env, name)
-    return environment_notes(demos, env, env_id)
+    time = time_note(demos, env)
+    return environment_notes(demos, env, env_id) + ([time] if time else [])
 
 
 def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -> None:

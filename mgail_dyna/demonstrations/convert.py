@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +12,35 @@ import numpy as np
 
 from mgail_dyna.demonstrations.compatibility import check_compatible
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations
-from mgail_dyna.demonstrations.formats import Source, read_source
-from mgail_dyna.environments.make import make_env
+from mgail_dyna.demonstrations.formats.minari import recorded_arguments
+from mgail_dyna.demonstrations.formats.registry import read_source
+from mgail_dyna.demonstrations.formats.source import Skipped, Source, left_out
+from mgail_dyna.demonstrations.progress import watched
+from mgail_dyna.demonstrations.recorded_environment import environment_notes
+from mgail_dyna.demonstrations.reference import ENDED
+from mgail_dyna.demonstrations.typed import typed
+from mgail_dyna.environments.make import check_env_name, make_env
 from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Trajectory
 
 
-def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Demonstrations, tuple[str, ...]]:
-    """Reads demonstrations of `env_id` in any of the formats.
+def convert(
+    paths: Path | Sequence[Path],
+    env_id: str,
+    *,
+    clip_actions: bool = False,
+    skip_bad_episodes: bool = False,
+    env_kwargs: dict[str, Any] | None = None,
+) -> tuple[Demonstrations, tuple[str, ...]]:
+    """Reads demonstrations of `env_id` in any of the formats, from one file or several, into one data set.
 
     Args:
-        path: a Minari dataset's directory, a D4RL file or an `.npz` file.
+        paths: a Minari dataset's directory, a D4RL file or an `.npz` file; or several, in order.
         env_id: their environment, which defines the spaces.
         clip_actions: clip actions to the action space, as simulators do.
+        skip_bad_episodes: leave out episodes that do not fit; a note names them.
+        env_kwargs: keyword arguments of the environment; None: those the files record.
 
     Returns:
         The demonstrations, and notes for the user.
@@ -31,86 +48,169 @@ def convert(path: Path, env_id: str, *, clip_actions: bool = False) -> tuple[Dem
     Raises:
         UserError: naming file and key, what was expected and what was found.
     """
-    env = make_env(env_id)
-    source = read_source(path, env.spec.max_episode_steps if env.spec else None)
-    action = action_spec(env.action_space)
-    episodes, notes = [], []
-    outside = 0
-    for number, arrays in enumerate(source.episodes):
-        arrays = _typed(path, number, arrays, action.kind == "discrete")
-        actions = arrays["actions"]
-        fits = actions.shape[1:] == ((action.size,) if action.kind == "continuous" else ())
-        outside += int(action.outside(actions).sum()) if fits else 0
-        if clip_actions and fits and action.kind == "continuous":
-            arrays["actions"] = np.clip(actions, action.low, action.high)
-        episodes.append(_trajectory(path, number, arrays))
+    several = [paths] if isinstance(paths, Path) else list(paths)
+    if not several:
+        raise UserError("expected at least 1 file of demonstrations, found 0")
+    check_env_name(env_id)
+    found = [_converted(path, env_id, clip_actions, skip_bad_episodes, env_kwargs) for path in several]
+    if len(found) == 1:
+        return found[0]
+    return _joined(several, found)
+
+
+def _converted(
+    path: Path, env_id: str, clip_actions: bool, skip_bad: bool, asked: dict[str, Any] | None
+) -> tuple[Demonstrations, tuple[str, ...]]:
+    """The demonstrations of one file, with notes."""
+    kwargs = recorded_arguments(path, env_id) if asked is None else asked
+    env = make_env(env_id, **kwargs)
+    skipped: Skipped | None = {} if skip_bad else None
+    source = read_source(path, env.spec.max_episode_steps if env.spec else None, skipped)
+    notes: list[str] = []
+    episodes = _episodes(path, source, env, clip_actions, skipped, notes)
+    if skipped:
+        notes.append(left_out(skipped, len(episodes) + len(skipped)))
+    if not any(episode.rewards.any() for episode in episodes.values()):
+        given = any(arrays["rewards"] is not None for arrays in source.episodes.values())
+        what = "every reward is 0, which counts as none" if given else "no rewards"
+        notes.append(f"{what}: imitation needs none, but returns cannot be compared with the expert's")
+    notes += source.notes
+    if source.recorded is not None:
+        notes += [note.removeprefix("note: ") for note in environment_notes(source.recorded, env, env_id)]
+    demos = _assembled(path, source, episodes, env, env_id, notes)
+    demos = replace(demos, env_kwargs=kwargs)
+    check_compatible(demos, env, str(path))
+    env.close()
+    return demos, tuple(notes)
+
+
+def _episodes(
+    path: Path,
+    source: Source,
+    env: gym.Env[Any, Any],
+    clip_actions: bool,
+    skipped: Skipped | None,
+    notes: list[str],
+) -> dict[int, Trajectory]:
+    """The episodes that fit the environment's actions, by their number in the file."""
+    action, outside = action_spec(env.action_space), 0
+    episodes: dict[int, Trajectory] = {}
+    changes: dict[str, int] = {}
+    total = len(source.episodes)
+    for number, given in watched(source.episodes.items(), total, f"checking {path.name}, episodes"):
+        try:
+            arrays, change = typed(given, action)
+            actions = arrays["actions"]
+            fits = actions.shape[1:] == ((action.size,) if action.kind == "continuous" else ())
+            beyond = int(action.outside(actions).sum()) if fits else 0
+            if beyond and skipped is not None and not (clip_actions and action.kind == "continuous"):
+                raise ValueError(f"actions: {beyond} steps outside the action space")
+            if clip_actions and fits and action.kind == "continuous":
+                arrays["actions"] = np.clip(actions, action.low, action.high)
+            if skipped is not None:
+                _require_shape(arrays, env)
+            episodes[number] = _trajectory(arrays)
+        except ValueError as error:
+            if skipped is None:
+                raise UserError(f"{path}: episode {number}: {error}") from None
+            skipped[number] = str(error)
+            continue
+        outside += beyond
+        if change is not None:
+            changes[change] = changes.get(change, 0) + 1
     if outside and (not clip_actions or action.kind == "discrete"):
         remedy = "" if action.kind == "discrete" else "; --clip-actions clips them to it, as the simulator does"
         wanted = f"expected all inside the action space {env.action_space}"
         raise UserError(f"{path}: actions: {wanted}, found {outside} steps outside{remedy}")
     if outside:
         notes.append(f"{outside} actions clipped to the action space")
-    if not any(episode.rewards.any() for episode in episodes):
-        given = any(arrays["rewards"] is not None for arrays in source.episodes)
-        what = "every reward is 0, which counts as none" if given else "no rewards"
-        notes.append(f"{what}: imitation needs none, but returns cannot be compared with the expert's")
-    notes += source.notes
-    demos = _assembled(path, source, tuple(episodes), env, env_id, notes)
-    check_compatible(demos, env, str(path))
-    return demos, tuple(notes)
+    notes += [f"actions: {change} in {count:,} episodes" for change, count in changes.items()]
+    return episodes
 
 
-def _typed(path: Path, number: int, arrays: dict[str, Any], discrete: bool) -> dict[str, Any]:
-    kinds: dict[str, Any] = {"observations": np.float32, "rewards": np.float64, "qpos": np.float64, "qvel": np.float64}
-    kinds["actions"] = np.int64 if discrete else np.float32
-    typed = dict(arrays)
-    for name, dtype in kinds.items():
-        array = arrays.get(name)
-        if array is None:
-            continue
-        if array.dtype.kind not in ("iu" if dtype is np.int64 else "fiu"):
-            raise UserError(f"{path}: episode {number}: {name}: expected dtype {np.dtype(dtype)}, found {array.dtype}")
-        with np.errstate(over="ignore"):
-            typed[name] = array.astype(dtype)
-    return typed
+def _require_shape(arrays: dict[str, Any], env: gym.Env[Any, Any]) -> None:
+    for name, space in (("observations", env.observation_space), ("actions", env.action_space)):
+        if arrays[name].shape[1:] != space.shape:
+            found = list(arrays[name].shape[1:])
+            raise ValueError(f"{name}: expected shape {list(space.shape or ())} a step, found {found}")
 
 
-def _trajectory(path: Path, number: int, arrays: dict[str, Any]) -> Trajectory:
+def _trajectory(arrays: dict[str, Any]) -> Trajectory:
     for name, other in (("qpos", "qvel"), ("qvel", "qpos")):
         if arrays[name] is None and arrays[other] is not None:
             wanted = f"expected it beside {other}, as both make a simulator state"
-            raise UserError(f"{path}: episode {number}: {name}: {wanted}, found none; give both or neither")
+            raise ValueError(f"{name}: {wanted}, found none; give both or neither")
     if arrays["rewards"] is None:
         arrays = {**arrays, "rewards": np.zeros(len(arrays["actions"]))}
     try:
         trajectory = Trajectory(**arrays)
     except ValueError as error:
-        raise UserError(f"{path}: episode {number}: {error}") from None
+        unknown = "; leave rewards out if they are unknown" if str(error).startswith("rewards: expected finite") else ""
+        raise ValueError(f"{error}{unknown}") from None
     if len(trajectory) < SHORTEST_EPISODE:
-        raise UserError(
-            f"{path}: episode {number}: expected at least {SHORTEST_EPISODE} steps, found {len(trajectory)}"
-        )
+        raise ValueError(f"expected at least {SHORTEST_EPISODE} steps, found {len(trajectory)}")
     return trajectory
 
 
 def _assembled(
-    path: Path, source: Source, episodes: tuple[Trajectory, ...], env: gym.Env[Any, Any], env_id: str, notes: list[str]
+    path: Path, source: Source, numbered: dict[int, Trajectory], env: gym.Env[Any, Any], env_id: str, notes: list[str]
 ) -> Demonstrations:
+    episodes, space = tuple(numbered.values()), env.observation_space
     if not episodes:
-        raise UserError(f"{path}: expected at least 1 episode, found 0")
-    shapes = {episode.observations.shape[1:] for episode in episodes}
-    space = env.observation_space
-    if shapes != {space.shape}:
-        found = " and ".join(str(list(shape)) for shape in sorted(shapes))
-        raise UserError(f"{path}: observations: expected shape {list(space.shape or ())} a step, found {found}")
-    actions = {episode.actions.shape[1:] for episode in episodes}
-    if actions != {env.action_space.shape}:
-        found = " and ".join(str(list(shape)) for shape in sorted(actions))
-        raise UserError(f"{path}: actions: expected shape {list(env.action_space.shape or ())} a step, found {found}")
+        raise UserError(f"{path}: expected at least 1 episode, found 0{f' ({notes[0]})' if notes else ''}")
+    for name, expected in (("observations", space.shape), ("actions", env.action_space.shape)):
+        shapes = {getattr(episode, name).shape[1:] for episode in episodes}
+        if shapes != {expected}:
+            found = " and ".join(str(list(shape)) for shape in sorted(shapes))
+            raise UserError(f"{path}: {name}: expected shape {list(expected or ())} a step, found {found}")
     assert isinstance(space, gym.spaces.Box) and isinstance(env.action_space, gym.spaces.Box | gym.spaces.Discrete)
     origin = f"{path.name}, {source.layout}"
     provenance = {"algorithm": "unknown", **source.provenance, "source": origin, "notes": notes}
-    observed = gym.spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32)
-    longest = max(len(episode) for episode in episodes)
-    limit = max(longest, source.length or (env.spec.max_episode_steps if env.spec else None) or 0)
-    return Demonstrations(episodes, observed, env.action_space, env_id=env_id, length=limit, provenance=provenance)
+    if ended := [place for place, number in enumerate(numbered) if number in source.ended]:
+        provenance[ENDED] = ended
+    longest, recorded = max(len(episode) for episode in episodes), source.recorded
+    wrappers = tuple(wrapper.name for wrapper in env.spec.additional_wrappers) if env.spec else ()
+    limit = (recorded.length if recorded else None) or (env.spec.max_episode_steps if env.spec else None) or 0
+    return Demonstrations(
+        episodes,
+        gym.spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32),
+        env.action_space,
+        env_id=env_id,
+        length=max(longest, limit),
+        provenance=provenance,
+        env_wrappers=recorded.env_wrappers if recorded else wrappers,
+    )
+
+
+def _joined(
+    paths: Sequence[Path], found: Sequence[tuple[Demonstrations, tuple[str, ...]]]
+) -> tuple[Demonstrations, tuple[str, ...]]:
+    """Several data sets of one environment as one."""
+    demos = [each for each, _ in found]
+    notes = [f"{path}: {note}" for path, (_, told) in zip(paths, found, strict=True) for note in told]
+    first = demos[0]
+    for path, other in zip(paths[1:], demos[1:], strict=True):
+        for name in ("env_kwargs", "env_wrappers"):
+            one, another = getattr(first, name), getattr(other, name)
+            if one != another:
+                what = "keyword arguments" if name == "env_kwargs" else "wrappers"
+                raise UserError(
+                    f"{path}: {what} of the environment: expected those of {paths[0]}, {one or 'none'}, "
+                    f"found {another or 'none'}; convert them to data sets of their own"
+                )
+    algorithms = sorted({str(each.provenance.get("algorithm", "unknown")) for each in demos})
+    provenance: dict[str, Any] = {
+        "algorithm": ", ".join(algorithms),
+        "source": "; ".join(str(each.provenance["source"]) for each in demos),
+        "notes": notes,
+    }
+    starts = np.cumsum([0, *(len(each.trajectories) for each in demos)])
+    ended = [int(s) + n for s, each in zip(starts, demos, strict=False) for n in each.provenance.get(ENDED, [])]
+    if ended:
+        provenance[ENDED] = ended
+    trajectories = tuple(trajectory for each in demos for trajectory in each.trajectories)
+    longest = max(each.length or 0 for each in demos)
+    if len({each.length for each in demos}) > 1:
+        lengths = ", ".join(f"{each.length:,}" for each in demos)
+        notes.append(f"the time limits differ ({lengths} steps); the longest counts")
+    return replace(first, trajectories=trajectories, length=longest, provenance=provenance), tuple(notes)

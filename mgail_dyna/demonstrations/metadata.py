@@ -102,12 +102,10 @@ def _kwargs(path: Path, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wrappers(path: Path, raw: dict[str, Any], spec: dict[str, Any]) -> tuple[str, ...]:
-    """Names of wrappers, those this package kept from an earlier file included."""
-    given: list[Any] = []
-    for key, value in (("additional_wrappers", spec.get("additional_wrappers")), (WRAPPERS, raw.get(WRAPPERS))):
-        if not isinstance(value, list | None):
-            raise UserError(f"{path}: {key}: expected a list of wrappers, found {type(value).__name__}")
-        given += value or []
+    """Names of wrappers, as this package kept them from an earlier file or as Gymnasium records them."""
+    given = raw.get(WRAPPERS) or spec.get("additional_wrappers") or []
+    if not isinstance(given, list):
+        raise UserError(f"{path}: env_spec: additional_wrappers: expected a list, found {type(given).__name__}")
     named = [wrapper.get("name") if isinstance(wrapper, dict) else wrapper for wrapper in given]
     names = tuple(name for name in named if isinstance(name, str))
     if len(names) < len(named):

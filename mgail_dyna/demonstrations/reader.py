@@ -13,24 +13,25 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import gymnasium as gym
 import h5py
 import numpy as np
 
 from mgail_dyna import runtime
-from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations, outside
+from mgail_dyna.demonstrations.dataset import Demonstrations, outside
+from mgail_dyna.demonstrations.episodes import EpisodeReader
+from mgail_dyna.demonstrations.formats.recognise import DATA_FILE as DATA_FILE
+from mgail_dyna.demonstrations.formats.recognise import MINARI, recognise
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
+from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.storage import open_hdf5
-from mgail_dyna.types import ActionSpec, Array, Trajectory
+from mgail_dyna.types import ActionSpec, Array
 
 # At the top of a checkout; inside the package where it is installed.
 SHIPPED = (runtime.checkout() or Path(__file__).resolve().parents[1]) / "expert_data"
-DATA_FILE = "main_data.hdf5"
 
 
 def locate(name: str | Path) -> Path:
@@ -53,6 +54,7 @@ def locate(name: str | Path) -> Path:
     if path.is_file():
         return path  # not ours by name; reading it will say what it is
     if path.is_dir():
+        recognise(path)
         inside = sorted(path.glob(f"*/data/{DATA_FILE}"))
         instead = f"; did you mean {inside[0].parent.parent}?" if inside else ""
         raise UserError(f"{path}: expected {DATA_FILE} in it or in its data directory, found neither{instead}")
@@ -79,44 +81,50 @@ def _episodes(file: h5py.File) -> list[str]:
     return sorted((key for key in file if re.fullmatch(r"episode_\d+", key)), key=lambda key: int(key[8:]))
 
 
-def load_demonstrations(name: str | Path, *, check_actions: bool = True) -> Demonstrations:
+def load_demonstrations(
+    name: str | Path, *, check_actions: bool = True, skipped: dict[int, str] | None = None
+) -> Demonstrations:
     """Reads and validates demonstrations, and the expert's policy if there is one.
 
     Args:
         name: as `locate` takes it.
         check_actions: refuse actions outside the action space.
+        skipped: takes the numbers of episodes that cannot be read, with the reason; None: the first is an error.
 
     Raises:
         UserError: naming file and key, what was expected and what was found.
     """
     directory = locate(name)
-    if directory.suffix == ".npz":
-        raise UserError(
-            f"{directory}: expected demonstrations in HDF5, found .npz; bring them in with: "
-            f"{runtime.program()} data convert {shlex.quote(str(directory))} OUT --env ENV"
-        )
     data = directory if directory.is_file() else directory / DATA_FILE
+    if (layout := recognise(data)) != MINARI:
+        raise UserError(
+            f"{data}: expected demonstrations in HDF5 as Minari writes it, found {layout}; bring them in with: "
+            f"{runtime.program()} data convert {shlex.quote(str(data))} OUT --env ENV"
+        )
     with open_hdf5(data) as file:
         keys = _episodes(file)
-        if not keys:
-            raise UserError(
-                f"{data}: expected groups episode_0, episode_1, ..., found {', '.join(list(file)[:5]) or 'nothing'}; "
-                f"convert other layouts with: {runtime.program()} data convert"
-            )
         metadata = read_metadata(data.parent / METADATA_FILE)
         action = action_spec(metadata.action_space)
-        trajectories = tuple(_read_episode(data, file, key, metadata.observation_space, action) for key in keys)
-        if check_actions:
-            for key, trajectory in zip(keys, trajectories, strict=True):
-                _check_bounds(data, key, trajectory.actions, action)
+        reader, trajectories = EpisodeReader(data, file, metadata.observation_space, action), []
+        for number, key in enumerate(watched(keys, len(keys), f"reading {data.name}, episodes")):
+            try:
+                trajectory = reader.read(key)
+                if check_actions:
+                    _check_bounds(data, key, trajectory.actions, action)
+            except UserError as error:
+                if skipped is None:
+                    raise
+                skipped[number] = str(error).removeprefix(f"{data}: ").removeprefix(key).lstrip("/: ")
+            else:
+                trajectories.append(trajectory)
+        if not trajectories:
+            raise UserError(f"{data}: no episode can be read; the first: {(skipped or {}).get(0)}")
         policy = _read_policy(data, file, action, observation_size(metadata.observation_space))
     expected = metadata.total_episodes
-    if expected not in (None, len(trajectories)):
-        raise UserError(
-            f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(trajectories)}"
-        )
+    if expected not in (None, len(keys)):
+        raise UserError(f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(keys)}")
     return Demonstrations(
-        trajectories,
+        tuple(trajectories),
         metadata.observation_space,
         metadata.action_space,
         env_id=metadata.env_id,
@@ -126,64 +134,6 @@ def load_demonstrations(name: str | Path, *, check_actions: bool = True) -> Demo
         env_kwargs=metadata.env_kwargs,
         env_wrappers=metadata.env_wrappers,
     )
-
-
-def _read_episode(
-    path: Path, file: h5py.File, key: str, observation_space: gym.spaces.Box, action: ActionSpec
-) -> Trajectory:
-    group = file[key]
-    if not isinstance(group, h5py.Group):
-        raise UserError(f"{path}: {key}: expected a group, found an array")
-
-    def read(name: str, dtype: Any, tail: tuple[int, ...] | None) -> Array:
-        node = group.get(name)
-        if not isinstance(node, h5py.Dataset):
-            raise UserError(f"{path}: {key}/{name}: missing")
-        kind = np.dtype(dtype).kind
-        if node.dtype.kind not in {"f": "fiu", "i": "iu", "b": "biu"}[kind]:
-            raise UserError(f"{path}: {key}/{name}: expected dtype {np.dtype(dtype)}, found {node.dtype}")
-        if tail is None and node.ndim != 2:
-            raise UserError(f"{path}: {key}/{name}: expected shape [T + 1, n], found {list(node.shape)}")
-        if tail is not None and (node.shape[1:] != tail or node.ndim != 1 + len(tail)):
-            expected = ", ".join(["T", *map(str, tail)])
-            raise UserError(f"{path}: {key}/{name}: expected shape [{expected}], found {list(node.shape)}")
-        with np.errstate(over="ignore"):  # infinity is reported below
-            return node[()].astype(dtype)
-
-    discrete = action.kind == "discrete"
-    actions = read("actions", np.int64 if discrete else np.float32, () if discrete else (action.size,))
-    terminations, truncations = read("terminations", bool, ()), read("truncations", bool, ())
-    infos = {
-        name: read(f"infos/{name}", np.float64, None) if f"infos/{name}" in group else None for name in ("qpos", "qvel")
-    }
-    if len(actions) < SHORTEST_EPISODE:
-        raise UserError(f"{path}: {key}: expected at least {SHORTEST_EPISODE} steps, found {len(actions)}")
-    for name, flags in (("terminations", terminations), ("truncations", truncations)):
-        if len(flags) != len(actions):
-            raise UserError(f"{path}: {key}/{name}: expected length {len(actions)}, found {len(flags)}")
-        if flags[:-1].any():
-            where = int(np.argmax(flags))
-            raise UserError(f"{path}: {key}/{name}: expected true at the last step only, found true at step {where}")
-    try:
-        return Trajectory(
-            observations=read("observations", np.float32, observation_space.shape),
-            actions=actions,
-            rewards=read("rewards", np.float64, ()) if "rewards" in group else np.zeros(len(actions)),
-            terminated=bool(terminations[-1]),
-            truncated=bool(truncations[-1]),
-            seed=_seed(path, key, group),
-            qpos=infos.get("qpos"),
-            qvel=infos.get("qvel"),
-        )
-    except ValueError as error:
-        raise UserError(f"{path}: {key}/{error}") from None
-
-
-def _seed(path: Path, key: str, group: h5py.Group) -> int | None:
-    seed = group.attrs.get("seed")
-    if seed is not None and not isinstance(seed, int | np.integer):
-        raise UserError(f"{path}: {key}: seed: expected an integer, found {seed!r}")
-    return None if seed is None else int(seed)
 
 
 def _check_bounds(path: Path, key: str, actions: Array, spec: ActionSpec) -> None:

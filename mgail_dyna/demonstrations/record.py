@@ -54,6 +54,7 @@ def record(
         env_id=env_id,
         length=length,
         policy=policy,
+        env_wrappers=tuple(wrapper.name for wrapper in env.spec.additional_wrappers) if env.spec else (),
         provenance={
             **(provenance or {}),
             "env_id": env_id,

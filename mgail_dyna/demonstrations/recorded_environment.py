@@ -72,7 +72,7 @@ def recorded_with(demos: Demonstrations) -> str:
 
 
 def environment_notes(demos: Demonstrations, env: gym.Env[Any, Any], env_id: str) -> list[str]:
-    """Everything recorded that differs from the environment, as one note each.
+    """Everything recorded but the time limit (`time_note`) that differs from the environment, as one note each.
 
     Args:
         demos: the demonstrations.
@@ -82,7 +82,7 @@ def environment_notes(demos: Demonstrations, env: gym.Env[Any, Any], env_id: str
     notes = [other_env_note(demos, env_id), limit_note(demos)]
     if env.spec is not None and same_environment(demos.env_id, env_id):
         notes += [_arguments_note(demos, env.spec), _wrappers_note(demos, env.spec)]
-    notes += [_bounds_note(demos, env), _time_note(demos, env)]
+    notes.append(_bounds_note(demos, env))
     return [note for note in notes if note is not None]
 
 
@@ -166,7 +166,8 @@ def _single(bound: Array) -> Array:
     return np.where(np.abs(single) >= BOUNDLESS, np.sign(single) * np.inf, single)
 
 
-def _time_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:
+def time_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:
+    """A note if the environment's time limit is another than that of the demonstrations."""
     ours = env.spec.max_episode_steps if env.spec is not None else None
     longest = max(len(trajectory) for trajectory in demos.trajectories)
     if ours is None or demos.length is None or ours == max(demos.length, longest):

@@ -15,7 +15,8 @@ from gymnasium.envs.registration import EnvSpec
 
 from mgail_dyna.demonstrations.compatibility import check_actions
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.demonstrations.metadata import METADATA_FILE, space_to_json
+from mgail_dyna.demonstrations.metadata import METADATA_FILE, WRAPPERS, space_to_json
+from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.reader import DATA_FILE
 from mgail_dyna.environments.make import env_spec
 from mgail_dyna.errors import UserError
@@ -25,6 +26,9 @@ from mgail_dyna.types import Array, Trajectory
 
 # Every Minari since 0.5 accepts datasets that say they were written by this one.
 MINARI_VERSION = "0.5.0"
+# Bytes from which an array is compressed; a shorter one takes less room and time as it is.
+COMPRESSED = 4096
+_COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 
 
 def save_demonstrations(
@@ -57,7 +61,8 @@ def save_demonstrations(
     with replacing(target) as fresh:
         fresh.mkdir()
         with writing_hdf5(fresh / DATA_FILE) as file:
-            for index, trajectory in enumerate(demos.trajectories):
+            episodes = watched(demos.trajectories, len(demos.trajectories), f"writing {target}, episodes")
+            for index, trajectory in enumerate(episodes):
                 _write_episode(file, index, trajectory)
             if demos.policy is not None:
                 _write_policy(file, demos.policy)
@@ -80,10 +85,13 @@ def _metadata(demos: Demonstrations, name: str, target: Path) -> dict[str, Any]:
         "provenance": _plain(demos.provenance, target),
     }
     if demos.env_id is not None:
-        spec = copy.deepcopy(env_spec(demos.env_id))
+        spec = copy.deepcopy(env_spec(demos.env_id, **demos.env_kwargs))
+        spec.kwargs = {**spec.kwargs, **demos.env_kwargs}
         if demos.length is not None:
             spec.max_episode_steps = demos.length
-        metadata["env_spec"] = _told(spec)
+        metadata["env_spec"] = _as_json(spec)
+    if demos.env_wrappers:
+        metadata[WRAPPERS] = list(demos.env_wrappers)
     return metadata
 
 
@@ -94,16 +102,25 @@ def _plain(provenance: dict[str, Any], target: Path) -> Any:
         raise UserError(f"{target}: provenance: expected what JSON can hold, found else ({error})") from None
 
 
-def _told(spec: EnvSpec) -> str:
+def _as_json(spec: EnvSpec) -> str:
     """`spec` as JSON: classes by their names, without keyword arguments that JSON cannot hold."""
     for field in ("entry_point", "vector_entry_point"):
         if callable(point := getattr(spec, field)):
             setattr(spec, field, f"{point.__module__}:{point.__qualname__}")
+    spec.kwargs = {name: value for name, value in spec.kwargs.items() if _has_json(value)}
     try:
         return spec.to_json()
-    except (TypeError, ValueError):
-        spec.kwargs = {}
+    except (TypeError, ValueError):  # wrappers that are registered with such arguments
+        spec.additional_wrappers = ()
         return spec.to_json()
+
+
+def _has_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _dataset_id(path: Path) -> str:
@@ -128,7 +145,8 @@ def _write_episode(file: h5py.File, index: int, trajectory: Trajectory) -> None:
     )
     for name, array in arrays:
         if array is not None:
-            group.create_dataset(name, data=array, compression="gzip", compression_opts=9, shuffle=True)
+            compressed = array.nbytes >= COMPRESSED
+            group.create_dataset(name, data=array, **(_COMPRESSION if compressed else {}))
     group.attrs["id"] = index
     group.attrs["total_steps"] = len(trajectory)
     if trajectory.seed is not None:

@@ -1,0 +1,128 @@
+"""Episodes of an HDF5 file: fast where they are as expected, with a precise message where they are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5s, h5t
+
+from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE
+from mgail_dyna.errors import UserError
+from mgail_dyna.types import ActionSpec, Array, Trajectory
+
+# Kinds of stored numbers that can be read as a kind, in NumPy's letters and as HDF5's classes.
+_KINDS = {"f": "fiu", "i": "iu", "b": "biu"}
+_CLASSES = {"f": {h5t.FLOAT, h5t.INTEGER}, "i": {h5t.INTEGER}, "b": {h5t.ENUM, h5t.INTEGER}}
+# What the low-level interface raises for what is missing or is no plain array of numbers.
+_UNUSUAL = (KeyError, ValueError, TypeError, OSError, RuntimeError)
+
+
+class EpisodeReader:
+    """Reads the episodes of one file.
+
+    Opening an array costs more than reading it where episodes are short, so each is opened once, through HDF5's own
+    interface; what does not go through there is read again with h5py's, which tells what is wrong.
+
+    Args:
+        path: of the file, for messages.
+        file: open.
+        observation_space: flat.
+        action: the action space.
+    """
+
+    def __init__(self, path: Path, file: h5py.File, observation_space: gym.spaces.Box, action: ActionSpec) -> None:
+        self.path, self.file = path, file
+        discrete = action.kind == "discrete"
+        self.observed: tuple[int, ...] = observation_space.shape
+        self.chosen: tuple[int, ...] = () if discrete else (action.size,)
+        self.choice = np.dtype(np.int64 if discrete else np.float32)
+        self.memory = {name: h5t.py_create(np.dtype(name)) for name in ("float32", "float64", "int64", "bool")}
+
+    def read(self, key: str) -> Trajectory:
+        """The episode in the group `key`.
+
+        Raises:
+            UserError: naming file and key, what was expected and what was found.
+        """
+        path, group = self.path, self.file[key]
+        if not isinstance(group, h5py.Group):
+            raise UserError(f"{path}: {key}: expected a group, found an array")
+        actions = self._array(group, key, "actions", self.choice, self.chosen)
+        single, double, flag = np.dtype(np.float32), np.dtype(np.float64), np.dtype(bool)
+        flags = {name: self._array(group, key, name, flag, ()) for name in ("terminations", "truncations")}
+        if len(actions) < SHORTEST_EPISODE:
+            raise UserError(f"{path}: {key}: expected at least {SHORTEST_EPISODE} steps, found {len(actions)}")
+        for name, array in flags.items():
+            if len(array) != len(actions):
+                raise UserError(f"{path}: {key}/{name}: expected length {len(actions)}, found {len(array)}")
+            if array[:-1].any():
+                where = int(np.argmax(array))
+                raise UserError(
+                    f"{path}: {key}/{name}: expected true at the last step only, found true at step {where}"
+                )
+        optional: dict[str, Array | None] = {"rewards": None, "qpos": None, "qvel": None}
+        if "rewards" in group:
+            optional["rewards"] = self._array(group, key, "rewards", double, ())
+        if "infos" in group:
+            for name in (name for name in ("qpos", "qvel") if f"infos/{name}" in group):
+                optional[name] = self._array(group, key, f"infos/{name}", double, None)
+        try:
+            return Trajectory(
+                observations=self._array(group, key, "observations", single, self.observed),
+                actions=actions,
+                rewards=np.zeros(len(actions)) if optional["rewards"] is None else optional["rewards"],
+                terminated=bool(flags["terminations"][-1]),
+                truncated=bool(flags["truncations"][-1]),
+                seed=self._seed(key, group),
+                qpos=optional["qpos"],
+                qvel=optional["qvel"],
+            )
+        except ValueError as error:
+            raise UserError(f"{path}: {key}/{error}") from None
+
+    def _array(
+        self, group: h5py.Group, key: str, name: str, dtype: np.dtype[Any], tail: tuple[int, ...] | None
+    ) -> Array:
+        """An array `[T, *tail]`, or `[T, n]` where `tail` is None."""
+        try:
+            node = h5d.open(group.id, name.encode())
+            shape = node.shape
+            usual = len(shape) == 2 if tail is None else len(shape) == 1 + len(tail) and shape[1:] == tail
+            if usual and node.get_type().get_class() in _CLASSES[dtype.kind]:
+                array = np.empty(shape, dtype)
+                node.read(h5s.ALL, h5s.ALL, array, self.memory[dtype.name])
+                return array
+        except _UNUSUAL:
+            pass
+        return self._unusual(group, key, name, dtype, tail)
+
+    def _unusual(
+        self, group: h5py.Group, key: str, name: str, dtype: np.dtype[Any], tail: tuple[int, ...] | None
+    ) -> Array:
+        path, node = self.path, group.get(name)
+        if isinstance(node, h5py.Group):
+            keys = ", ".join(list(node)[:8]) or "nothing"
+            raise UserError(f"{path}: {key}/{name}: expected an array, found a group with {keys}")
+        if not isinstance(node, h5py.Dataset):
+            raise UserError(f"{path}: {key}/{name}: missing")
+        if node.dtype.kind not in _KINDS[dtype.kind]:
+            raise UserError(f"{path}: {key}/{name}: expected dtype {dtype}, found {node.dtype}")
+        if tail is None and node.ndim != 2:
+            raise UserError(f"{path}: {key}/{name}: expected shape [T + 1, n], found {list(node.shape)}")
+        if tail is not None and (node.shape[1:] != tail or node.ndim != 1 + len(tail)):
+            expected = ", ".join(["T", *map(str, tail)])
+            raise UserError(f"{path}: {key}/{name}: expected shape [{expected}], found {list(node.shape)}")
+        with np.errstate(over="ignore"):  # infinity is reported by the trajectory
+            return np.asarray(node[()].astype(dtype))
+
+    def _seed(self, key: str, group: h5py.Group) -> int | None:
+        if not h5a.exists(group.id, b"seed"):
+            return None
+        seed = group.attrs["seed"]
+        if not isinstance(seed, int | np.integer):
+            raise UserError(f"{self.path}: {key}: seed: expected an integer, found {seed!r}")
+        return int(seed)

@@ -1,0 +1,191 @@
+"""D4RL's flat HDF5: one row a step, episodes one after another."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE
+from mgail_dyna.demonstrations.formats.recognise import D4RL_NEEDS
+from mgail_dyna.demonstrations.formats.source import Skipped, Source, require_flags, require_keys
+from mgail_dyna.errors import UserError
+from mgail_dyna.storage import open_hdf5
+from mgail_dyna.types import Array
+
+_READ = (*D4RL_NEEDS, "rewards", "timeouts", "next_observations", "infos/qpos", "infos/qvel")
+# Rows by which timeouts are looked for beside the ends of episodes.
+_OUT_OF_STEP = 5
+
+
+def read(path: Path, limit: int | None = None, skipped: Skipped | None = None) -> Source:
+    """Reads the rows; see `registry.read_source`."""
+    del skipped  # an episode that does not fit is found later
+    arrays = _arrays(path)
+    terminals = arrays["terminals"].astype(bool)
+    notes: list[str] = []
+    last = _ends(path, arrays, terminals, limit, notes)
+    _discard_shifted(arrays, last, notes)
+    whole = "next_observations" in arrays
+    if not whole:
+        notes.append(
+            "no next_observations: the state after each episode's last action is unknown, so that step is left out"
+        )
+    starts = np.append(0, last[:-1] + 1)
+    steps = last - starts + whole
+    kept = np.flatnonzero(steps >= SHORTEST_EPISODE)
+    if len(kept) < len(steps):
+        notes.append(f"{len(steps) - len(kept)} episodes shorter than {SHORTEST_EPISODE} steps left out")
+    if limit is not None and (over := int((last - starts + 1 > limit).sum())):
+        notes.append(
+            f"{over} episodes have more than the environment's {limit:,} steps, up to "
+            f"{int((last - starts + 1).max()):,}: are the ends of episodes flagged in the right rows?"
+        )
+    episodes = {n: _episode(arrays, terminals, int(starts[i]), int(last[i])) for n, i in enumerate(kept)}
+    ended = frozenset() if whole else frozenset(n for n, i in enumerate(kept) if terminals[last[i]])
+    return Source("D4RL", episodes, tuple(notes), ended)
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    """The arrays of the file, each with one row a step."""
+    with open_hdf5(path) as file:
+        for name in _READ:
+            if name in file and not (isinstance(file[name], h5py.Dataset) and file[name].ndim):
+                raise UserError(f"{path}: {name}: expected an array with one row a step, found a group or a scalar")
+        found = [name for name in _READ if name in file]
+        require_keys(path, found, D4RL_NEEDS, "D4RL")
+        arrays = {name: file[name][()] for name in found}
+    steps = len(arrays["actions"])
+    if not steps:
+        raise UserError(f"{path}: expected at least 1 step, found 0")
+    for name in ("terminals", "timeouts"):
+        if name in arrays:
+            require_flags(path, name, arrays[name])
+            if arrays[name].ndim != 1:
+                raise UserError(f"{path}: {name}: expected shape [{steps}], found {list(arrays[name].shape)}")
+    shape = arrays.get("next_observations", arrays["observations"]).shape
+    if shape != arrays["observations"].shape:
+        expected = list(arrays["observations"].shape)
+        raise UserError(f"{path}: next_observations: expected shape {expected}, found {list(shape)}")
+    for name, array in arrays.items():
+        if len(array) != steps:
+            raise UserError(f"{path}: {name}: expected length {steps} (that of actions), found {len(array)}")
+    if "next_observations" in arrays:
+        for name in ("observations", "next_observations"):
+            if arrays[name].dtype.kind not in "fiu":
+                raise UserError(f"{path}: {name}: expected dtype float32, found {arrays[name].dtype}")
+    return arrays
+
+
+def _discard_shifted(arrays: dict[str, Array], last: Array, notes: list[str]) -> None:
+    """Discards next_observations that are the next row's everywhere, also where an episode ends.
+
+    There they are the first observation of the next episode, and its last step would be a reset taken for a step.
+    """
+    if "next_observations" in arrays and len(last) > 1 and _followed(arrays)[last[:-1]].all():
+        del arrays["next_observations"]
+        notes.append("next_observations are the next row's also where an episode ends, so they are not used")
+
+
+def _flagged(arrays: Mapping[str, Array], terminals: Array) -> Array:
+    return np.asarray(terminals | arrays["timeouts"].astype(bool) if "timeouts" in arrays else terminals)
+
+
+def _ends(path: Path, arrays: Mapping[str, Array], terminals: Array, limit: int | None, notes: list[str]) -> Array:
+    """Rows that end an episode; `notes` takes how they were found."""
+    ends = _flagged(arrays, terminals).copy()
+    timed = "timeouts" in arrays and bool(arrays["timeouts"].any())
+    if "next_observations" in arrays:
+        ends = _seams(path, arrays, terminals, ends, notes)
+    elif timed:
+        _note_jumps(arrays["observations"], np.flatnonzero(arrays["timeouts"]), notes)
+    if not timed:
+        what = "timeouts are all false" if "timeouts" in arrays else "no timeouts"
+        if limit is not None:
+            before = ends.sum()
+            for start, end in itertools.pairwise([-1, *np.flatnonzero(ends), len(ends) - 1]):
+                ends[start + limit : end : limit] = True
+            if cut := ends.sum() - before:
+                notes.append(f"{what}: {cut} episodes end after the environment's {limit:,} steps")
+        elif not terminals.any():
+            notes.append(f"{what}, no terminals, and the environment has no time limit: all rows count as one episode")
+    if not ends[-1]:
+        notes.append("the last episode is cut off by the file's end; it counts as truncated")
+        ends[-1] = True
+    return np.flatnonzero(ends)
+
+
+def _seams(path: Path, arrays: Mapping[str, Array], terminals: Array, ends: Array, notes: list[str]) -> Array:
+    """`ends` with the rows that the next one does not follow, and without timeouts that are out of step."""
+    followed, steps = _followed(arrays), len(ends)
+    seams = ~followed & ~ends
+    if seams.sum() > steps / 2:
+        wanted = "expected each row's to equal the next row's observations, except at the end of an episode"
+        found = f"{seams.sum()} of {steps} rows where they are not"
+        raise UserError(f"{path}: next_observations: {wanted}, found {found}; rows must be in the order of time")
+    wrong = ends & followed & ~terminals
+    wrong[-1] = False
+    if seams.any() and wrong.any():
+        notes.append(
+            f"timeouts are out of step with the rows: {wrong.sum()} are true within an episode and {seams.sum()} ends "
+            "have none; episodes end where next_observations differ from the next row"
+        )
+        return np.asarray((ends & ~wrong) | seams)
+    if seams.any():
+        notes.append(f"{seams.sum()} episodes end without a flag, where next_observations differ from the next row")
+    return np.asarray(ends | seams)
+
+
+def _followed(arrays: Mapping[str, Array]) -> Array:
+    """`[steps]` whether the next row equals next_observations, up to rounding; true for the last row."""
+    after, then = (arrays[name].astype(np.float64) for name in ("next_observations", "observations"))
+    with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are reported elsewhere
+        rounding = 1e-6 + 1e-4 * np.nan_to_num(then.std(axis=0), posinf=np.inf)
+        differs = np.abs(after[:-1] - then[1:]) > rounding
+    same = ~differs | ~np.isfinite(after[:-1]) | ~np.isfinite(then[1:])
+    return np.append(same.reshape(len(same), -1).all(axis=1), True)
+
+
+def _note_jumps(observations: Array, timeouts: Array, notes: list[str]) -> None:
+    """A note if observations jump a few rows before or after the timeouts, and not at them.
+
+    Without next_observations this is a sign and no proof, so that the flags are kept.
+    """
+    if observations.ndim != 2 or observations.dtype.kind not in "fiu" or len(timeouts) < 3:
+        return
+    rows = observations.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        jumps = np.nan_to_num(np.abs(np.diff(rows, axis=0)) / (rows.std(axis=0) + 1e-12)).max(axis=1)
+    typical = float(np.quantile(jumps, 0.9))
+
+    def at(offset: int) -> float:
+        places = timeouts + offset
+        inside = places[(places >= 0) & (places < len(jumps))]
+        return float(np.median(jumps[inside])) if len(inside) else 0.0
+
+    offset = max(range(-_OUT_OF_STEP, _OUT_OF_STEP + 1), key=at)
+    if offset and at(0) <= typical and at(offset) > 3 * max(at(0), typical):
+        where = f"{abs(offset)} rows {'before' if offset < 0 else 'after'}"
+        notes.append(f"observations jump {where} the timeouts and not at them: are the timeouts in the right rows?")
+
+
+def _episode(arrays: Mapping[str, Array], terminals: Array, start: int, end: int) -> dict[str, Any]:
+    whole = "next_observations" in arrays
+    rows = slice(start, end + 1) if whole else slice(start, end)
+    observations = arrays["observations"][start : end + 1]
+    if whole:
+        observations = np.concatenate([observations, arrays["next_observations"][end : end + 1]])
+    return {
+        "observations": observations,
+        "actions": arrays["actions"][rows],
+        "rewards": arrays["rewards"][rows] if "rewards" in arrays else None,
+        "terminated": bool(terminals[end]) and whole,
+        "truncated": not (terminals[end] and whole),
+        # One simulator state a step; the one after the last step is not in the file.
+        "qpos": arrays["infos/qpos"][start : end + 1] if "infos/qpos" in arrays else None,
+        "qvel": arrays["infos/qvel"][start : end + 1] if "infos/qvel" in arrays else None,
+    }

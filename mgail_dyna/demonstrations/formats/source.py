@@ -1,0 +1,60 @@
+"""Episodes as a layout's reader hands them on, and what the readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.demonstrations.metadata import NPZ_REMEDY
+from mgail_dyna.errors import UserError
+from mgail_dyna.types import Array
+
+# Why episodes were left out, by their number in the file; a reader that gets None refuses the file instead.
+Skipped = dict[int, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Episodes read from a file, not yet checked against an environment.
+
+    Attributes:
+        layout: the format's name.
+        episodes: keyword arguments of `Trajectory` by the episode's number in the file; `rewards` is None if there are
+            none.
+        notes: for the user: what was lost or changed.
+        ended: numbers of episodes that the task ended with a step that the file does not hold.
+        recorded: what the file says of its environment; None if it says nothing.
+    """
+
+    layout: str
+    episodes: Mapping[int, dict[str, Any]]
+    notes: tuple[str, ...] = ()
+    ended: frozenset[int] = frozenset()
+    recorded: Demonstrations | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def require_keys(path: Path, found: Iterable[str], needed: tuple[str, ...], layout: str) -> None:
+    """Refuses a file without the arrays that its layout must hold."""
+    names = list(found)
+    for name in needed:
+        if name not in names:
+            listed = ", ".join(names) or "none of them"
+            remedy = f"; write {NPZ_REMEDY}" if layout == ".npz" else ""
+            raise UserError(f"{path}: {name}: missing; {layout} needs {', '.join(needed)}, found {listed}{remedy}")
+
+
+def require_flags(path: Path, name: str, array: Array) -> None:
+    """Refuses an array that cannot be read as true and false."""
+    if array.dtype.kind not in "biuf":
+        raise UserError(f"{path}: {name}: expected dtype bool, found {array.dtype}")
+
+
+def left_out(skipped: Skipped, total: int) -> str:
+    """A note that names how many episodes were left out, which, and why the first."""
+    numbers = sorted(skipped)
+    named = ", ".join(map(str, numbers[:20])) + (", ..." if len(numbers) > 20 else "")
+    return f"{len(numbers):,} of {total:,} episodes left out: {named} (episode {numbers[0]}: {skipped[numbers[0]]})"
