@@ -41,7 +41,7 @@ def test_figures_stand_where_there_are_records_and_commands_where_there_are_none
     (figure,) = shown['figures.show("figure4a", RESULTS)']
     assert "image/png" in figure["data"]
     (message,) = shown['figures.show("figure4b", RESULTS)']
-    assert message["text"].startswith("figure4b: no records yet; they are made by: python run.py sweep --figure 4b")
+    assert message["text"].startswith("figure4b: no records yet; to make the records: python run.py sweep --figure 4b")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -223,6 +223,7 @@ TINY = {
 }
 
 
+@pytest.mark.slow
 def test_a_real_run_is_interrupted_and_resumed(tmp_path):
     flags = [f"--{group}.{name}={value}" for group, values in TINY.items() for name, value in values.items()]
     words = (
