@@ -91,10 +91,11 @@ def time_limit(env_id: str) -> int:
 
 
 def check_env_name(env_id: str) -> None:
-    """Checks that an environment exists, without making it.
+    """Checks that an environment exists, without making it. The module of `module:id` is imported.
 
     Raises:
-        UserError: with the nearest valid names.
+        UserError: with the nearest valid names, or because the module cannot be imported.
     """
+    _import_module(env_id)
     if ":" not in env_id and env_id not in registry:
         raise unknown_environment(env_id)
