@@ -1,40 +1,92 @@
-"""Small hand-made experts and datasets, and what a good complaint looks like."""
+"""Small hand-made demonstrations and datasets, shared agents, and what a good complaint looks like."""
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
-import gymnasium as gym
+# Before anything of the package is imported; child processes inherit it. Tests marked `xla` compile with XLA all the
+# same.
+os.environ.setdefault("MGAIL_DYNA_XLA", "0")
+
 import h5py
 import numpy as np
 import pytest
+from helpers import first, random_policy, small_config
 
 from mgail_dyna.algorithms.registry import imitation_preset
+from mgail_dyna.cli.main import main
+from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.writer import save_demonstrations
-from mgail_dyna.environments.make import make_env
-from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.records import from_run, write_record
 from mgail_dyna.experiments.suites import CLONING, FIGURES
-from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.directory import RunSettings, write_curve, write_settings
 
 
-def random_policy(env_id, seed=0):
-    env = make_env(env_id)
-    spec, inputs = action_spec(env.action_space), observation_size(env.observation_space)
-    rng = np.random.default_rng(seed)
-    weights = {
-        "kernel_0": rng.standard_normal((inputs, 8)).astype(np.float32),
-        "bias_0": rng.standard_normal(8).astype(np.float32),
-        "kernel_1": rng.standard_normal((8, spec.size)).astype(np.float32),
-        "bias_1": rng.standard_normal(spec.size).astype(np.float32),
-    }
-    if spec.kind == "continuous":
-        weights["log_std"] = np.full(spec.size, -0.5, np.float32)
-    mean, std = rng.standard_normal(inputs), rng.uniform(0.5, 2.0, inputs)
-    return NumpyPolicy(spec, weights, "relu" if seed else "tanh", mean, std, clip=5.0)
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """With `-n`, a worker without work takes over half of what another one still has to do."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
+@pytest.fixture(scope="session")
+def cartpole_demos():
+    """Three shipped demonstrations of CartPole, in episodes of 100 steps."""
+    return first(load_demonstrations("cartpole"), 3)
+
+
+@pytest.fixture(scope="session")
+def cheetah_demos():
+    """Two shipped demonstrations of HalfCheetah, in episodes of 60 steps."""
+    return first(load_demonstrations("halfcheetah"), 2, length=60)
+
+
+def _eagerly():
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def eager():
+    """Runs gradient steps without tracing them, which is faster where there are few; the numbers are the same."""
+    yield from _eagerly()
+
+
+@pytest.fixture(scope="session")
+def trained(cartpole_demos):
+    """Runs of two iterations on CartPole, by algorithm. They are shared: look at them, train a copy."""
+    from mgail_dyna.runs.run import ImitationRun
+
+    runs = {}
+
+    def run(algorithm="dyna"):
+        if algorithm not in runs:
+            runs[algorithm] = ImitationRun(small_config(algorithm), cartpole_demos, algorithm)
+            for _ in _eagerly():
+                list(runs[algorithm].iterate(iterations=2))
+        return runs[algorithm]
+
+    return run
+
+
+@pytest.fixture
+def cli(capsys):
+    """The command line in this process: its exit code, stdout and stderr."""
+
+    def call(*words):
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return SimpleNamespace(returncode=code, stdout=out, stderr=err)
+
+    return call
 
 
 @pytest.fixture(scope="session")
@@ -177,24 +229,3 @@ def results(tmp_path, finished_run):
             run = kind.run(seed)
             write_record(tmp_path / "results", run, from_run(finished_run(seed, best[kind.name]), run))
     return tmp_path / "results"
-
-
-class StepCounter(gym.Wrapper):
-    """Counts by itself what the ledger should count."""
-
-    def __init__(self, env):
-        super().__init__(env)
-        self.steps = self.resets = 0
-        self.closed = False
-
-    def close(self):
-        self.closed = True
-        super().close()
-
-    def reset(self, **kwargs):
-        self.resets += 1
-        return self.env.reset(**kwargs)
-
-    def step(self, action):
-        self.steps += 1
-        return self.env.step(action)

@@ -518,9 +518,9 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
     ("words", "line"),
     [
         (["--mode", "gial"], "unknown mode 'gial'; did you mean gail or mgail?"),
-        (["--mode", "gail", "--trust-region.kl-limit", "0"], "--trust-region.kl-limit: expected a number above 0"),
+        (["--mode", "gail", "--trust-region.max-kl", "0"], "--trust-region.max-kl: expected a number above 0"),
         (["--mode", "bc", "--cloning-held-out", "1"], "--cloning.held-out: expected above 0 and below 1, found 1.0"),
-        (["--mode", "gail", "--rollout.num_envs", "0"], "--rollout.num_envs: expected at least 1, found 0"),
+        (["--mode", "gail", "--rollout.num-envs", "0"], "--rollout.num-envs: expected at least 1, found 0"),
         (
             ["--mode", "gail", "--rollout.steps", "100"],
             "--trust-region.value-batch: expected at most the 100 states of a rollout (--rollout.steps), found 128",
@@ -532,9 +532,9 @@ def test_a_mode_at_the_command_line(mode, unit, tmp_path):
             ["--mode", "mgail", "--discriminator.imagined-fraction=0.3"],
             "--discriminator.imagined-fraction: has no effect",
         ),
-        (["--mode", "dyna", "--rollout.num_envs", "2"], "--rollout.num_envs: has no effect with --mode dyna"),
+        (["--mode", "dyna", "--rollout.num-envs", "2"], "--rollout.num-envs: has no effect with --mode dyna"),
         (["--mode", "dyna", "--trust-region.damping", "1"], "--trust-region.damping: has no effect with --mode dyna"),
-        (["--mode", "dyna", "--cloning.lr_scale", "0.9"], "--cloning.lr_scale: has no effect without --warm-start bc"),
+        (["--mode", "dyna", "--cloning.lr-scale", "0.9"], "--cloning.lr-scale: has no effect without --warm-start bc"),
         (["--mode", "bc", "--env-steps", "100"], "--env-steps: has no effect with --mode bc; leave it out"),
         (["--policy.clip-norm", "inf"], "--policy.clip-norm: expected above 0 and finite, found inf"),
         (["cartpole"], "unexpected argument 'cartpole'; all options: python run.py --help"),

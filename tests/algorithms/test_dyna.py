@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import StepCounter
+from helpers import StepCounter
 
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.config.imitation import (

@@ -10,7 +10,7 @@ import h5py
 import minari
 import numpy as np
 import pytest
-from conftest import random_policy
+from helpers import random_policy
 from minari.data_collector import EpisodeBuffer
 
 from mgail_dyna.demonstrations.compatibility import check_compatible, other_env_note, replay_check, replay_note

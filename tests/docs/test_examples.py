@@ -12,6 +12,7 @@ import gymnasium as gym
 import pytest
 
 from mgail_dyna.algorithms.registry import ALGORITHMS, imitation_preset
+from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.main import main
 from mgail_dyna.config import presets
 from mgail_dyna.demonstrations.reader import load_demonstrations
@@ -76,7 +77,8 @@ def test_a_policy_acts_without_tensorflow(tmp_path):
 
 
 def test_a_preset_of_ones_own_is_read_from_its_file(example):
-    example("own_preset")
+    command = resolved(["--env", "own_preset:Mass-v0", "--expert", "cartpole"])  # imports the module first
+    assert command.settings.env_steps == 3_000
     config = imitation_preset("tuned", "own_preset:Mass-v0")
     assert (config.env_steps, config.plan.length, config.rollout.reset_length) == (3_000, 20, 100)
     assert imitation_preset("tuned", "mass").env == "own_preset:Mass-v0"

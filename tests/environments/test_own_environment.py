@@ -8,7 +8,7 @@ from dataclasses import replace
 import gymnasium as gym
 import numpy as np
 import pytest
-from conftest import random_policy
+from helpers import random_policy
 
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.trpo_expert import ExpertTrainer

@@ -27,14 +27,14 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
     assert list(found) == [
         "Dyna-AIL (seeds 0-2)",
         "MGAIL (seeds 0-2)",
-        "behavioural cloning, no environment steps (seeds 0-2)",
+        "behavioural cloning, no env steps (seeds 0-2)",
     ]
     x, y = found["MGAIL (seeds 0-2)"].get_data()
     last = max(record.curve["real_trajectories"][-1] for record in read_kind(results, FIGURES["4a"][1]))
     assert x[0] == 6 and x[-1] == last, "from where all have been evaluated to where the last ends"
     assert y[-1] == pytest.approx(60)
     assert len({(line.get_linestyle(), line.get_marker()) for line in found.values()}) == 3, "the same in grey"
-    assert set(found["behavioural cloning, no environment steps (seeds 0-2)"].get_ydata()) == {90.0}
+    assert set(found["behavioural cloning, no env steps (seeds 0-2)"].get_ydata()) == {90.0}
     assert axes.get_xlabel() == "real trajectories of training"
     assert all(tick == round(tick) for tick in axes.get_xticks()), "there are no halves of trajectories"
     (above,) = axes.child_axes
@@ -94,6 +94,23 @@ def test_trajectories_of_unlike_length_have_two_panels(finished_run):
         "real trajectories of training",
         "environment steps of training",
     ]
+
+
+def test_nothing_is_cut_off_in_either_panel(finished_run):
+    """By env steps a curve begins earlier, and so lower, than by trajectories: the second panel needs lower limits."""
+    kind = FIGURES["4a"][0]
+    high, low = (from_run(finished_run(seed, 100, 50 + 25 * seed), kind.run(seed)) for seed in (0, 1))
+    low.curve["real_trajectories"][:] += 3
+    low.curve["env_steps"][0] = 1.0
+    high.curve["expert_percent"][0] = 0.0
+    high.curve["env_steps"][0], high.curve["real_trajectories"][:2] = 2.0, 1.0
+    figure = comparison({"Dyna-AIL": [high, low]})
+    trajectories, steps = figure.axes
+    (first,), (second,) = ([line for label, line in lines(axes).items()] for axes in (trajectories, steps))
+    assert second.get_ydata().min() < first.get_ydata().min() - 1, "the case that this test is about"
+    for axes in figure.axes:
+        drawn = np.concatenate([line.get_ydata() for line in lines(axes).values()])
+        assert axes.get_ylim()[0] <= drawn.min() and drawn.max() <= axes.get_ylim()[1]
 
 
 def test_numbers_of_demonstrations_have_a_panel_each_and_gaps_where_nothing_is_recorded(finished_run, tmp_path):

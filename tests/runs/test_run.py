@@ -14,7 +14,7 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-from conftest import StepCounter
+from helpers import StepCounter
 from rich.text import Text
 
 import mgail_dyna
@@ -698,13 +698,13 @@ def test_training_at_the_command_line_interrupted_resumed_and_evaluated(tmp_path
     [
         (["--env", "hopperr"], "unknown environment 'hopperr'; did you mean hopper"),
         (["--mode", "dina"], "unknown mode 'dina'; did you mean dyna?"),
-        (["--preset", "papr"], "unknown preset 'papr'; did you mean paper?"),
+        (["--preset", "papr"], "unknown preset 'papr'; did you mean paper-like?"),
         (["--plan.stesp", "3"], "unknown option '--plan.stesp'; did you mean --plan.steps"),
         (["--plan.steps", "many"], "--plan.steps"),
-        (["--rollout-starts", "foo"], "invalid choice 'foo' for argument '--rollout.initial-states'"),
+        (["--rollout-initial-states", "foo"], "invalid choice 'foo' for argument '--rollout.initial-states'"),
         (["--env", "ant"], "--expert: no demonstrations of Ant-v5 ship"),
         (["--env", "Pusher-v5"], "train an expert first: python run.py expert --env Pusher-v5"),
-        (["--env", "cartpole", "--rollout-starts", "mix"], "expected demonstrations with qpos and qvel, found none"),
+        (["--env", "cartpole", "--rollout-initial-states", "mix"], "expected demonstrations with qpos and qvel, found none"),
         (["--iterations", "0"], "--iterations: expected at least 1, found 0"),
         (["--env", "ant"], "then --expert runs/expert/ant-seed0"),
         (["--discount", "2"], "--discount: expected above 0 and at most 1, found 2.0"),
@@ -760,7 +760,7 @@ def test_what_an_older_configuration_does_not_tell_is_named(tmp_path):
     file.write_text(json.dumps(record))
     argv = ["--config", str(file)]
     (note,) = _notes(resolved(argv), preset_given=False)
-    assert note.startswith("its config.json is older than rounds, policy.bptt_clip_norm: today's default")
+    assert note.startswith("its config.json is older than updates_per_iteration, policy.bptt_clip_norm: ")
 
 
 def test_a_stored_configuration_runs_again(tmp_path):

@@ -1,0 +1,110 @@
+"""What many tests start from: tiny configurations, a policy of random weights, the command line in a process."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+
+from mgail_dyna.algorithms.registry import ALGORITHMS, algorithm_named, imitation_preset
+from mgail_dyna.config.presets import apply
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+
+ROOT = Path(__file__).resolve().parents[1]
+CLOCKS = ("cpu_seconds", "wall_seconds")
+# Small enough for a second: what is learned does not matter, only that everything is done and counted.
+SMALL = {
+    "env_steps": 100_000,
+    "evaluate_every": 1,
+    "evaluation_episodes": 1,
+    "updates_per_iteration": 1,
+    "policy": {"hidden": (16,)},
+    "cloning": {"interval": 20, "batch": 16},
+    "discriminator": {"steps": 2, "batch": 16, "recent_fraction": 0.5, "imagined_fraction": 0.0},
+    "dynamics": {"units": 16, "steps": 2, "batch": 8, "burn_in": 1, "length": 2},
+    "learn": {"steps": 2, "batch": 8, "length": 2},
+    "plan": {"steps": 1, "batch": 32, "length": 4},
+    "rollout": {"steps": 128, "num_envs": 2},
+    "trust_region": {"value_epochs": 2, "value_batch": 64},
+}
+
+
+def small_config(algorithm="dyna", env_id="CartPole-v1", **changes):
+    """The tuned preset of an algorithm with `SMALL`; `changes` are fields, or groups of fields as dictionaries."""
+    config = apply(imitation_preset("tuned", env_id, algorithm), SMALL)
+    return algorithm_named(algorithm).configure(apply(config, changes))
+
+
+def small_flags(algorithm="dyna", **changes):
+    """`SMALL` as options of the command line, without those that the algorithm refuses."""
+    flags = []
+    for key, value in {**SMALL, **changes}.items():
+        fields = [f"{key}.{name}" for name in value] if isinstance(value, dict) else [key]
+        for name, number in zip(fields, value.values() if isinstance(value, dict) else [value], strict=True):
+            if not ALGORITHMS[algorithm].ignores(name, "none"):
+                numbers = number if isinstance(number, tuple) else (number,)
+                flags += [f"--{name.replace('_', '-')}", *map(str, numbers)]
+    return flags
+
+
+def without_clocks(history):
+    return [{name: value for name, value in row.items() if name not in CLOCKS} for row in history]
+
+
+def assert_same_weights(one, other):
+    """That two NumPy policies have equal weights, bit for bit."""
+    assert one.weights.keys() == other.weights.keys()
+    for name, weight in one.weights.items():
+        np.testing.assert_array_equal(weight, other.weights[name], err_msg=name)
+
+
+def run_py(*words, timeout=300):
+    """`run.py` in a child process."""
+    call = [sys.executable, "run.py", *map(str, words)]
+    return subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout)
+
+
+def first(demos, trajectories, length=100):
+    """The first `trajectories` of `demos`, whose episodes are said to have at most `length` steps."""
+    return replace(demos, trajectories=demos.trajectories[:trajectories], length=length)
+
+
+def random_policy(env_id, seed=0):
+    env = make_env(env_id)
+    spec, inputs = action_spec(env.action_space), observation_size(env.observation_space)
+    rng = np.random.default_rng(seed)
+    weights = {
+        "kernel_0": rng.standard_normal((inputs, 8)).astype(np.float32),
+        "bias_0": rng.standard_normal(8).astype(np.float32),
+        "kernel_1": rng.standard_normal((8, spec.size)).astype(np.float32),
+        "bias_1": rng.standard_normal(spec.size).astype(np.float32),
+    }
+    if spec.kind == "continuous":
+        weights["log_std"] = np.full(spec.size, -0.5, np.float32)
+    mean, std = rng.standard_normal(inputs), rng.uniform(0.5, 2.0, inputs)
+    return NumpyPolicy(spec, weights, "relu" if seed else "tanh", mean, std, clip=5.0)
+
+
+class StepCounter(gym.Wrapper):
+    """Counts by itself what the ledger should count."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.steps = self.resets = 0
+        self.closed = False
+
+    def close(self):
+        self.closed = True
+        super().close()
+
+    def reset(self, **kwargs):
+        self.resets += 1
+        return self.env.reset(**kwargs)
+
+    def step(self, action):
+        self.steps += 1
+        return self.env.step(action)
