@@ -52,11 +52,12 @@ def comparison(
                 spreads.append(_draw_kind(axes, kind, column, label, number))
         for number, (label, kind) in enumerate(levels.items()):
             spreads.append(_draw_level(axes, kind, label, number, alone=len(levels) == 1))
-        draw_expert(axes)
         axes.set_xlim(left=0)
         axes.set_xlabel(LABELS[column])
         count_on(axes.xaxis)
         tidy(axes)
+    for axes in panels:  # last, because they share an axis and this fixes its limits
+        draw_expert(axes)
     if length is not None:
         above = panels[0].secondary_xaxis("top", functions=(lambda n: n * length, lambda steps: steps / length))
         above.set_xlabel(f"{STEPS} ({length:,.0f} a trajectory)")
@@ -145,6 +146,6 @@ def _draw_level(axes: Axes, kind: Sequence[Record], label: str, number: int, *, 
         marker=marker,
         markerfacecolor="white",
         markevery=(5 + 3 * number, 12),
-        label=f"{label}, no environment steps ({named_seeds(kind)})",
+        label=f"{label}, no env steps ({named_seeds(kind)})",
     )
     return found.spread

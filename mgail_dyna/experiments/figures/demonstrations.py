@@ -15,7 +15,7 @@ from mgail_dyna.experiments.statistics import INTERVAL_SEEDS, Spread, estimate, 
 from mgail_dyna.experiments.suites import DemonstrationSubset, Kind
 from mgail_dyna.experiments.tables import seeds_of
 
-LABELS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", "bc": "behavioural cloning, no environment steps"}
+LABELS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", "bc": "behavioural cloning, no env steps"}
 NOTE = "Return at the end of training."
 
 
@@ -41,7 +41,7 @@ def by_demonstrations(found: Mapping[Kind, Sequence[Record]], title: str = "", n
         axes.set_xticks(range(len(numbers)), [f"{number}" for number in numbers])
         axes.set_xlabel("whole trajectories" if subsample == 1 else f"trajectories, every {subsample}th step of each")
         tidy(axes)
-    for axes in panels:  # last, because they share an axis whose limits each drawing changes
+    for axes in panels:  # last, because they share an axis and this fixes its limits
         draw_expert(axes)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
