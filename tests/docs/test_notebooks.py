@@ -28,6 +28,7 @@ def execute(monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs(path, execute):
     execute(nbformat.read(path, as_version=4))
