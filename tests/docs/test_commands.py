@@ -2,9 +2,13 @@
 
 import re
 import shlex
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import mgail_dyna
+from mgail_dyna.config.expert import ExpertConfig
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.runs.directory import RunSettings, flatten
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,3 +40,13 @@ def test_the_version_is_the_same_everywhere():
     version = mgail_dyna.__version__
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
     assert (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1].startswith(version)
+
+
+def test_the_changelog_renames_to_fields_that_exist_from_fields_that_do_not():
+    table = (ROOT / "CHANGELOG.md").read_text().split("### Renamed: configuration")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([\w.]+)`[^|]* \| `([\w.]+)` \|$", table, re.MULTILINE)
+    today = {name for name, _ in flatten(asdict(ImitationConfig()))}
+    today |= {field.name for kind in (ExpertConfig, RunSettings) for field in fields(kind)}
+    assert len(rows) > 20
+    assert not [old for old, _ in rows if old in today]
+    assert not [new for _, new in rows if new not in today]
