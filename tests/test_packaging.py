@@ -39,7 +39,11 @@ def test_every_package_is_installed():
 
 def test_runtime_dependencies_are_named_once():
     assert PYPROJECT["tool"]["setuptools"]["dynamic"]["dependencies"] == {"file": ["requirements.txt"]}
-    assert {"notebooks", "ray", "dev"} <= PYPROJECT["project"]["optional-dependencies"].keys()
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    assert {"notebooks", "ray", "dev"} <= extras.keys()
+    lines = (ROOT / "docs" / "requirements.txt").read_text().splitlines()
+    site = [line.partition("#")[0].strip() for line in lines if not line.startswith("#")]
+    assert extras["docs"] == site, "the site is also built without the package"
 
 
 # How the program is called
