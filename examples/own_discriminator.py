@@ -14,7 +14,7 @@ from mgail_dyna.cli.main import main
 
 
 class StateDiscriminator(keras.Model):
-    """What agents ask of a discriminator: `inputs`, `logits` and `call`."""
+    """A `DiscriminatorModel`: `inputs`, `logits` and `call`."""
 
     def __init__(self, hidden, size):
         super().__init__()

@@ -9,7 +9,7 @@ import numpy as np
 
 from mgail_dyna.config.imitation import DiscriminatorConfig, DynamicsConfig, PolicyConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.discriminator import Discriminator, DiscriminatorModel
 from mgail_dyna.networks.dynamics import STATE_LIMIT, DynamicsModel, GRUDynamics
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
@@ -36,7 +36,7 @@ def build_policy(action: ActionSpec, observation_size: int, config: PolicyConfig
     )
 
 
-def build_discriminator(demos: Replay, config: DiscriminatorConfig, seed: int) -> Discriminator:
+def build_discriminator(demos: Replay, config: DiscriminatorConfig, seed: int) -> DiscriminatorModel:
     """The discriminator of the paper (sec. 4), on inputs whitened with the demonstrations' covariance."""
     states, actions = demos.all_pairs()
     coordinates = whitening(np.concatenate([states, actions], axis=1), config.whitening, LEAST_DEVIATION)
@@ -62,7 +62,7 @@ class Networks:
     """
 
     policy: Callable[[ActionSpec, int, PolicyConfig, int], PolicyNetwork] = build_policy
-    discriminator: Callable[[Replay, DiscriminatorConfig, int], Discriminator] = build_discriminator
+    discriminator: Callable[[Replay, DiscriminatorConfig, int], DiscriminatorModel] = build_discriminator
     dynamics: Callable[[Replay, DynamicsConfig, int], DynamicsModel] = build_dynamics
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from mgail_dyna.config.imitation import DiscriminatorConfig
 from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import restore_variables, variable_state
-from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.discriminator import DiscriminatorModel
 from mgail_dyna.ops.losses import IMITATION_COSTS, discriminator_loss, gradient_penalty
 from mgail_dyna.types import FloatArray
 
@@ -21,7 +21,7 @@ Pairs = tuple[FloatArray, FloatArray]
 class DiscriminatorLearner:
     """Gradient steps on D, one per minibatch, all in one compiled call."""
 
-    def __init__(self, network: Discriminator, config: DiscriminatorConfig) -> None:
+    def __init__(self, network: DiscriminatorModel, config: DiscriminatorConfig) -> None:
         self.network, self.config = network, config
         self.optimizer = keras.optimizers.Adam(config.learning_rate)
         self.optimizer.build(network.trainable_variables)
@@ -91,7 +91,7 @@ class ImitationReward:
         cost: name in `ops.losses.IMITATION_COSTS`.
     """
 
-    def __init__(self, discriminator: Discriminator, cost: str) -> None:
+    def __init__(self, discriminator: DiscriminatorModel, cost: str) -> None:
         self.discriminator, self.cost = discriminator, IMITATION_COSTS[cost]
 
     def __call__(self, states: FloatArray, actions: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.learners.compiled import compiled
-from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.discriminator import DiscriminatorModel
 from mgail_dyna.networks.dynamics import DynamicsModel
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.ops.distributions import reparameterize_for, sample_for
@@ -32,7 +32,7 @@ class Imagination:
         self,
         policy: PolicyNetwork,
         dynamics: DynamicsModel,
-        discriminator: Discriminator,
+        discriminator: DiscriminatorModel,
         action: ActionSpec,
         cost: str,
         burn_in: int,

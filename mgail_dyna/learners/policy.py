@@ -11,7 +11,7 @@ import tensorflow as tf
 from mgail_dyna.config.imitation import PolicyConfig
 from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import read_once, restore_variables, variable_state
-from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.discriminator import DiscriminatorModel
 from mgail_dyna.networks.dynamics import DynamicsModel
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.ops.distributions import cloning_loss_for, reparameterize_for
@@ -48,7 +48,7 @@ class PolicyLearner:
         self,
         network: PolicyNetwork,
         average: PolicyNetwork,
-        discriminator: Discriminator,
+        discriminator: DiscriminatorModel,
         dynamics: DynamicsModel,
         action: ActionSpec,
         config: PolicyConfig,

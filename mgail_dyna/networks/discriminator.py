@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.normalization import Whitening
+
+
+class DiscriminatorModel(Protocol):
+    """What updates ask of a discriminator."""
+
+    @property
+    def variables(self) -> list[Any]:
+        """All variables, in a fixed order."""
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """Those that gradient steps change."""
+
+    def __call__(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+        """`agent_logits [n]` for `states [n, d]` and `actions [n, a]`: `logits` of `inputs`."""
+
+    def inputs(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+        """What `logits` takes, `[n, k]`; the gradient penalty is taken with respect to it."""
+
+    def logits(self, inputs: tf.Tensor) -> tf.Tensor:
+        """`agent_logits [n]`, high = agent, for inputs `[n, k]`."""
 
 
 class Discriminator(keras.Model):
