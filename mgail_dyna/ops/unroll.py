@@ -20,7 +20,7 @@ and noise, or predicted states and fresh noise. The gradient is the graph's in b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -107,20 +107,26 @@ class Imagined:
         return predicted
 
 
-def clip_state_gradient(states: tf.Tensor, clip_norm: float | None) -> tf.Tensor:
-    """`states [B, d]`, with the gradient of each clipped to norm `clip_norm` on its way back; unclipped if None.
+def clip_step_gradient(states: tf.Tensor, memory: tf.Tensor, clip_norm: float | None) -> tuple[tf.Tensor, tf.Tensor]:
+    """`states [B, d]` and `memory [B, h]`, with the gradient through both clipped on its way back; unclipped if None.
 
-    In an unstable environment every step back multiplies J_s. Without a limit the few trajectories that diverge
-    dominate the batch.
+    The two together are the model's state, so their gradients together are J_s. Each trajectory's J_s is scaled down to
+    norm `clip_norm`. In an unstable environment every step back multiplies it; without a limit the few trajectories
+    that diverge dominate the batch.
     """
     if clip_norm is None:
-        return states
+        return states, memory
 
     @tf.custom_gradient
-    def clipped(states: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        return tf.identity(states), lambda gradient: tf.clip_by_norm(gradient, clip_norm, axes=[-1])
+    def clipped(states: tf.Tensor, memory: tf.Tensor) -> tuple[Any, Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
+        def backwards(on_states: tf.Tensor, on_memory: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            squares = [tf.reduce_sum(tf.square(part), axis=-1, keepdims=True) for part in (on_states, on_memory)]
+            scale = clip_norm / tf.maximum(tf.sqrt(tf.add_n(squares)), clip_norm)
+            return scale * on_states, scale * on_memory
 
-    return clipped(states)
+        return (tf.identity(states), tf.identity(memory)), backwards
+
+    return clipped(states, memory)
 
 
 def unroll(
@@ -143,8 +149,8 @@ def unroll(
         start: `[B, d]` first states.
         memory: `[B, h]` of the dynamics model, after it has observed what came before `start`.
         noise: `[T, B, n]` of the actions, recorded (MF) or fresh (MB).
-        clip_norm: largest norm, per trajectory, of the gradient that a step passes back through the state: J_s,
-            discounted to the first step.
+        clip_norm: largest norm, per trajectory, of the gradient that a step passes back through the state and the
+            model's memory: J_s, discounted to the first step.
     """
     steps, batch = noise.shape[:2]
     unrolled = [
@@ -158,7 +164,8 @@ def unroll(
         written = [
             array.write(t, item) for array, item in zip(unrolled, (state, action, cost(state, action)), strict=True)
         ]
-        return t + 1, clip_state_gradient(source.state(t, prediction.state), clip_norm), prediction.memory, *written
+        state, memory = clip_step_gradient(source.state(t, prediction.state), prediction.memory, clip_norm)
+        return t + 1, state, memory, *written
 
     loop = (tf.constant(0), start, memory, *unrolled)
     results = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps)

@@ -22,54 +22,79 @@ from mgail_dyna.types import ActionSpec
 A, B, Q, R, THETA, SIGMA, GAMMA = -0.3, 0.5, 1.3, 0.4, 0.7, 0.6, 0.9
 
 
-def recursion(start, noise, observed=None, limit=np.inf):
+# With memory: s_pred = s + A s + B a + C m, and the next memory is E m + F s.
+C, E, F = 0.8, 0.9, 0.7
+
+
+def recursion(start, noise, observed=None, limit=np.inf, memory=0.0, coupling=0.0):
     """Cost, J_s and J_theta of one trajectory by Eq. 2 and 3; `observed` is None where the predictions are followed.
 
-    What a step passes back is cut off at `limit`, in units of the whole trajectory's cost.
+    The model's state is (s, m), so J_s has two parts. What a step passes back has norm `limit` at most, in units of the
+    whole trajectory's cost. Without `coupling` the memory does not matter.
     """
-    states, actions = [start], []
+    c, f = coupling * C, coupling * F
+    states, memories, actions = [start], [memory], []
     for t, e in enumerate(noise):
         actions.append(THETA * states[t] + SIGMA * e)
-        states.append(states[t] + A * states[t] + B * actions[t] if observed is None else observed[t])
-    cost = j_s = j_theta = 0.0
+        predicted = states[t] + A * states[t] + B * actions[t] + c * memories[t]
+        states.append(predicted if observed is None else observed[t])
+        memories.append(E * memories[t] + f * states[t])
+    cost = j_s = j_m = j_theta = 0.0
     for t, s, a in reversed(list(zip(range(len(noise)), states, actions, strict=False))):
-        j_s = np.clip(j_s, -limit / GAMMA ** (t + 1), limit / GAMMA ** (t + 1))
+        scale = min(1.0, limit / GAMMA ** (t + 1) / max(np.hypot(j_s, j_m), 1e-12))
+        j_s, j_m = scale * j_s, scale * j_m
         d, d_s, d_a = Q * s * s + R * a * a, 2 * Q * s, 2 * R * a
         pi_s, pi_theta = THETA, s
         f_s, f_a = 1 + A, B
         cost = d + GAMMA * cost
         j_theta = d_a * pi_theta + GAMMA * (j_s * f_a * pi_theta + j_theta)
-        j_s = d_s + d_a * pi_s + GAMMA * j_s * (f_s + f_a * pi_s)
-    return cost, j_s, j_theta
+        j_s, j_m = d_s + d_a * pi_s + GAMMA * (j_s * (f_s + f_a * pi_s) + j_m * f), GAMMA * (j_s * c + j_m * E)
+    return cost, j_s, j_m, j_theta
 
 
+@pytest.mark.parametrize("coupling", [0.0, 1.0])
 @pytest.mark.parametrize("real", [True, False])
 @pytest.mark.parametrize(("steps", "limit"), [(1, None), (3, None), (10, None), (10, 1.0)])
-def test_the_gradient_is_the_recursion_of_equations_2_and_3(steps, real, limit):
+def test_the_gradient_is_the_recursion_of_equations_2_and_3(steps, real, limit, coupling):
     rng, batch = np.random.default_rng(steps), 4
-    start, noise, actions, observed = (rng.standard_normal(shape) for shape in (batch, *3 * [(steps, batch)]))
-    first, theta = tf.constant(start[:, None], tf.float32), tf.constant(THETA)
+    start, memory, noise, actions, observed = (
+        rng.standard_normal(shape) for shape in (*2 * [batch], *3 * [(steps, batch)])
+    )
+    first, remembered = (tf.constant(array[:, None], tf.float32) for array in (start, memory))
+    theta = tf.constant(THETA)
     recorded = Replayed(*(tf.constant(array[..., None], tf.float32) for array in (actions, observed)))
+
+    def predict(s, a, m):
+        predicted = s + (A * s + B * a) + coupling * C * m
+        return Prediction(predicted, E * m + coupling * F * s, tf.zeros(batch))
+
     with tf.GradientTape() as tape:
-        tape.watch((first, theta))
-        trace = unroll(
+        tape.watch((first, remembered, theta))
+        unrolled = unroll(
             act=lambda s, e: theta * s + SIGMA * e,
             cost=lambda s, a: (Q * s**2 + R * a**2)[:, 0],
-            predict=lambda s, a, memory: Prediction(s + (A * s + B * a), memory, tf.zeros(batch)),
+            predict=predict,
             source=recorded if real else Imagined(),
             start=first,
-            memory=tf.zeros((batch, 1)),
+            memory=remembered,
             noise=tf.constant(noise[..., None], tf.float32),
             clip_norm=limit and limit / batch,
         )
-        loss = discounted_cost(trace.costs, tf.ones((steps, batch)), GAMMA)
-    cost, j_s, j_theta = np.array(
-        [recursion(start[n], noise[:, n], observed[:, n] if real else None, limit or np.inf) for n in range(batch)]
-    ).T
+        loss = discounted_cost(unrolled.costs, tf.ones((steps, batch)), GAMMA)
+    expected = [
+        recursion(start[n], noise[:, n], observed[:, n] if real else None, limit or np.inf, memory[n], coupling)
+        for n in range(batch)
+    ]
+    cost, j_s, j_m, j_theta = np.array(expected).T
     np.testing.assert_allclose(loss, cost.mean(), rtol=1e-5)
-    on_start, on_theta = tape.gradient(loss, (first, theta))
+    sources = (first, remembered, theta)
+    on_start, on_memory, on_theta = tape.gradient(loss, sources, unconnected_gradients="zero")
     np.testing.assert_allclose(on_theta, j_theta.mean(), rtol=1e-5)
     np.testing.assert_allclose(on_start[:, 0], j_s / batch, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(on_memory[:, 0], j_m / batch, rtol=1e-5, atol=1e-6)
+    assert (np.abs(j_m).max() > 0.05) == bool(coupling and steps > 1), (
+        "the memory should matter from the second step on"
+    )
 
 
 BOX = ActionSpec("continuous", 2, np.full(2, -1, np.float32), np.full(2, 1, np.float32))
@@ -245,7 +270,9 @@ def test_warming_passes_over_masked_steps(update):
             np.testing.assert_allclose(changes[t, one], change, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(memory[one], alone, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(model.observe(states[:0], mask[:0]), np.zeros((3, 8)))
-    np.testing.assert_allclose(model.observe(states, mask), model.unroll(states, actions, mask, 0 * begin)[1], atol=1e-7)
+    np.testing.assert_allclose(
+        model.observe(states, mask), model.unroll(states, actions, mask, 0 * begin)[1], atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("real", [True, False])
