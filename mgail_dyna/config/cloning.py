@@ -1,4 +1,4 @@
-"""Behavioural cloning, alone (`--mode bc`) or as a beginning (`--warm-start bc`)."""
+"""Behavioural cloning, alone (`--mode bc`) or as a start (`--warm-start bc`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CloningConfig:
     learning_rate: float = 1e-3
     """Adam's learning rate at the start."""
     steps: int = 20_000
-    """Gradient steps at most."""
+    """Largest number of gradient steps."""
     batch: int = 256
     """State-action pairs per gradient step."""
     held_out: float = 0.2
@@ -22,7 +22,7 @@ class CloningConfig:
     interval: int = 500
     """Gradient steps between two validations."""
     patience: int = 10
-    """Validations without a lower loss after which training stops."""
+    """Training stops after this many validations in a row without a lower loss."""
     freeze_iterations: int = 3
     """--warm-start bc: iterations during which the policy is frozen while D and the dynamics model catch up."""
     lr_scale: float = 0.2

@@ -74,17 +74,17 @@ class ExpertConfig:
     """How an expert is trained with TRPO and how its demonstrations are recorded."""
 
     env: str = "HalfCheetah-v5"
-    """Gymnasium id."""
+    """Gymnasium id, or a short name: cartpole, hopper, halfcheetah, walker2d, swimmer, inverteddoublependulum, ant."""
     steps: int = 3_000_000
     """Environment steps of training."""
     seed: int = 0
     """Seed of weights, environments, action noise and minibatches."""
     trajectories: int = 50
-    """Demonstrations to record."""
+    """Number of demonstrations to record."""
     length: int | None = None
     """Time limit of an episode; None: the environment's own, or 1,000 steps if it has none."""
     num_envs: int = 2
-    """Copies of the environment."""
+    """Number of copies of the environment."""
     rollout: int = 1_024
     """Steps per environment between two updates."""
     hidden: tuple[int, ...] = (64, 64)
@@ -95,13 +95,13 @@ class ExpertConfig:
     """Environment steps between two evaluations of the mean action."""
     evaluation_episodes: int = 5
     """Episodes per evaluation."""
-    # An expert that falls when nudged cannot be imitated.
+    # An expert that falls after a small push cannot be imitated.
     evaluation_noise: float = 0.1
-    """Noise on continuous actions during evaluations, in half ranges of the action space; demonstrations have none."""
+    """Standard deviation of noise on continuous actions in evaluations, in half ranges of the action space."""
     finalists: int = 3
-    """Best policies kept; at the end each plays 10 times as many episodes, with and without noise."""
+    """Number of best policies kept. At the end each plays 10 times as many episodes, with and without noise."""
     checkpoint_seconds: float = 30.0
-    """Wall-clock seconds between two checkpoints."""
+    """Seconds between two checkpoints."""
     trust_region: TrustRegionConfig = field(default_factory=TrustRegionConfig)
 
     def __post_init__(self) -> None:

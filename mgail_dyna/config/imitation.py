@@ -216,9 +216,9 @@ class ImitationConfig:
     env_steps: int = 100_000
     """Env steps of training: a hard budget for dyna and mgail; gail and dyna-trpo finish their last iteration."""
     demonstrations: int | None = None
-    """How many demonstrations to imitate, the first ones; None: all."""
+    """Number of demonstrations to imitate, the first ones; None: all."""
     subsample: int = 1
-    """Keep every n-th step of each demonstration; successor states are then unknown."""
+    """Keep every n-th step of each demonstration. With n above 1, successor states are unknown."""
     cost: Literal["saturating", "nonsaturating", "logit"] = "logit"
     """What the policy minimises: log D (the paper's), -log(1 - D), or their sum."""
     discount: float = 0.99

@@ -92,6 +92,7 @@ def test_groups_stay_together_under_a_title(capsys):
 def test_the_help_names_what_exists(capsys):
     text = " ".join(help_of(capsys).split())
     assert all(name in text for name in (*environments(), *ALGORITHMS, *PRESETS, *COMMANDS))
+    assert all(name in help_of(capsys, "expert") for name in environments())
     text = " ".join(help_of(capsys, "sweep").split())
     assert all(name in text for name in (*SUITES, *FIGURES))
 
