@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from mgail_dyna.backend import keras
 from mgail_dyna.config.cloning import CloningConfig
 from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import restore_variables, variable_state

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from mgail_dyna.backend import keras
 from mgail_dyna.config.imitation import DynamicsConfig
 from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import restore_variables, variable_state

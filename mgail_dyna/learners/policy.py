@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
+from mgail_dyna.backend import keras
 from mgail_dyna.config.imitation import PolicyConfig
 from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import read_once, restore_variables, variable_state

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
+
+from mgail_dyna.backend import keras
 
 
 def read_once(*models: keras.Model) -> keras.StatelessScope:

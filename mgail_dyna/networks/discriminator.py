@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from mgail_dyna.backend import keras
 from mgail_dyna.normalization import Whitening
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from mgail_dyna.backend import keras
 from mgail_dyna.networks.encoders import ActionEncoder, StateEncoder
 from mgail_dyna.ops.losses import dynamics_loss
 from mgail_dyna.ops.unroll import Prediction

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import keras
 import tensorflow as tf
+
+from mgail_dyna.backend import keras
 
 
 class StateEncoder(keras.layers.Layer):

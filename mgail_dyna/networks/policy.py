@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
+from mgail_dyna.backend import keras
 from mgail_dyna.types import ActionSpec, FloatArray
 
 

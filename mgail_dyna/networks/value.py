@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
+from mgail_dyna.backend import keras
 
 
 def value_network(
