@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5s, h5t
+from h5py import h5a, h5d, h5g, h5s, h5t
 
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE
 from mgail_dyna.errors import UserError
@@ -18,7 +18,8 @@ from mgail_dyna.types import ActionSpec, Array, Trajectory
 _KINDS = {"f": "fiu", "i": "iu", "b": "biu"}
 _CLASSES = {"f": {h5t.FLOAT, h5t.INTEGER}, "i": {h5t.INTEGER}, "b": {h5t.ENUM, h5t.INTEGER}}
 # What the low-level interface raises for what is missing or is no plain array of numbers.
-_UNUSUAL = (KeyError, ValueError, TypeError, OSError, RuntimeError)
+_UNUSUAL: tuple[type[Exception], ...] = (KeyError, ValueError, TypeError, OSError, RuntimeError)
+_SINGLE, _DOUBLE, _FLAG = np.dtype(np.float32), np.dtype(np.float64), np.dtype(bool)
 
 
 class EpisodeReader:
@@ -40,7 +41,7 @@ class EpisodeReader:
         self.observed: tuple[int, ...] = observation_space.shape
         self.chosen: tuple[int, ...] = () if discrete else (action.size,)
         self.choice = np.dtype(np.int64 if discrete else np.float32)
-        self.memory = {name: h5t.py_create(np.dtype(name)) for name in ("float32", "float64", "int64", "bool")}
+        self.memory = {dtype: h5t.py_create(dtype) for dtype in (_SINGLE, _DOUBLE, _FLAG, self.choice)}
 
     def read(self, key: str) -> Trajectory:
         """The episode in the group `key`.
@@ -48,12 +49,13 @@ class EpisodeReader:
         Raises:
             UserError: naming file and key, what was expected and what was found.
         """
-        path, group = self.path, self.file[key]
-        if not isinstance(group, h5py.Group):
-            raise UserError(f"{path}: {key}: expected a group, found an array")
+        path = self.path
+        try:
+            group = h5g.open(self.file.id, key.encode())
+        except _UNUSUAL:
+            raise UserError(f"{path}: {key}: expected a group, found an array") from None
         actions = self._array(group, key, "actions", self.choice, self.chosen)
-        single, double, flag = np.dtype(np.float32), np.dtype(np.float64), np.dtype(bool)
-        flags = {name: self._array(group, key, name, flag, ()) for name in ("terminations", "truncations")}
+        flags = {name: self._array(group, key, name, _FLAG, ()) for name in ("terminations", "truncations")}
         if len(actions) < SHORTEST_EPISODE:
             raise UserError(f"{path}: {key}: expected at least {SHORTEST_EPISODE} steps, found {len(actions)}")
         for name, array in flags.items():
@@ -65,14 +67,14 @@ class EpisodeReader:
                     f"{path}: {key}/{name}: expected true at the last step only, found true at step {where}"
                 )
         optional: dict[str, Array | None] = {"rewards": None, "qpos": None, "qvel": None}
-        if "rewards" in group:
-            optional["rewards"] = self._array(group, key, "rewards", double, ())
-        if "infos" in group:
-            for name in (name for name in ("qpos", "qvel") if f"infos/{name}" in group):
-                optional[name] = self._array(group, key, f"infos/{name}", double, None)
+        if group.links.exists(b"rewards"):
+            optional["rewards"] = self._array(group, key, "rewards", _DOUBLE, ())
+        if group.links.exists(b"infos"):
+            for name in (name for name in ("qpos", "qvel") if f"infos/{name}" in self.file[key]):
+                optional[name] = self._array(group, key, f"infos/{name}", _DOUBLE, None)
         try:
             return Trajectory(
-                observations=self._array(group, key, "observations", single, self.observed),
+                observations=self._array(group, key, "observations", _SINGLE, self.observed),
                 actions=actions,
                 rewards=np.zeros(len(actions)) if optional["rewards"] is None else optional["rewards"],
                 terminated=bool(flags["terminations"][-1]),
@@ -85,25 +87,23 @@ class EpisodeReader:
             raise UserError(f"{path}: {key}/{error}") from None
 
     def _array(
-        self, group: h5py.Group, key: str, name: str, dtype: np.dtype[Any], tail: tuple[int, ...] | None
+        self, group: h5g.GroupID, key: str, name: str, dtype: np.dtype[Any], tail: tuple[int, ...] | None
     ) -> Array:
         """An array `[T, *tail]`, or `[T, n]` where `tail` is None."""
         try:
-            node = h5d.open(group.id, name.encode())
+            node = h5d.open(group, name.encode())
             shape = node.shape
             usual = len(shape) == 2 if tail is None else len(shape) == 1 + len(tail) and shape[1:] == tail
             if usual and node.get_type().get_class() in _CLASSES[dtype.kind]:
                 array = np.empty(shape, dtype)
-                node.read(h5s.ALL, h5s.ALL, array, self.memory[dtype.name])
+                node.read(h5s.ALL, h5s.ALL, array, self.memory[dtype])
                 return array
         except _UNUSUAL:
             pass
-        return self._unusual(group, key, name, dtype, tail)
+        return self._unusual(key, name, dtype, tail)
 
-    def _unusual(
-        self, group: h5py.Group, key: str, name: str, dtype: np.dtype[Any], tail: tuple[int, ...] | None
-    ) -> Array:
-        path, node = self.path, group.get(name)
+    def _unusual(self, key: str, name: str, dtype: np.dtype[Any], tail: tuple[int, ...] | None) -> Array:
+        path, node = self.path, self.file[key].get(name)
         if isinstance(node, h5py.Group):
             keys = ", ".join(list(node)[:8]) or "nothing"
             raise UserError(f"{path}: {key}/{name}: expected an array, found a group with {keys}")
@@ -119,10 +119,12 @@ class EpisodeReader:
         with np.errstate(over="ignore"):  # infinity is reported by the trajectory
             return np.asarray(node[()].astype(dtype))
 
-    def _seed(self, key: str, group: h5py.Group) -> int | None:
-        if not h5a.exists(group.id, b"seed"):
+    def _seed(self, key: str, group: h5g.GroupID) -> int | None:
+        if not h5a.exists(group, b"seed"):
             return None
-        seed = group.attrs["seed"]
-        if not isinstance(seed, int | np.integer):
-            raise UserError(f"{self.path}: {key}: seed: expected an integer, found {seed!r}")
-        return int(seed)
+        attribute = h5a.open(group, b"seed")
+        if attribute.shape == () and attribute.get_type().get_class() == h5t.INTEGER:
+            seed = np.empty((), np.int64)
+            attribute.read(seed)
+            return int(seed)
+        raise UserError(f"{self.path}: {key}: seed: expected an integer, found {self.file[key].attrs['seed']!r}")

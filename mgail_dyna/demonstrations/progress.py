@@ -29,7 +29,7 @@ def watched(items: Iterable[Item], total: int, title: str) -> Iterator[Item]:
                 bar.start()
                 task = bar.add_task(title, total=total)
                 if not console.is_terminal:
-                    console.print(f"{title}: {done:,} of {total:,} done", highlight=False, soft_wrap=True, markup=False)
+                    console.print(f"{title}: {total:,}", highlight=False, soft_wrap=True, markup=False)
             if bar is not None and task is not None:
                 bar.update(task, completed=done)
             yield item
