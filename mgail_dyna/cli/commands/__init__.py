@@ -1,1 +1,1 @@
-"""One module per command of `run.py`; each has `main(argv)`."""
+"""One module per command, with `main(argv)`. It reads the arguments; what is heavy is imported afterwards."""
