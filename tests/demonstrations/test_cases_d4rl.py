@@ -1,0 +1,137 @@
+"""D4RL files as people report them: flags that are all false, out of step, or under another name."""
+
+import gymnasium as gym
+import h5py
+import numpy as np
+import pytest
+
+from mgail_dyna.demonstrations.convert import convert
+from mgail_dyna.demonstrations.reference import ENDED, reference
+
+PENDULUM, EPISODES, STEPS = "Pendulum-v1", 4, 200
+ROWS = EPISODES * STEPS
+
+
+def walks():
+    """Observations that move a little at every step and jump between episodes; `[ROWS, 3]`, and what each led to."""
+    rng = np.random.default_rng(0)
+    starts = 10.0 * np.arange(EPISODES)[:, None, None] + np.zeros((EPISODES, 1, 3))
+    moves = np.concatenate([starts, rng.normal(0, 0.01, (EPISODES, STEPS, 3))], axis=1).cumsum(axis=1)
+    return moves[:, :-1].reshape(ROWS, 3), moves[:, 1:].reshape(ROWS, 3)
+
+
+OBSERVATIONS, NEXT = walks()
+ENDS = np.arange(ROWS) % STEPS == STEPS - 1
+GOOD = {
+    "observations": OBSERVATIONS,
+    "actions": np.zeros((ROWS, 1)),
+    "rewards": -np.ones(ROWS),
+    "terminals": np.zeros(ROWS, bool),
+    "timeouts": ENDS,
+}
+
+
+@pytest.fixture
+def d4rl(tmp_path):
+    """Writes the rows above, some of them left out (None), replaced or added."""
+
+    def write(**changes):
+        with h5py.File(tmp_path / "rows.hdf5", "w") as file:
+            for name, value in {**GOOD, **changes}.items():
+                if value is not None:
+                    file[name] = value
+        return tmp_path / "rows.hdf5"
+
+    return write
+
+
+def converted(path, env_id=PENDULUM):
+    """Lengths of the episodes, and the notes; no step may lead from one episode into the next."""
+    demos, notes = convert(path, env_id)
+    for episode in demos.trajectories:
+        assert np.abs(np.diff(episode.observations, axis=0)).max() < 1, "a reset was taken for a step"
+    return [len(episode) for episode in demos.trajectories], notes
+
+
+def test_timeouts_in_their_rows(d4rl):
+    lengths, notes = converted(d4rl())
+    assert lengths == [199] * 4
+    assert len(notes) == 1 and notes[0].startswith("no next_observations")
+    lengths, notes = converted(d4rl(next_observations=NEXT))
+    assert (lengths, notes) == ([200] * 4, ())
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "said"), [(np.zeros(ROWS, bool), "timeouts are all false"), (None, "no timeouts")]
+)
+def test_without_a_true_timeout_episodes_end_at_the_environments_limit_and_that_is_told(timeouts, said, d4rl):
+    lengths, notes = converted(d4rl(timeouts=timeouts))
+    assert lengths == [199] * 4
+    assert notes[0] == f"{said}: 3 episodes end after the environment's 200 steps"
+
+
+@pytest.mark.parametrize("timeouts", [np.zeros(ROWS, bool), None])
+def test_without_a_true_timeout_next_observations_tell_the_ends(timeouts, d4rl):
+    lengths, notes = converted(d4rl(timeouts=timeouts, next_observations=NEXT))
+    assert lengths == [200] * 4
+    assert notes[0].startswith("3 episodes end without a flag")
+
+
+@pytest.mark.parametrize("rows", [-5, -1, 1, 3])
+def test_timeouts_out_of_step_are_mended_by_next_observations(rows, d4rl):
+    lengths, notes = converted(d4rl(timeouts=np.roll(ENDS, rows), next_observations=NEXT))
+    assert lengths == [200] * 4
+    assert notes[0].startswith("timeouts are out of step with the rows")
+
+
+@pytest.mark.parametrize("rows", [-5, -1, 1, 5])
+def test_timeouts_out_of_step_without_next_observations_are_at_least_suspected(rows, d4rl):
+    _, notes = convert(d4rl(timeouts=np.roll(ENDS, rows)), PENDULUM)
+    where = f"observations jump {abs(rows)} rows {'before' if rows > 0 else 'after'} the timeouts"
+    assert any(note.startswith(where) for note in notes)
+
+
+def test_episodes_longer_than_the_environments_limit_are_told(d4rl):
+    timeouts = ENDS.copy()
+    timeouts[STEPS - 1] = False
+    _, notes = convert(d4rl(timeouts=timeouts), PENDULUM)
+    assert notes[-1].startswith("1 episodes have more than the environment's 200 steps, up to 400")
+
+
+def test_next_observations_that_are_only_the_next_row_are_not_believed_where_an_episode_ends(d4rl):
+    shifted = np.roll(OBSERVATIONS, -1, axis=0)
+    for timeouts in (ENDS, np.zeros(ROWS, bool)):
+        lengths, notes = converted(d4rl(next_observations=shifted, timeouts=timeouts))
+        assert lengths == [199] * 4
+        assert any(note.startswith("next_observations are the next row's also where an episode ends") for note in notes)
+
+
+def test_without_flags_and_without_a_limit_it_is_said_that_all_is_one_episode(d4rl):
+    gym.register("Endless-v0", entry_point="gymnasium.envs.classic_control.pendulum:PendulumEnv")
+    try:
+        demos, notes = convert(d4rl(timeouts=None), "Endless-v0")
+    finally:
+        gym.registry.pop("Endless-v0")
+    assert [len(episode) for episode in demos.trajectories] == [ROWS - 1]
+    assert notes[0].startswith("no timeouts, no terminals, and the environment has no time limit")
+
+
+def test_a_key_that_begins_like_minaris_does_not_make_it_minari(d4rl):
+    lengths, _ = converted(d4rl(episode_ids=np.repeat(np.arange(EPISODES), STEPS)))
+    assert lengths == [199] * 4
+
+
+def test_dones_without_terminals_say_what_to_write(d4rl, refused):
+    path = d4rl(terminals=None, timeouts=None, dones=ENDS)
+    said = ["dones in place of terminals", "dones do not say whether the task or a time limit", "terminals", "timeouts"]
+    refused([path, *said], convert, path, PENDULUM)
+
+
+def test_episodes_the_task_ended_stay_complete_without_their_last_step(d4rl):
+    demos, _ = convert(d4rl(terminals=ENDS, timeouts=None), PENDULUM)
+    assert [episode.terminated for episode in demos.trajectories] == [False] * 4, "that step is not in the file"
+    assert demos.provenance[ENDED] == [0, 1, 2, 3]
+    assert reference(demos, 1_000).mean == -199
+    cut, _ = convert(d4rl(), PENDULUM)
+    assert ENDED not in cut.provenance
+    assert reference(cut, 1_000).reason is not None

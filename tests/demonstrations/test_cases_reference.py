@@ -1,0 +1,94 @@
+"""Percent of the expert: where it means something, and where it would mislead."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.demonstrations.reference import ENDED, Reference, reference
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.types import Trajectory
+
+
+def demos(returns, steps=50, terminated=False, **about):
+    """CartPole's, one episode a return, with the whole return in the first step."""
+    env = make_env("CartPole-v1")
+    made = [
+        Trajectory(
+            observations=np.zeros((steps + 1, 4)),
+            actions=np.zeros(steps, np.int64),
+            rewards=np.eye(1, steps)[0] * value,
+            terminated=terminated,
+            truncated=not terminated,
+        )
+        for value in returns
+    ]
+    return Demonstrations(tuple(made), env.observation_space, env.action_space, **about)
+
+
+@pytest.mark.parametrize(
+    ("own", "found", "percent"),
+    [(200, 100, 50), (200, 200, 100), (200, -100, -50), (-200, -200, 100), (-200, -400, 0), (-200, 0, 200)],
+)
+def test_percent_of_whole_episodes(own, found, percent):
+    whole = reference(demos([own, own]), 50)
+    assert whole == Reference(own, 50)
+    assert whole.percent(found) == percent
+
+
+def none(found, *said):
+    assert math.isnan(found.mean) and math.isnan(found.percent(100.0))
+    assert found.reason is not None and "\n" not in found.reason
+    for part in said:
+        assert part in found.reason
+
+
+def test_without_rewards_there_is_no_percentage():
+    none(reference(demos([0, 0]), 50), "no rewards")
+
+
+def test_demonstrations_cut_to_a_tenth_are_not_compared_with_whole_episodes():
+    none(
+        reference(demos([50, 50]), 500),
+        "the demonstrations are cut at 50 steps where the environment's episodes last 500; returns cannot be compared",
+    )
+
+
+def test_episodes_the_task_ended_are_complete_however_short():
+    assert reference(demos([50, 60], terminated=True), 500).mean == 55
+
+
+def test_an_episode_that_lacks_its_last_step_alone_is_complete():
+    assert reference(demos([50, 60]), 51).mean == 55
+    none(reference(demos([50, 60]), 52), "cut at 50 steps")
+
+
+def test_episodes_the_task_ended_with_a_step_that_the_file_lacks_are_complete():
+    assert reference(demos([50, 60], provenance={ENDED: [0, 1]}), 500).mean == 55
+    none(reference(demos([50, 60, 70], provenance={ENDED: [0]}), 500), "only 1 of 3 demonstrations are complete")
+    none(reference(demos([50, 60], provenance={ENDED: "all"}), 500), "cut")
+
+
+def test_complete_episodes_alone_count_and_few_of_them_say_nothing():
+    """Those that end early are the bad ones: a mean of them alone would flatter the agent."""
+    short, long = demos([20, 20], steps=20, terminated=True), demos([50] * 2, steps=50)
+    both = replace(short, trajectories=short.trajectories + long.trajectories)
+    assert reference(both, 500).mean == 20, "half of them"
+    more = replace(short, trajectories=short.trajectories + 2 * long.trajectories)
+    none(reference(more, 500), "only 2 of 6 demonstrations are complete, and the others are cut")
+
+
+@pytest.mark.parametrize("returns", [[1, 1, 1, -1, -1, -1 + 1e-9], [5, -5], [3, -1, -2], [1, 0, 0, 0]])
+def test_a_mean_near_0_gives_no_percentage(returns):
+    none(reference(demos(returns), 50), "within two standard errors", "of 0")
+
+
+def test_one_demonstration_has_no_standard_error():
+    assert reference(demos([3]), 50).mean == 3
+
+
+def test_a_mean_well_away_from_0_gives_one():
+    assert reference(demos([10, 11, 9, 10]), 50).percent(10) == 100
+    assert reference(demos([-10, -11, -9, -10]), 50).percent(-10) == 100
