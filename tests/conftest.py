@@ -35,14 +35,14 @@ def pytest_cmdline_main(config):
 
 @pytest.fixture(scope="session")
 def cartpole_demos():
-    """Three shipped demonstrations of CartPole, in episodes of 100 steps."""
+    """The first 100 steps of three shipped demonstrations of CartPole; episodes end there."""
     return first(load_demonstrations("cartpole"), 3)
 
 
 @pytest.fixture(scope="session")
 def cheetah_demos():
-    """Two shipped demonstrations of HalfCheetah, in episodes of 60 steps."""
-    return first(load_demonstrations("halfcheetah"), 2, length=60)
+    """The first 60 steps of two shipped demonstrations of HalfCheetah; episodes end there."""
+    return first(load_demonstrations("halfcheetah"), 2, steps=60)
 
 
 def _eagerly():

@@ -68,9 +68,17 @@ def run_py(*words, timeout=300):
     return subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout)
 
 
-def first(demos, trajectories, length=100):
-    """The first `trajectories` of `demos`, whose episodes are said to have at most `length` steps."""
-    return replace(demos, trajectories=demos.trajectories[:trajectories], length=length)
+def cut(trajectory, steps):
+    """The first `steps` of a trajectory, as if a time limit had ended it there."""
+    arrays = {name: getattr(trajectory, name) for name in ("observations", "qpos", "qvel", "actions", "rewards")}
+    extra = {"actions": 0, "rewards": 0}
+    kept = {name: None if array is None else array[: steps + extra.get(name, 1)] for name, array in arrays.items()}
+    return replace(trajectory, **kept, noise=None, terminated=False, truncated=True)
+
+
+def first(demos, trajectories, steps=100):
+    """The first `steps` of the first `trajectories` of `demos`; episodes end after as many."""
+    return replace(demos, trajectories=tuple(cut(t, steps) for t in demos.trajectories[:trajectories]), length=steps)
 
 
 def random_policy(env_id, seed=0):
