@@ -19,7 +19,7 @@ from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.recorded_environment import environment_notes
 from mgail_dyna.demonstrations.reference import ENDED
 from mgail_dyna.demonstrations.typed import typed
-from mgail_dyna.environments.make import check_env_name, make_env
+from mgail_dyna.environments.make import check_env_name, make_env, wrapper_names
 from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Trajectory
@@ -169,7 +169,6 @@ def _assembled(
     if ended := [place for place, number in enumerate(numbered) if number in source.ended]:
         provenance[ENDED] = ended
     longest, recorded = max(len(episode) for episode in episodes), source.recorded
-    wrappers = tuple(wrapper.name for wrapper in env.spec.additional_wrappers) if env.spec else ()
     limit = (recorded.length if recorded else None) or (env.spec.max_episode_steps if env.spec else None) or 0
     return Demonstrations(
         episodes,
@@ -178,7 +177,7 @@ def _assembled(
         env_id=env_id,
         length=max(longest, limit),
         provenance=provenance,
-        env_wrappers=recorded.env_wrappers if recorded else wrappers,
+        env_wrappers=recorded.env_wrappers if recorded else wrapper_names(env),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5s, h5t
 
-from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE
+from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, outside
+from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import ActionSpec, Array, Trajectory
 
@@ -36,12 +38,41 @@ class EpisodeReader:
     """
 
     def __init__(self, path: Path, file: h5py.File, observation_space: gym.spaces.Box, action: ActionSpec) -> None:
-        self.path, self.file = path, file
+        self.path, self.file, self.action = path, file, action
         discrete = action.kind == "discrete"
         self.observed: tuple[int, ...] = observation_space.shape
         self.chosen: tuple[int, ...] = () if discrete else (action.size,)
         self.choice = np.dtype(np.int64 if discrete else np.float32)
         self.memory = {dtype: h5t.py_create(dtype) for dtype in (_SINGLE, _DOUBLE, _FLAG, self.choice)}
+
+    def read_all(
+        self, keys: Sequence[str], check_actions: bool, skipped: dict[int, str] | None
+    ) -> tuple[Trajectory, ...]:
+        """The episodes in the groups `keys`.
+
+        Args:
+            keys: in order.
+            check_actions: refuse actions outside the action space.
+            skipped: takes the places of episodes that cannot be read, with the reason; None: the first is an error.
+
+        Raises:
+            UserError: naming file and key, what was expected and what was found.
+        """
+        trajectories = []
+        for place, key in enumerate(watched(keys, len(keys), f"reading {self.path.name}, episodes")):
+            try:
+                trajectory = self.read(key)
+                if check_actions and (problem := outside(trajectory.actions, self.action)):
+                    raise UserError(f"{self.path}: {key}/actions: {problem}")
+            except UserError as error:
+                if skipped is None:
+                    raise
+                skipped[place] = str(error).removeprefix(f"{self.path}: ").removeprefix(key).lstrip("/: ")
+            else:
+                trajectories.append(trajectory)
+        if not trajectories:
+            raise UserError(f"{self.path}: no episode can be read; the first: {(skipped or {}).get(0)}")
+        return tuple(trajectories)
 
     def read(self, key: str) -> Trajectory:
         """The episode in the group `key`.

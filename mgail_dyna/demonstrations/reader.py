@@ -18,17 +18,16 @@ import h5py
 import numpy as np
 
 from mgail_dyna import runtime
-from mgail_dyna.demonstrations.dataset import Demonstrations, outside
+from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.episodes import EpisodeReader
 from mgail_dyna.demonstrations.formats.recognise import DATA_FILE as DATA_FILE
 from mgail_dyna.demonstrations.formats.recognise import MINARI, recognise
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
-from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.storage import open_hdf5
-from mgail_dyna.types import ActionSpec, Array
+from mgail_dyna.types import ActionSpec
 
 # At the top of a checkout; inside the package where it is installed.
 SHIPPED = (runtime.checkout() or Path(__file__).resolve().parents[1]) / "expert_data"
@@ -105,26 +104,14 @@ def load_demonstrations(
         keys = _episodes(file)
         metadata = read_metadata(data.parent / METADATA_FILE)
         action = action_spec(metadata.action_space)
-        reader, trajectories = EpisodeReader(data, file, metadata.observation_space, action), []
-        for number, key in enumerate(watched(keys, len(keys), f"reading {data.name}, episodes")):
-            try:
-                trajectory = reader.read(key)
-                if check_actions:
-                    _check_bounds(data, key, trajectory.actions, action)
-            except UserError as error:
-                if skipped is None:
-                    raise
-                skipped[number] = str(error).removeprefix(f"{data}: ").removeprefix(key).lstrip("/: ")
-            else:
-                trajectories.append(trajectory)
-        if not trajectories:
-            raise UserError(f"{data}: no episode can be read; the first: {(skipped or {}).get(0)}")
+        reader = EpisodeReader(data, file, metadata.observation_space, action)
+        trajectories = reader.read_all(keys, check_actions, skipped)
         policy = _read_policy(data, file, action, observation_size(metadata.observation_space))
     expected = metadata.total_episodes
     if expected not in (None, len(keys)):
         raise UserError(f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(keys)}")
     return Demonstrations(
-        tuple(trajectories),
+        trajectories,
         metadata.observation_space,
         metadata.action_space,
         env_id=metadata.env_id,
@@ -134,11 +121,6 @@ def load_demonstrations(
         env_kwargs=metadata.env_kwargs,
         env_wrappers=metadata.env_wrappers,
     )
-
-
-def _check_bounds(path: Path, key: str, actions: Array, spec: ActionSpec) -> None:
-    if problem := outside(actions, spec):
-        raise UserError(f"{path}: {key}/actions: {problem}")
 
 
 def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: int) -> NumpyPolicy | None:

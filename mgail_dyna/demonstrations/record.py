@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations
-from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.make import make_env, wrapper_names
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -54,7 +54,7 @@ def record(
         env_id=env_id,
         length=length,
         policy=policy,
-        env_wrappers=tuple(wrapper.name for wrapper in env.spec.additional_wrappers) if env.spec else (),
+        env_wrappers=wrapper_names(env),
         provenance={
             **(provenance or {}),
             "env_id": env_id,
@@ -62,9 +62,6 @@ def record(
             "actions": "mean (the most likely one)",
             "seeds": [seeds.start, seeds.stop - 1],
             **({"left_out": short} if short else {}),
-            "return_mean": float(returns.mean()),
-            "return_std": float(returns.std()),
-            "return_min": float(returns.min()),
-            "return_max": float(returns.max()),
+            **{f"return_{name}": float(getattr(returns, name)()) for name in ("mean", "std", "min", "max")},
         },
     )

@@ -15,6 +15,7 @@ import numpy as np
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.metadata import RESERVED
+from mgail_dyna.environments.make import wrapper_names
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import BOUNDLESS, Array
 
@@ -81,7 +82,7 @@ def environment_notes(demos: Demonstrations, env: gym.Env[Any, Any], env_id: str
     """
     notes = [other_env_note(demos, env_id), limit_note(demos)]
     if env.spec is not None and same_environment(demos.env_id, env_id):
-        notes += [_arguments_note(demos, env.spec), _wrappers_note(demos, env.spec)]
+        notes += [_arguments_note(demos, env.spec), _wrappers_note(demos, env)]
     notes.append(_bounds_note(demos, env))
     return [note for note in notes if note is not None]
 
@@ -134,8 +135,8 @@ def _text(value: Any) -> str:
     return plain if len(plain) <= 60 else f"{plain[:57]}..."
 
 
-def _wrappers_note(demos: Demonstrations, spec: gym.envs.registration.EnvSpec) -> str | None:
-    recorded, made = _changing(demos.env_wrappers), _changing(tuple(each.name for each in spec.additional_wrappers))
+def _wrappers_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:
+    recorded, made = _changing(demos.env_wrappers), _changing(wrapper_names(env))
     if recorded == made:
         return None
     theirs, ours = (", ".join(names) or "no wrappers" for names in (recorded, made))

@@ -85,6 +85,11 @@ def env_spec(env_id: str, **kwargs: Any) -> gym.envs.registration.EnvSpec:
     return found
 
 
+def wrapper_names(env: gym.Env[Any, Any]) -> tuple[str, ...]:
+    """Names of the wrappers that Gymnasium records of an environment."""
+    return tuple(wrapper.name for wrapper in env.spec.additional_wrappers) if env.spec else ()
+
+
 def time_limit(env_id: str) -> int:
     """Longest episode in steps: the environment's own limit, or `LONGEST_EPISODE` if it has none."""
     return env_spec(env_id).max_episode_steps or LONGEST_EPISODE
