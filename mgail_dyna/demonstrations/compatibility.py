@@ -68,11 +68,12 @@ def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -
             raise UserError(f"{name}: observations: expected {expected} numbers to fit the environment, found {found}")
         same_actions(demos.action, action_spec(env.action_space), name)
     except UserError as error:
-        raise UserError(f"{error}{_recorded(demos)}") from None
+        raise UserError(f"{error}{recorded_suffix(demos)}") from None
     check_actions(demos, name)
 
 
-def _recorded(demos: Demonstrations) -> str:
+def recorded_suffix(demos: Demonstrations) -> str:
+    """What to add to a refusal: the recorded keyword arguments and wrappers; empty if there are none."""
     found = recorded_with(demos)
     return f"; the demonstrations were recorded with {found}" if found else ""
 

@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from mgail_dyna.demonstrations.compatibility import check_compatible
+from mgail_dyna.demonstrations.compatibility import check_compatible, recorded_suffix
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations
 from mgail_dyna.demonstrations.formats.minari import recorded_arguments
 from mgail_dyna.demonstrations.formats.registry import read_source
@@ -162,14 +162,15 @@ def _assembled(
         shapes = {getattr(episode, name).shape[1:] for episode in episodes}
         if shapes != {expected}:
             found = " and ".join(str(list(shape)) for shape in sorted(shapes))
-            raise UserError(f"{path}: {name}: expected shape {list(expected or ())} a step, found {found}")
+            recorded = recorded_suffix(source.recorded) if source.recorded else ""
+            raise UserError(f"{path}: {name}: expected shape {list(expected or ())} a step, found {found}{recorded}")
     assert isinstance(space, gym.spaces.Box) and isinstance(env.action_space, gym.spaces.Box | gym.spaces.Discrete)
     origin = f"{path.name}, {source.layout}"
     provenance = {"algorithm": "unknown", **source.provenance, "source": origin, "notes": notes}
     if ended := [place for place, number in enumerate(numbered) if number in source.ended]:
         provenance[ENDED] = ended
-    longest, recorded = max(len(episode) for episode in episodes), source.recorded
-    limit = (recorded.length if recorded else None) or (env.spec.max_episode_steps if env.spec else None) or 0
+    longest, origin_demos = max(len(episode) for episode in episodes), source.recorded
+    limit = (origin_demos.length if origin_demos else None) or (env.spec.max_episode_steps if env.spec else None) or 0
     return Demonstrations(
         episodes,
         gym.spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32),
@@ -177,7 +178,7 @@ def _assembled(
         env_id=env_id,
         length=max(longest, limit),
         provenance=provenance,
-        env_wrappers=recorded.env_wrappers if recorded else wrapper_names(env),
+        env_wrappers=origin_demos.env_wrappers if origin_demos else wrapper_names(env),
     )
 
 

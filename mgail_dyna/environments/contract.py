@@ -43,9 +43,9 @@ def check_contract(env: gym.Env[Any, Any], env_id: str) -> None:
         raise _broken(env_id, "step", _STEP, _kind(step), remedy)
     observation, reward, terminated, truncated, _ = step
     _check_observation(env_id, "step", observation, env.observation_space)
-    _check_scalar(env_id, "reward", reward, "one finite number", "return float(reward)")
+    _check_scalar(env_id, "reward", reward, "one finite number", "return a single number")
     for name, flag in (("terminated", terminated), ("truncated", truncated)):
-        _check_scalar(env_id, name, flag, "true or false", f"return bool({name})")
+        _check_scalar(env_id, name, flag, "true or false", "return a single value")
 
 
 def _action(env: gym.Env[Any, Any]) -> Any:

@@ -91,6 +91,23 @@ def test_timeouts_out_of_step_without_next_observations_are_at_least_suspected(r
     assert any(note.startswith(where) for note in notes)
 
 
+@pytest.mark.parametrize("rows", [-5, -1, 1, 5])
+def test_timeouts_of_another_length_than_the_others_are_told(rows, d4rl):
+    _, notes = convert(d4rl(timeouts=np.roll(ENDS, rows), observations=np.zeros((ROWS, 3))), PENDULUM)
+    assert any(note.startswith("1 of 4 timeouts end an episode of another length") for note in notes)
+
+
+def test_demonstrations_cut_to_one_length_are_no_timeouts_in_wrong_rows(d4rl):
+    _, notes = convert(d4rl(timeouts=np.arange(ROWS) % 50 == 49, observations=np.zeros((ROWS, 3))), PENDULUM)
+    assert not any("right rows" in note for note in notes)
+
+
+def test_terminals_that_all_lie_at_the_limit_are_timeouts(d4rl):
+    demos, notes = convert(d4rl(terminals=ENDS, timeouts=None, next_observations=NEXT), PENDULUM)
+    assert [(len(episode), episode.terminated) for episode in demos.trajectories] == [(200, False)] * 4
+    assert notes == ("every terminal ends an episode of 200 steps, the environment's limit: they count as timeouts",)
+
+
 def test_episodes_longer_than_the_environments_limit_are_told(d4rl):
     timeouts = ENDS.copy()
     timeouts[STEPS - 1] = False
@@ -128,10 +145,11 @@ def test_dones_without_terminals_say_what_to_write(d4rl, refused):
 
 
 def test_episodes_the_task_ended_stay_complete_without_their_last_step(d4rl):
-    demos, _ = convert(d4rl(terminals=ENDS, timeouts=None), PENDULUM)
-    assert [episode.terminated for episode in demos.trajectories] == [False] * 4, "that step is not in the file"
-    assert demos.provenance[ENDED] == [0, 1, 2, 3]
-    assert reference(demos, 1_000).mean == -199
+    ends = np.isin(np.arange(ROWS), [149, 299, 499, 799])
+    demos, _ = convert(d4rl(terminals=ends, timeouts=None), PENDULUM)
+    assert [episode.terminated for episode in demos.trajectories] == [False] * 5, "that step is not in the file"
+    assert demos.provenance[ENDED] == [0, 1, 2, 4]
+    assert reference(demos, 1_000).mean == pytest.approx(-(149 + 149 + 199 + 99) / 4)
     cut, _ = convert(d4rl(), PENDULUM)
     assert ENDED not in cut.provenance
     assert reference(cut, 1_000).reason is not None

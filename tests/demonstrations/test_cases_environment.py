@@ -141,7 +141,7 @@ def test_only_what_json_cannot_hold_is_left_out_of_what_is_written(pendulum, tmp
     assert spec["kwargs"] == {"n": [1, 2]}
 
 
-def test_a_refusal_of_shapes_names_the_recorded_arguments(pendulum, refused):
+def test_a_refusal_of_shapes_names_the_recorded_arguments(pendulum, tmp_path, refused):
     cheetah = replace(
         pendulum,
         env_id="HalfCheetah-v5",
@@ -152,6 +152,10 @@ def test_a_refusal_of_shapes_names_the_recorded_arguments(pendulum, refused):
     )
     said = ["expected 17", "found 18", "recorded with exclude_current_positions_from_observation=false"]
     refused(said, check_compatible, cheetah, make_env("HalfCheetah-v5"), "mine")
+    save_demonstrations(tmp_path / "cheetah", cheetah)
+    convert(tmp_path / "cheetah", "HalfCheetah-v5")
+    said = ["observations: expected shape [17]", "found [18]", said[-1]]
+    refused(said, convert, tmp_path / "cheetah", "HalfCheetah-v5", env_kwargs={})
     compare(cheetah, make_env("HalfCheetah-v5", 200, **cheetah.env_kwargs), "HalfCheetah-v5", "mine")
 
 

@@ -26,8 +26,8 @@ def read(path: Path, limit: int | None = None, skipped: Skipped | None = None) -
     """Reads the rows; see `registry.read_source`."""
     del skipped  # an episode that does not fit is found later
     arrays = _arrays(path)
-    terminals = arrays["terminals"].astype(bool)
     notes: list[str] = []
+    terminals = _terminals(arrays, limit, notes)
     last = _ends(path, arrays, terminals, limit, notes)
     _discard_shifted(arrays, last, notes)
     whole = "next_observations" in arrays
@@ -40,11 +40,8 @@ def read(path: Path, limit: int | None = None, skipped: Skipped | None = None) -
     kept = np.flatnonzero(steps >= SHORTEST_EPISODE)
     if len(kept) < len(steps):
         notes.append(f"{len(steps) - len(kept)} episodes shorter than {SHORTEST_EPISODE} steps left out")
-    if limit is not None and (over := int((last - starts + 1 > limit).sum())):
-        notes.append(
-            f"{over} episodes have more than the environment's {limit:,} steps, up to "
-            f"{int((last - starts + 1).max()):,}: are the ends of episodes flagged in the right rows?"
-        )
+    if limit is not None:
+        _note_lengths(arrays, terminals, last, limit, notes)
     episodes = {n: _episode(arrays, terminals, int(starts[i]), int(last[i])) for n, i in enumerate(kept)}
     ended = frozenset() if whole else frozenset(n for n, i in enumerate(kept) if terminals[last[i]])
     return Source("D4RL", episodes, tuple(notes), ended)
@@ -79,6 +76,37 @@ def _arrays(path: Path) -> dict[str, Array]:
             if arrays[name].dtype.kind not in "fiu":
                 raise UserError(f"{path}: {name}: expected dtype float32, found {arrays[name].dtype}")
     return arrays
+
+
+def _terminals(arrays: dict[str, Array], limit: int | None, notes: list[str]) -> Array:
+    """Where the task ended an episode; nowhere if every terminal lies at the environment's limit."""
+    terminals = arrays["terminals"].astype(bool)
+    ends = np.flatnonzero(terminals)
+    timed = "timeouts" in arrays and bool(arrays["timeouts"].any())
+    if limit is None or timed or len(ends) < 2 or (np.diff(ends, prepend=-1) != limit).any():
+        return terminals
+    notes.append(f"every terminal ends an episode of {limit:,} steps, the environment's limit: they count as timeouts")
+    arrays["timeouts"] = terminals
+    return np.zeros_like(terminals)
+
+
+def _note_lengths(arrays: Mapping[str, Array], terminals: Array, last: Array, limit: int, notes: list[str]) -> None:
+    """Notes on ends that do not fit the environment's time limit."""
+    if over := int((np.diff(last, prepend=-1) > limit).sum()):
+        notes.append(
+            f"{over} episodes have more than the environment's {limit:,} steps, up to "
+            f"{int(np.diff(last, prepend=-1).max()):,}: are the ends of episodes flagged in the right rows?"
+        )
+    if over or "next_observations" in arrays:
+        return  # said already, or the ends are known
+    timed = arrays["timeouts"].astype(bool)[last] & ~terminals[last] if "timeouts" in arrays else np.empty(0)
+    lengths = np.diff(last, prepend=-1)[timed.astype(bool)]
+    other = int((lengths != limit).sum())
+    if 0 < other < len(lengths):
+        notes.append(
+            f"{other} of {len(lengths)} timeouts end an episode of another length than the environment's {limit:,} "
+            "steps: are the timeouts in the right rows?"
+        )
 
 
 def _discard_shifted(arrays: dict[str, Array], last: Array, notes: list[str]) -> None:

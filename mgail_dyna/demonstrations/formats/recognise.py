@@ -70,7 +70,8 @@ _IN_HDF5: tuple[tuple[Callable[[Collection[str]], bool], str, str], ...] = (
     (
         _numbered(r"observations_\d+"),
         "the data set of d3rlpy 2",
-        f"join observations_0, observations_1, ... with each episode's last observation: {_WRITE}",
+        f"observations_0, observations_1, ... lack each episode's last observation: {_WRITE}, "
+        "without each episode's last action",
     ),
     (
         _has("episode_terminals", "observations", "actions"),
