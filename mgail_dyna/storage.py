@@ -215,7 +215,11 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
     with open_hdf5(path) as file:
         found = file.attrs.get("format")
         if found != FORMAT:
-            what = "one of another version, which cannot be resumed; start a new run" if str(found).startswith(OURS) else "another HDF5 file"
+            what = (
+                "one of another version, which cannot be resumed; start a new run"
+                if str(found).startswith(OURS)
+                else "another HDF5 file"
+            )
             raise UserError(f"{path}: expected a checkpoint of this package, found {what}")
         if file.attrs.get("kind") != kind:
             raise UserError(f"{path}: expected a checkpoint of {kind}, found one of {file.attrs.get('kind')}")
