@@ -9,6 +9,11 @@ from types import SimpleNamespace
 # Before anything of the package is imported; child processes inherit it. Tests marked `xla` compile with XLA all the
 # same.
 os.environ.setdefault("MGAIL_DYNA_XLA", "0")
+# As in `runtime.import_tensorflow`, so that numbers are those of the command line, and a worker is content with a core.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import h5py
 import numpy as np

@@ -38,7 +38,7 @@ def test_every_agent_has_the_same_constructor_and_acts_before_it_has_learned(alg
     assert agent.act(observations[0]) == actions[0]
     assert (agent.env_steps, agent.progress) == (0, 0.0)
     assert agent.budget.total > 0 and agent.budget.unit in ("env steps", "gradient steps")
-    with pytest.raises(UserError, match="the demonstrations: .* to fit the environment"):
+    with pytest.raises(UserError, match=r"the demonstrations: .* to fit the environment"):
         class_of(algorithm)(small_config(algorithm), lambda: gym.make("MountainCar-v0"), cartpole_demos)
 
 

@@ -1,0 +1,36 @@
+"""Learning curves of runs."""
+
+from dataclasses import replace
+
+from mgail_dyna.algorithms.registry import imitation_preset
+from mgail_dyna.cli.commands.plot import _labels
+from mgail_dyna.experiments.figures import curve_of, learning_curves
+from mgail_dyna.runs.directory import RunSettings
+
+
+def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
+    config = imitation_preset("tuned", "CartPole-v1")
+    longer = replace(config, plan=replace(config.plan, length=50))
+    configs = [config, replace(config, seed=1, evaluate_every=7), longer, imitation_preset("tuned", "Hopper-v5")]
+    short = "cartpole dyna, plan.length 10"
+    assert _labels([RunSettings("dyna", "tuned", "mine", None, each) for each in configs]) == [
+        *(short, short),
+        "cartpole dyna, plan.length 50",
+        "hopper dyna",
+    ]
+    used = [RunSettings("gail", "paper-like", name, None, config) for name in ("mine", "mine", "theirs")]
+    assert _labels(used[:2]) == ["cartpole gail (paper-like)"] * 2
+    assert _labels(used)[-1] == "cartpole gail (paper-like), expert theirs"
+
+
+def test_cloning_is_a_level_line_in_a_plot():
+    cloned = curve_of(
+        [{"env_steps": 0, "real_trajectories": 0, "return_mean": 0, "expert_percent": value} for value in (50.0, 97.0)]
+    )
+    learned = curve_of(
+        [{"env_steps": n, "real_trajectories": n, "return_mean": 0, "expert_percent": n} for n in (10, 20)]
+    )
+    axes = learning_curves({"bc": [cloned], "dyna": [learned]}).axes[0]
+    level, curve = (line for line in axes.get_lines() if not line.get_label().startswith("_"))
+    assert list(level.get_ydata()) == [97.0, 97.0] and list(level.get_xdata()) == [0.0, 1.0], "across the axes"
+    assert list(curve.get_xdata()[[0, -1]]) == [10, 20]

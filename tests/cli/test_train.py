@@ -1,0 +1,191 @@
+"""Training from the command line: options, mistakes, stored configurations."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+from helpers import ROOT, small_config, small_flags
+
+from mgail_dyna.algorithms.registry import imitation_preset
+from mgail_dyna.cli.commands.train import resolved
+from mgail_dyna.cli.main import main
+from mgail_dyna.cli.training import _notes
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.writer import save_demonstrations
+from mgail_dyna.errors import UserError
+from mgail_dyna.runs.directory import RunSettings, read_settings, write_settings
+
+
+def test_what_is_asked_for_is_resolved():
+    mgail = resolved(["--env", "hopper", "--mode", "mgail", "--preset", "paper-like"]).settings
+    assert mgail.plan.steps == 0, "as it runs, so it is written down"
+    twice = resolved(["--env", "hopper", "--env", "halfcheetah"]).settings
+    assert twice == imitation_preset("tuned", "HalfCheetah-v5"), "the last one counts, for what depends on it as well"
+
+
+def test_demonstrations_without_simulator_states_are_imitated_from_reset(cheetah, tmp_path, capsys):
+    trajectories = tuple(replace(t, qpos=None, qvel=None) for t in cheetah.trajectories)
+    save_demonstrations(tmp_path / "mine", replace(cheetah, trajectories=trajectories))
+    asked = ["--env", "halfcheetah", "--expert", str(tmp_path / "mine")]
+    command = resolved(asked)
+    assert (command.preset, command.settings) == ("reset", imitation_preset("reset", "HalfCheetah-v5"))
+    assert resolved(["--env", "halfcheetah"]).preset == resolved(["--env", "cartpole"]).preset == "tuned"
+    assert resolved([*asked, "--mode", "bc"]).preset == "tuned", "no rollouts, no starts"
+    assert main([*asked, "--preset", "tuned", "--logdir", str(tmp_path)]) == 2
+    assert "expected demonstrations with qpos and qvel, found none; use --preset reset" in capsys.readouterr().err
+    assert main([*asked, "--logdir", str(tmp_path), "--iterations", "0"]) == 2
+    assert "note" not in capsys.readouterr().err, "a mistake is one line"
+
+
+def test_a_shipped_name_is_not_taken_over_by_a_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cartpole").mkdir()
+    assert len(load_demonstrations("cartpole").trajectories) == 50
+    assert resolved(["--env", "cartpole", "--expert", "cartpole"]).expert == "cartpole"
+    with pytest.raises(UserError, match=r"expected main_data\.hdf5 in it"):
+        load_demonstrations("./cartpole")
+    with pytest.raises(UserError, match=r"found neither; did you mean .*cartpole.trpo-v0\?"):
+        load_demonstrations(ROOT / "expert_data" / "cartpole")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--mode", "gial"], "unknown mode 'gial'; did you mean gail or mgail?"),
+        (["--mode", "gail", "--trust-region.max-kl", "0"], "--trust-region.max-kl: expected a number above 0"),
+        (["--mode", "bc", "--cloning-held-out", "1"], "--cloning.held-out: expected above 0 and below 1, found 1.0"),
+        (["--mode", "gail", "--rollout.num-envs", "0"], "--rollout.num-envs: expected at least 1, found 0"),
+        (
+            ["--mode", "gail", "--rollout.steps", "100"],
+            "--trust-region.value-batch: expected at most the 100 states of a rollout (--rollout.steps), found 128",
+        ),
+        (["--mode", "gail", "--warm-start", "bc"], "--warm-start: has no effect with --mode gail; leave it out"),
+        (["--mode", "mgail", "--plan.steps", "5"], "--plan.steps: has no effect with --mode mgail; leave it out"),
+        (["--mode", "gail", "--policy-learning-rate", "0.1"], "--policy.learning-rate: has no effect with --mode gail"),
+        (
+            ["--mode", "mgail", "--discriminator.imagined-fraction=0.3"],
+            "--discriminator.imagined-fraction: has no effect",
+        ),
+        (["--mode", "dyna", "--rollout.num-envs", "2"], "--rollout.num-envs: has no effect with --mode dyna"),
+        (["--mode", "dyna", "--trust-region.damping", "1"], "--trust-region.damping: has no effect with --mode dyna"),
+        (["--mode", "dyna", "--cloning.lr-scale", "0.9"], "--cloning.lr-scale: has no effect without --warm-start bc"),
+        (["--mode", "bc", "--env-steps", "100"], "--env-steps: has no effect with --mode bc; leave it out"),
+        (["--policy.clip-norm", "inf"], "--policy.clip-norm: expected above 0 and finite, found inf"),
+        (["cartpole"], "unexpected argument 'cartpole'; all options: python run.py --help"),
+        (["--mode", "dyna-trpo", "--plan.batch", "5"], "at most the 50 states of a rollout (--plan.batch times"),
+    ],
+)
+def test_mistakes_in_the_options_of_an_algorithm_are_one_line_and_exit_2(words, line, cli, tmp_path):
+    result = cli("--env", "cartpole", "--logdir", tmp_path, *words)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert result.stderr.startswith("error: ")
+    assert line in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--env", "hopperr"], "unknown environment 'hopperr'; did you mean hopper"),
+        (["--mode", "dina"], "unknown mode 'dina'; did you mean dyna?"),
+        (["--preset", "papr"], "unknown preset 'papr'; did you mean paper-like?"),
+        (["--plan.stesp", "3"], "unknown option '--plan.stesp'; did you mean --plan.steps"),
+        (["--plan.steps", "many"], "--plan.steps"),
+        (["--rollout-initial-states", "foo"], "invalid choice 'foo' for argument '--rollout.initial-states'"),
+        (["--env", "ant"], "--expert: no demonstrations of Ant-v5 ship"),
+        (["--env", "Pusher-v5"], "train an expert first: python run.py expert --env Pusher-v5"),
+        (
+            ["--env", "cartpole", "--rollout-initial-states", "mix"],
+            "expected demonstrations with qpos and qvel, found none",
+        ),
+        (["--iterations", "0"], "--iterations: expected at least 1, found 0"),
+        (["--env", "ant"], "then --expert runs/expert/ant-seed0"),
+        (["--discount", "2"], "--discount: expected above 0 and at most 1, found 2.0"),
+        (["--expert", "nowhere"], "nowhere: no such file or directory"),
+        (["--env", "hopper", "--expert", "halfcheetah"], "expected 11 numbers to fit the environment, found 17"),
+        (["--resume", "nowhere"], "nowhere"),
+        (["--config", "nowhere.json"], "nowhere.json: no such file"),
+        (["evaluate", "nowhere"], "nowhere: no such file or directory"),
+        (["evaluate", "cartpole", "--episodes", "0"], "--episodes: expected at least 1, found 0"),
+        (["evaluate", "cartpole", "--seed", "-1"], "--seed: expected at least 0, found -1"),
+        (["evaluate", "cartpole", "--video-steps", "0"], "--video-steps: expected at least 1, found 0"),
+        (["evaluate", "cartpole", "--video", "film.avi"], "--video: expected a file ending in .mp4 or .gif"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(words, line, cli):
+    result = cli(*words)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert result.stderr.startswith("error: ")
+    assert line in result.stderr
+
+
+def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
+    write_settings(tmp_path, RunSettings("dina", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
+    assert main(["--config", str(tmp_path / "config.json")]) == 2
+    assert capsys.readouterr().err == "error: unknown mode 'dina'; did you mean dyna?\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--preset", "paper-like"], "--config: --preset cannot change: the file has tuned, found paper"),
+        (["--mode", "mgail"], "--config: --mode cannot change: the file has dyna, found mgail"),
+        (["--env", "hopper"], "--config: --env cannot change: the file has CartPole-v1, found Hopper-v5"),
+    ],
+)
+def test_a_stored_configuration_is_not_called_another(words, line, tmp_path, capsys):
+    write_settings(tmp_path, RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
+    assert main(["--config", str(tmp_path / "config.json"), *words]) == 2
+    assert line in capsys.readouterr().err
+
+
+def test_what_an_older_configuration_lacks_is_named(tmp_path):
+    write_settings(tmp_path, RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1_000.0, 1_000)
+    file = tmp_path / "config.json"
+    record = json.loads(file.read_text())
+    del (
+        record["config"]["policy"]["bptt_clip_norm"],
+        record["config"]["cloning"],
+        record["config"]["updates_per_iteration"],
+    )
+    file.write_text(json.dumps(record))
+    argv = ["--config", str(file)]
+    (note,) = _notes(resolved(argv), preset_given=False)
+    assert note.startswith("its config.json is older than updates_per_iteration, policy.bptt_clip_norm: ")
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_stored_configuration_runs_again_and_is_plotted(tmp_path, monkeypatch, cli):
+    monkeypatch.chdir(ROOT)
+    config = small_config("mgail", seed=3)
+    settings = RunSettings("mgail", "tuned", str(ROOT / "expert_data" / "cartpole" / "trpo-v0"), 1, config)
+    written = replace(settings, expert="expert_data/cartpole/trpo-v0")
+    write_settings(tmp_path / "before", written, 1_000.0, 1_000)
+    result = cli("--config", tmp_path / "before" / "config.json", "--logdir", tmp_path)
+    assert result.returncode == 0, result.stderr
+    directory = tmp_path / "cartpole-mgail-seed3"
+    assert read_settings(directory) == settings
+    (row,) = csv.DictReader((directory / "progress.csv").open())
+    assert "config.json is older" not in result.stderr
+    assert "plan/cost" not in row
+    plotted = cli("plot", directory, "--out", tmp_path / "curve.png", "--title", "for $x_{ $")
+    assert plotted.returncode == 0, plotted.stderr
+    assert (tmp_path / "curve.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("algorithm", "unit"), [("bc", "/20,000 gradient steps"), ("gail", "/1,000 env steps")])
+def test_an_algorithm_at_the_command_line(algorithm, unit, tmp_path, cli):
+    flags = small_flags(algorithm, env_steps=1_000)
+    result = cli("--env", "cartpole", "--mode", algorithm, *flags, "--iterations", 1, "--logdir", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert unit in result.stderr
+    directory = tmp_path / f"cartpole-{algorithm}-seed0"
+    resumed = cli("--resume", directory, "--iterations", 2)
+    assert resumed.returncode == 0, resumed.stderr
+    rows = list(csv.DictReader((directory / "progress.csv").open()))
+    assert [row["iteration"] for row in rows] == ["1", "2"]
+    shown = cli("evaluate", directory, "--episodes", 1, "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["env_steps"] == int(rows[-1]["env_steps"])
