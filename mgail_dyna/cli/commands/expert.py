@@ -61,12 +61,12 @@ def _default_config(argv: Sequence[str]) -> ExpertConfig:
     if "--resume" in argv:
         from mgail_dyna.cli.expert_training import CHECKPOINT, stored_config
 
-        directory = Path(out) if out else default_directory(name or "halfcheetah", peek(argv, "--seed") or "0")
+        directory = Path(out) if out else default_directory(name or ExpertConfig.env, peek(argv, "--seed") or "0")
         checkpoint = directory / CHECKPOINT
         if not checkpoint.exists():
             raise UserError(f"--resume: no checkpoint at {checkpoint}; give the run's --out, or its --env and --seed")
         return stored_config(checkpoint)
-    env_id = environment_id(name or "halfcheetah")
+    env_id = environment_id(name or ExpertConfig.env)
     if env_id not in environments().values():
         from mgail_dyna.environments.make import check_env_name
 
