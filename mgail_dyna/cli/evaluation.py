@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from pathlib import Path
@@ -14,8 +15,10 @@ from rich.table import Table
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.config.presets import environment_id
 from mgail_dyna.demonstrations.compatibility import episode_limit, named_environment, same_actions
-from mgail_dyna.demonstrations.dataset import percent_of
 from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.recorded_environment import environment_arguments, parse_arguments, same_environment
+from mgail_dyna.demonstrations.reference import Reference, reference
+from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env, time_limit
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.spaces import action_spec, observation_size
@@ -24,6 +27,7 @@ from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.directory import (
     CHECKPOINT,
     CONFIG,
+    ENV_KWARGS,
     EPISODE_LIMIT,
     directory_of,
     is_policy_file,
@@ -41,38 +45,42 @@ class Subject(NamedTuple):
     Attributes:
         policy: to play.
         env_id: the environment.
-        length: longest episode in steps.
-        expert_return: mean return of the demonstrations; NaN if there is nothing to compare with.
+        reference: mean return of the demonstrations, and the longest episode in steps.
         training: what training took, such as `env_steps`.
+        arguments: keyword arguments of the environment.
     """
 
     policy: NumpyPolicy
     env_id: str
-    length: int
-    expert_return: float
+    reference: Reference
     training: dict[str, Any]
+    arguments: dict[str, Any]
 
 
-def find_subject(where: Path, env: str | None) -> Subject:
+def find_subject(where: Path, env: str | None, env_kwargs: str | None = None) -> Subject:
     """The policy at `where` and how to play it.
 
     Args:
         where: a run, an expert or a policy file.
         env: the environment to play in; that of the run or expert if None.
+        env_kwargs: its keyword arguments as JSON; those of the run or expert if None.
 
     Raises:
         UserError: there is no policy, or no environment is known for it.
     """
-    path, asked = directory_of(where), environment_id(env) if env else None
+    path, asked, given = directory_of(where), environment_id(env) if env else None, parse_arguments(env_kwargs)
     if (path / CONFIG).exists():
         subject = _of_run(path)
     elif is_policy_file(path):
         if asked is None:
             raise UserError(f"{path}: a policy file names no environment; pass --env ENV")
-        return Subject(load_policy(path), asked, time_limit(asked), math.nan, {})
+        limit = time_limit(asked, **(given or {}))
+        return Subject(load_policy(path), asked, Reference(math.nan, limit), {}, given or {})
     else:
         subject = _of_expert(path, asked)
-    return subject if asked is None else _in_other_environment(subject, asked)
+    if given is not None:
+        subject = subject._replace(arguments=given)
+    return subject if asked is None else _in_other_environment(subject, asked, given)
 
 
 def _of_run(directory: Path) -> Subject:
@@ -82,11 +90,13 @@ def _of_run(directory: Path) -> Subject:
         training = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
     with raise_on_mismatch(directory / CONFIG):
         # Old runs did not record the limit, so their returns cannot be compared with the expert's.
-        limit, expert_return = int(about.get(EPISODE_LIMIT, 0)), float(about["expert_return"])
+        limit, expert_return = int(about.get(EPISODE_LIMIT, 0)), about["expert_return"]
+        own = math.nan if expert_return is None else float(expert_return)
+        arguments = dict(about.get(ENV_KWARGS) or {})
     env_id = settings.config.env
     if not limit:
-        return Subject(policy, env_id, time_limit(env_id), math.nan, training)
-    return Subject(policy, env_id, limit, expert_return, training)
+        return Subject(policy, env_id, Reference(math.nan, time_limit(env_id)), training, arguments)
+    return Subject(policy, env_id, Reference(own, limit), training, arguments)
 
 
 def _of_expert(path: Path, asked: str | None) -> Subject:
@@ -97,22 +107,24 @@ def _of_expert(path: Path, asked: str | None) -> Subject:
     if env_id is None:
         raise UserError(f"{path}: names no environment; pass --env ENV")
     training = {"env_steps": demos.provenance.get("steps_trained")}
-    return Subject(demos.policy, env_id, episode_limit(demos, env_id), float(demos.returns.mean()), training)
+    own = reference(demos, episode_limit(demos, env_id))
+    if own.reason is not None:
+        print(f"note: {own.reason}", file=sys.stderr)
+    return Subject(demos.policy, env_id, own, training, environment_arguments(demos, env_id))
 
 
-def _in_other_environment(subject: Subject, env_id: str) -> Subject:
+def _in_other_environment(subject: Subject, env_id: str, given: dict[str, Any] | None) -> Subject:
     """The policy in the environment asked for, under its own time limit.
 
     Returns of longer or shorter episodes cannot be compared with the expert's return.
     """
-    limit = time_limit(env_id)
-    if limit == subject.length:
+    if given is None and not same_environment(subject.env_id, env_id):
+        subject = subject._replace(arguments={})
+    limit, own = time_limit(env_id, **subject.arguments), subject.reference.episode_limit
+    if limit == own:
         return subject._replace(env_id=env_id)
-    print(
-        f"note: no comparison with the expert, whose episodes have {subject.length} steps and these {limit}",
-        file=sys.stderr,
-    )
-    return subject._replace(env_id=env_id, length=limit, expert_return=math.nan)
+    print(f"note: no comparison with the expert, whose episodes have {own} steps and these {limit}", file=sys.stderr)
+    return subject._replace(env_id=env_id, reference=Reference(math.nan, limit))
 
 
 def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str, Any]:
@@ -127,17 +139,19 @@ def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str
     Raises:
         UserError: the environment cannot be made, or the policy does not fit it.
     """
-    env = make_env(subject.env_id, subject.length)
+    with contextlib.closing(make_env(subject.env_id, **subject.arguments)) as tried:
+        check_contract(tried, subject.env_id)
+    env = make_env(subject.env_id, subject.reference.episode_limit, **subject.arguments)
     _check_fits(subject.policy, env, name)
     seeds = range(seed, seed + episodes)
     returns = np.array([play_episode(env, subject.policy, each).episode_return for each in seeds])
-    percent = percent_of(subject.expert_return, float(returns.mean()))
+    own, percent = subject.reference.mean, subject.reference.percent(float(returns.mean()))
     return {
         "run": str(name),
         "returns": returns.tolist(),
         "return_mean": float(returns.mean()),
         "return_std": float(returns.std()),
-        "expert_return": subject.expert_return if math.isfinite(subject.expert_return) else None,  # JSON has no NaN
+        "expert_return": own if math.isfinite(own) else None,  # JSON has no NaN
         "expert_percent": percent if math.isfinite(percent) else None,
         **subject.training,
         "seeds": [seeds.start, seeds.stop - 1],
@@ -168,7 +182,9 @@ def film(subject: Subject, file: Path, steps: int, seed: int) -> None:
     from mgail_dyna.environments.video import film_episode, gif, mp4
 
     try:
-        frames, rate = film_episode(subject.env_id, subject.policy, steps, subject.length, seed)
+        frames, rate = film_episode(
+            subject.env_id, subject.policy, steps, subject.reference.episode_limit, seed, subject.arguments
+        )
     except UserError as error:
         raise UserError(f"--video: {error}") from error
     content = gif(frames, rate) if file.suffix == ".gif" else mp4(frames, rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import shlex
@@ -20,6 +21,7 @@ from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.writer import save_demonstrations
+from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.errors import UserError
 from mgail_dyna.runs.directory import lock_run
@@ -58,7 +60,8 @@ def train(command: ExpertCommand) -> None:
     out, config = command.directory(), command.config
     if not (command.resume or command.overwrite) and any((out / name).exists() for name in (CHECKPOINT, "data")):
         raise UserError(f"{out}: holds an earlier run; pass --resume, --overwrite or another --out")
-    make_env(config.env, config.length).close()  # so that a wrong name is reported at once
+    with contextlib.closing(make_env(config.env, config.length)) as env:  # what is wrong is reported at once
+        check_contract(env, config.env)
     out.mkdir(parents=True, exist_ok=True)
     with lock_run(out):
         saved = load_state(out / CHECKPOINT, KIND) if command.resume else None

@@ -14,18 +14,21 @@ from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.cli.commands.train import TrainCommand, refuse_changes
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.compatibility import (
-    check_compatible,
     check_initial_states,
+    compare,
     constant_note,
     episode_limit,
-    other_env_note,
 )
-from mgail_dyna.demonstrations.dataset import subset
+from mgail_dyna.demonstrations.dataset import Demonstrations, subset
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations, shipped_experts
+from mgail_dyna.demonstrations.recorded_environment import environment_arguments, parse_arguments
+from mgail_dyna.demonstrations.reference import reference
+from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.errors import UserError
 from mgail_dyna.runs.directory import (
     CHECKPOINT,
+    DEMONSTRATIONS,
     EXTENDED,
     RunSettings,
     flatten,
@@ -55,9 +58,15 @@ def train(command: TrainCommand, preset_given: bool) -> None:
     directory, saved = command.resume, None
     with contextlib.ExitStack() as stack:
         if directory is not None:
-            refuse_changes(read_settings(directory), command)
+            stored = read_settings(directory)
+            refuse_changes(stored, command)
             stack.enter_context(lock_run(directory))
             saved = load_run(directory)
+            if command.expert != stored.expert and DEMONSTRATIONS not in saved:
+                why = "its checkpoint does not say what it learned from"
+                raise UserError(
+                    f"--resume: --expert cannot change: the run has {stored.expert}, found {command.expert}, and {why}"
+                )
         settings, run = _built(command)
         stack.callback(run.close)
         for note in _notes(command, preset_given):
@@ -72,8 +81,8 @@ def train(command: TrainCommand, preset_given: bool) -> None:
         if run.ended(settings.iterations):
             print(f"note: {_nothing_left(settings)}", file=sys.stderr)
         else:
-            limit = episode_limit(run.demos, run.config.env)
-            write_settings(directory, settings, float(run.demos.returns.mean()), limit)
+            own, arguments = run.reference, run.environment_arguments
+            write_settings(directory, settings, own.mean, own.episode_limit, arguments)
         from mgail_dyna.cli.session import Session
 
         Session(run, directory, settings).train()
@@ -107,7 +116,17 @@ def _missing_fields(source: Path, command: TrainCommand) -> list[str]:
     """The fields that the `config.json` of an older run lacks and that its algorithm uses."""
     ignores = algorithm_named(command.mode).ignores
     now, then = (dict(flatten(config)) for config in (asdict(command.settings), read_about(source)["config"]))
-    return [name for name in now if name not in then and not ignores(name, command.settings.warm_start)]
+    used = [name for name, value in now.items() if value is not None and not ignores(name, command.settings.warm_start)]
+    return [name for name in used if name not in then]
+
+
+def _demonstrations(expert: str, command: TrainCommand) -> Demonstrations:
+    try:
+        return load_demonstrations(expert)
+    except UserError as error:
+        if command.resume is None or Path(expert).exists():
+            raise
+        raise UserError(f"{error}; if they have moved, say where they are: --resume RUN --expert PATH") from None
 
 
 def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
@@ -125,14 +144,17 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
             f"then --expert runs/expert/{name}-seed0"
         )
     settings = RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
-    demos = load_demonstrations(settings.expert)
-    env = make_env(config.env, episode_limit(demos, config.env))
-    check_compatible(demos, env, settings.expert)
+    demos = _demonstrations(settings.expert, command)
+    arguments = environment_arguments(demos, config.env, parse_arguments(config.env_kwargs))
+    env = make_env(config.env, episode_limit(demos, config.env), **arguments)
+    differences = compare(demos, env, config.env, settings.expert)
     if settings.algorithm in ("dyna", "mgail"):
         check_initial_states(demos, config.rollout.initial_states)
-    env.close()
     imitated = subset(demos, config.demonstrations, config.subsample)
-    for note in filter(None, (other_env_note(demos, config.env), constant_note(imitated))):
+    check_contract(env, config.env)
+    env.close()
+    reason = reference(demos, episode_limit(demos, config.env)).reason
+    for note in filter(None, (*differences, constant_note(imitated), reason and f"note: {reason}")):
         print(note, file=sys.stderr)
     runtime.import_tensorflow()
     from mgail_dyna.runs.run import ImitationRun

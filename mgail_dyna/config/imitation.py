@@ -211,6 +211,8 @@ class ImitationConfig:
 
     env: str = "HalfCheetah-v5"
     """Gymnasium id, or a short name: cartpole, hopper, halfcheetah, walker2d, swimmer, inverteddoublependulum, ant."""
+    env_kwargs: str | None = None
+    """Keyword arguments of the environment as JSON; None: those the demonstrations were recorded with."""
     seed: int = 0
     """Seed of weights, environments, action noise and minibatches."""
     env_steps: int = 100_000

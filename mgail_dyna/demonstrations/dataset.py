@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -125,10 +125,6 @@ class Demonstrations:
         """Whether every trajectory has simulator states."""
         return all(t.qpos is not None and t.qvel is not None for t in self.trajectories)
 
-    def percent(self, mean_return: float) -> float:
-        """`percent_of` the demonstrations' mean return; NaN without rewards."""
-        return percent_of(float(self.returns.mean()), mean_return)
-
 
 def outside(actions: Array, spec: ActionSpec) -> str | None:
     """Describes the first of `actions [T, ...]` outside the action space; None if all are inside."""
@@ -145,10 +141,17 @@ def outside(actions: Array, spec: ActionSpec) -> str | None:
     return f"expected actions inside the action space ({span}), found {found} at step {step}"
 
 
-def percent_of(own: float, mean_return: float) -> float:
-    """`mean_return` in percent of an expert's `own`; if that is negative, 100 at `own` and 0 at twice `own`."""
-    share = mean_return / own if own else math.nan
-    return 100.0 * (share if own > 0 else 2.0 - share)
+def fingerprint(demos: Demonstrations) -> str:
+    """SHA-256 of everything an agent learns from: the same for the same demonstrations, wherever they lie."""
+    digest = hashlib.sha256()
+    for trajectory in demos.trajectories:
+        ends = (trajectory.terminated, trajectory.truncated, trajectory.subsample)
+        digest.update(f"{len(trajectory)} {ends}".encode())
+        for name in ("observations", "actions", "qpos", "qvel"):
+            if (array := getattr(trajectory, name)) is not None:
+                digest.update(f"{name} {array.dtype} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def subset(demos: Demonstrations, demonstrations: int | None, subsample: int) -> Demonstrations:

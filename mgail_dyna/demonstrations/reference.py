@@ -36,6 +36,7 @@ class Reference:
 def reference(demos: Demonstrations, limit: int) -> Reference:
     """The mean return of complete demonstrations: those the task ended, and those as long as the limit.
 
+    Of demonstrations longer than the limit the first `limit` steps count, so that returns are of equally many steps.
     An episode one step short of the limit counts as complete, as files without next observations lose that step.
 
     There is none, with a reason, where a percentage would mean nothing: without rewards, where fewer than half of the
@@ -54,7 +55,11 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
     ended = demos.provenance.get(ENDED)
     ended = set(ended) if isinstance(ended, list) and all(isinstance(n, int) for n in ended) else set()
     episodes = list(enumerate(demos.trajectories))
-    complete = [t.episode_return for n, t in episodes if t.terminated or n in ended or len(t) >= limit - 1]
+    complete = [
+        float(trajectory.rewards[:limit].sum())
+        for n, trajectory in episodes
+        if trajectory.terminated or n in ended or len(trajectory) >= limit - 1
+    ]
     longest = max(len(trajectory) for trajectory in demos.trajectories)
     if 2 * len(complete) < len(episodes):
         cut = f"the demonstrations are cut at {longest:,} steps where the environment's episodes last {limit:,}"

@@ -90,9 +90,9 @@ def wrapper_names(env: gym.Env[Any, Any]) -> tuple[str, ...]:
     return tuple(wrapper.name for wrapper in env.spec.additional_wrappers) if env.spec else ()
 
 
-def time_limit(env_id: str) -> int:
+def time_limit(env_id: str, **kwargs: Any) -> int:
     """Longest episode in steps: the environment's own limit, or `LONGEST_EPISODE` if it has none."""
-    return env_spec(env_id).max_episode_steps or LONGEST_EPISODE
+    return env_spec(env_id, **kwargs).max_episode_steps or LONGEST_EPISODE
 
 
 def check_env_name(env_id: str) -> None:

@@ -21,7 +21,14 @@ Frames = list[NDArray[np.uint8]]
 KIND = "a film"
 
 
-def film_episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed: int) -> tuple[Frames, float]:
+def film_episode(
+    env_id: str,
+    policy: NumpyPolicy,
+    steps: int,
+    length: int | None,
+    seed: int,
+    arguments: dict[str, Any] | None = None,
+) -> tuple[Frames, float]:
     """Plays the policy's mean action and renders it, without a screen.
 
     Args:
@@ -30,6 +37,7 @@ def film_episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | Non
         steps: to show at most.
         length: time limit; None: the environment's own.
         seed: of the episode.
+        arguments: keyword arguments of the environment.
 
     Returns:
         Frames, `[height, width, 3]` each, and frames per second.
@@ -37,13 +45,13 @@ def film_episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | Non
     Raises:
         UserError: this machine cannot render the environment.
     """
-    if _camera(env_id) is None:
-        return _play(env_id, policy, steps, length, seed)
+    if _camera(env_id, arguments) is None:
+        return _play(env_id, policy, steps, length, seed, arguments)
     # MuJoCo's renderer and TensorFlow each bring an LLVM; a process with both crashes.
     with tempfile.TemporaryDirectory() as directory:
         given, taken = Path(directory, "given.h5"), Path(directory, "taken.h5")
         request = {"env_id": env_id, "policy": policy.state(), "steps": steps, "length": length, "seed": seed}
-        save_state(given, request, KIND)
+        save_state(given, {**request, "arguments": arguments}, KIND)
         path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, sys.path)])
         call = [sys.executable, "-m", "mgail_dyna.environments.video", str(given), str(taken)]
         done = subprocess.run(call, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
@@ -54,11 +62,19 @@ def film_episode(env_id: str, policy: NumpyPolicy, steps: int, length: int | Non
     return list(film["frames"]), film["rate"]
 
 
-def _play(env_id: str, policy: NumpyPolicy, steps: int, length: int | None, seed: int) -> tuple[Frames, float]:
+def _play(
+    env_id: str,
+    policy: NumpyPolicy,
+    steps: int,
+    length: int | None,
+    seed: int,
+    arguments: dict[str, Any] | None,
+) -> tuple[Frames, float]:
     os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # the same for pygame
     try:
-        env = make_env(env_id, length, render_mode="rgb_array", **(_camera(env_id) or {}))
+        made = {**(_camera(env_id, arguments) or {}), **(arguments or {}), "render_mode": "rgb_array"}
+        env = make_env(env_id, length, **made)
         observation, _ = env.reset(seed=seed)
         frames: list[Any] = [env.render()]
         over = False
@@ -93,9 +109,9 @@ def mp4(frames: Frames, rate: float) -> bytes:
     return bytes(imageio.imwrite("<bytes>", even, extension=".mp4", fps=rate, macro_block_size=1))
 
 
-def _camera(env_id: str) -> dict[str, Any] | None:
+def _camera(env_id: str, arguments: dict[str, Any] | None) -> dict[str, Any] | None:
     """The camera that follows the robot, if the task has one; None if the task is not MuJoCo's."""
-    env = make_env(env_id)
+    env = make_env(env_id, **(arguments or {}))
     model: Any = getattr(env.unwrapped, "model", None)
     env.close()
     if not hasattr(model, "ncam"):

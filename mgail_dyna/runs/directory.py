@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import json
+import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -25,8 +26,12 @@ CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "prog
 KIND, POLICY_KIND = "a run", "a policy"
 # In `config.json`, of a run that was extended beyond its first end: the earlier ends.
 EXTENDED = "extended_from"
+# In a checkpoint: the fingerprint of the demonstrations.
+DEMONSTRATIONS = "demonstrations"
 # In `config.json`: longest episode in steps.
 EPISODE_LIMIT = "episode_limit"
+# In `config.json`: keyword arguments the environment was made with.
+ENV_KWARGS = "env_kwargs"
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,13 @@ def lock_run(directory: Path) -> Iterator[None]:
         yield
 
 
-def write_settings(directory: Path, settings: RunSettings, expert_return: float, episode_limit: int) -> None:
+def write_settings(
+    directory: Path,
+    settings: RunSettings,
+    expert_return: float,
+    episode_limit: int,
+    env_kwargs: dict[str, Any] | None = None,
+) -> None:
     """Writes `config.json`: the settings, versions, commit, and the expert's return and episode length for comparison.
 
     If there is one already, the run is being resumed: earlier commits and earlier ends are kept in order.
@@ -96,7 +107,8 @@ def write_settings(directory: Path, settings: RunSettings, expert_return: float,
     before = read_about(file) if file.exists() else {}
     commits = [*str(before.get("commit") or "").split(", "), runtime.git_commit()]
     made_by = ", ".join(commit for commit, _ in itertools.groupby(filter(None, commits))) or None
-    compared = {"expert_return": expert_return, EPISODE_LIMIT: episode_limit}
+    comparable = expert_return if math.isfinite(expert_return) else None  # JSON has no NaN
+    compared = {"expert_return": comparable, EPISODE_LIMIT: episode_limit, ENV_KWARGS: env_kwargs or {}}
     about: dict[str, Any] = {**compared, "versions": runtime.versions(), "commit": made_by}
     planned = before.get("config", {}).get("env_steps", settings.config.env_steps)
     extended = [*before.get(EXTENDED, []), *([planned] if planned != settings.config.env_steps else [])]

@@ -14,11 +14,14 @@ import numpy as np
 from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import episode_limit
-from mgail_dyna.demonstrations.dataset import Demonstrations, subset
+from mgail_dyna.demonstrations.dataset import Demonstrations, fingerprint, subset
+from mgail_dyna.demonstrations.recorded_environment import environment_arguments, parse_arguments
+from mgail_dyna.demonstrations.reference import reference
 from mgail_dyna.environments.make import make_env as make_by_id
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.wrappers import Ledger
 from mgail_dyna.errors import UserError
+from mgail_dyna.runs.directory import DEMONSTRATIONS
 
 # NaN if no episode lasted that long.
 _MEASURED = "dynamics/error_"
@@ -46,7 +49,10 @@ class ImitationRun:
 
     Attributes:
         config: the same, with what the algorithm overrides.
+        imitated: the demonstrations that are imitated, all of them or a part.
+        environment_arguments: keyword arguments of the environment, unless `make_env` was given.
         agent: what learns.
+        reference: the expert's return, in percent of which the agent's is given.
         ledger: env steps and episodes by purpose.
         history: one row per iteration: counters, returns, metrics, clocks.
     """
@@ -61,10 +67,16 @@ class ImitationRun:
         entry = algorithm_named(algorithm)
         self.config, self.demos, self.ledger = entry.configure(config), demos, Ledger()
         self.environments: list[gym.Env[Any, Any]] = []
-        self._make = make_env or functools.partial(make_by_id, config.env, episode_limit(demos, config.env))
-        imitated = subset(demos, config.demonstrations, config.subsample)
-        self.agent = entry.build(self.config, lambda: self.ledger.watch(self._open(), "training"), imitated)
+        self.environment_arguments = environment_arguments(demos, config.env, parse_arguments(config.env_kwargs))
+        self._make = make_env or functools.partial(
+            make_by_id, config.env, episode_limit(demos, config.env), **self.environment_arguments
+        )
+        self.imitated = subset(demos, config.demonstrations, config.subsample)
+        self.agent = entry.build(self.config, lambda: self.ledger.watch(self._open(), "training"), self.imitated)
         self.evaluation_env = self.ledger.watch(self.agent.idle_env or self._open(), "evaluation")
+        spec, longest = self.evaluation_env.spec, max(len(trajectory) for trajectory in demos.trajectories)
+        limit = spec.max_episode_steps if spec is not None else None
+        self.reference = reference(demos, limit or max(demos.length or 0, longest))
         self.history: list[dict[str, float]] = []
         self.cpu_before = self.wall_before = 0.0
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
@@ -118,7 +130,7 @@ class ImitationRun:
             return {"return_mean": math.nan, "return_std": math.nan, "expert_percent": math.nan}
         returns = self.evaluate(self.config.evaluation_episodes)
         mean = float(returns.mean())
-        return {"return_mean": mean, "return_std": float(returns.std()), "expert_percent": self.demos.percent(mean)}
+        return {"return_mean": mean, "return_std": float(returns.std()), "expert_percent": self.reference.percent(mean)}
 
     @property
     def evaluation_seed(self) -> int:
@@ -150,7 +162,13 @@ class ImitationRun:
         """Everything `restore` needs."""
         clocks = {name: self.history[-1][name] if self.history else 0.0 for name in ("cpu_seconds", "wall_seconds")}
         history = [dict(row) for row in self.history]
-        return {"agent": self.agent.state(), "ledger": self.ledger.state(), "history": history, **clocks}
+        return {
+            DEMONSTRATIONS: fingerprint(self.imitated),
+            "agent": self.agent.state(),
+            "ledger": self.ledger.state(),
+            "history": history,
+            **clocks,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what `state` gave; the configuration and the demonstrations must be the same.
@@ -159,11 +177,12 @@ class ImitationRun:
             UserError: the demonstrations are others.
         """
         fresh, saved = self.agent.acting, state["agent"]["acting"]
+        same = state.get(DEMONSTRATIONS) in (None, fingerprint(self.imitated))  # old checkpoints have none
         units = [(fresh.mean, saved["mean"]), (fresh.std, saved["std"]), (fresh.spec.unit, saved["spec"].get("unit"))]
-        if not all(np.array_equal(np.asarray(now), np.asarray(then)) for now, then in units):
+        if not same or not all(np.array_equal(np.asarray(now), np.asarray(then)) for now, then in units):
             raise UserError(
                 "the demonstrations, or the units of observations and actions, have changed since the run started; "
-                "start a new run"
+                "give the same demonstrations (--expert), or start a new run"
             )
         self.agent.restore(state["agent"])
         self.ledger.restore(state["ledger"])

@@ -56,6 +56,12 @@ def test_demonstrations_cut_to_a_tenth_are_not_compared_with_whole_episodes():
     )
 
 
+def test_of_longer_demonstrations_as_many_steps_count_as_the_environment_has():
+    whole = demos([0, 0])
+    paid = [replace(trajectory, rewards=np.ones(50)) for trajectory in whole.trajectories]
+    assert reference(replace(whole, trajectories=tuple(paid)), 20) == Reference(20, 20)
+
+
 def test_episodes_the_task_ended_are_complete_however_short():
     assert reference(demos([50, 60], terminated=True), 500).mean == 55
 

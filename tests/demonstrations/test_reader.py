@@ -17,6 +17,7 @@ from mgail_dyna.demonstrations.compatibility import check_compatible, other_env_
 from mgail_dyna.demonstrations.dataset import subset
 from mgail_dyna.demonstrations.reader import SHIPPED, file_has_simulator_states, load_demonstrations, locate
 from mgail_dyna.demonstrations.record import record
+from mgail_dyna.demonstrations.reference import reference
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import RolloutCollector, play_episode
@@ -586,7 +587,8 @@ def test_percent_of_the_expert_rises_with_the_return_whatever_its_sign(own, foun
     (first, *_) = cartpole.trajectories
     rewards = np.zeros(len(first))
     rewards[0] = own
-    assert replace(cartpole, trajectories=(replace(first, rewards=rewards),)).percent(found) == percent
+    demos = replace(cartpole, trajectories=(replace(first, rewards=rewards),))
+    assert reference(demos, demos.length).percent(found) == percent
 
 
 def test_states_of_the_simulator_are_positions_and_velocities(cheetah):

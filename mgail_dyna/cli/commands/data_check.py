@@ -29,6 +29,8 @@ class CheckCommand:
     """Directory of a dataset, its main_data.hdf5, or the name of a shipped expert, such as halfcheetah."""
     env: str | None = None
     """Check that the demonstrations fit this environment; the one that the file names if not given."""
+    env_kwargs: str | None = None
+    """Keyword arguments of the environment as JSON, such as '{"g": 1.6}'; those the file records if not given."""
     json: bool = False
     """Print JSON, for programs."""
 
@@ -44,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
 
     demos, where = load_demonstrations(command.file), locate(command.file)
     env_id = environment_id(command.env) if command.env else named_environment(demos, where)
-    replay = None if env_id is None else _in_environment(demos, where, env_id, asked=command.env is not None)
+    replay = None if env_id is None else _in_environment(demos, where, env_id, command)
     if note := constant_note(demos):
         print(note, file=sys.stderr)
     if command.json:
@@ -53,21 +55,27 @@ def main(argv: Sequence[str]) -> None:
         Console().print(table(demos, where, replay))
 
 
-def _in_environment(demos: Demonstrations, where: Path, env_id: str, asked: bool) -> ReplayCheck | None:
+def _in_environment(demos: Demonstrations, where: Path, env_id: str, command: CheckCommand) -> ReplayCheck | None:
     """Checks that demonstrations fit an environment and replays some of their steps, if they hold simulator states.
 
     Raises:
         UserError: there is no such environment, or they do not fit.
     """
-    from mgail_dyna.demonstrations.compatibility import check_compatible, other_env_note, replay_check, replay_note
+    from mgail_dyna.demonstrations.compatibility import compare, episode_limit, replay_check, replay_note
+    from mgail_dyna.demonstrations.recorded_environment import environment_arguments, parse_arguments
+    from mgail_dyna.demonstrations.reference import reference
     from mgail_dyna.environments.make import make_env
 
+    arguments = environment_arguments(demos, env_id, parse_arguments(command.env_kwargs))
     try:
-        env = make_env(env_id, demos.length)
+        limit = episode_limit(demos, env_id)
+        env = make_env(env_id, limit, **arguments)
     except UserError as error:
-        raise error if asked else UserError(f"{where}: {error}") from None
-    check_compatible(demos, env, str(where))
-    notes, replay = [other_env_note(demos, env_id)], None
+        raise error if command.env else UserError(f"{where}: {error}") from None
+    notes: list[str | None] = [*compare(demos, env, env_id, str(where))]
+    if demos.has_rewards and (reason := reference(demos, limit).reason):
+        notes.append(f"note: {reason}")
+    replay = None
     if demos.has_simulator_states:
         try:
             replay = replay_check(demos, env)

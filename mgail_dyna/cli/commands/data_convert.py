@@ -12,6 +12,7 @@ import tyro
 from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse
 from mgail_dyna.config.presets import environment_id
+from mgail_dyna.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,16 @@ class ConvertCommand:
     next_observations gives. A file without timeouts is cut at the environment's own time limit.
     """
 
-    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IN")]
-    """File or directory to read."""
-    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """Directory to write."""
+    paths: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IN [IN ...] OUT")]
+    """Files or directories to read, of which several become one dataset, and the directory to write."""
     env: str
     """Environment of the demonstrations: a short name such as halfcheetah, or a Gymnasium id."""
+    env_kwargs: str | None = None
+    """Keyword arguments of the environment as JSON, such as '{"g": 1.6}'; those the file records if not given."""
     clip_actions: bool = False
     """Clip actions to the action space, as simulators do."""
+    skip_bad_episodes: bool = False
+    """Leave out episodes that do not fit; a note says how many, which and why."""
     overwrite: bool = False
     """Replace the dataset in OUT."""
 
@@ -42,15 +45,25 @@ class ConvertCommand:
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(ConvertCommand, argv, prog=f"{runtime.program()} data convert")
+    if len(command.paths) < 2:
+        raise UserError(f"expected IN and OUT, found {' '.join(map(str, command.paths)) or 'neither'}")
     from rich.console import Console
 
     from mgail_dyna.cli.dataset_summary import table
     from mgail_dyna.demonstrations.convert import convert
+    from mgail_dyna.demonstrations.recorded_environment import parse_arguments
     from mgail_dyna.demonstrations.writer import save_demonstrations
 
-    demos, notes = convert(command.source, environment_id(command.env), clip_actions=command.clip_actions)
-    save_demonstrations(command.out, demos, overwrite=command.overwrite)
+    *sources, out = command.paths
+    demos, notes = convert(
+        sources,
+        environment_id(command.env),
+        clip_actions=command.clip_actions,
+        skip_bad_episodes=command.skip_bad_episodes,
+        env_kwargs=parse_arguments(command.env_kwargs),
+    )
+    save_demonstrations(out, demos, overwrite=command.overwrite)
     console = Console()
     for note in notes:
         console.print(f"note: {note}", highlight=False, markup=False)
-    console.print(table(demos, command.out / "data"))
+    console.print(table(demos, out / "data"))

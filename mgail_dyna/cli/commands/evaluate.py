@@ -27,6 +27,8 @@ class EvaluateCommand:
     """Directory of a run; a shipped expert's name or a dataset's directory, to play the expert; or a policy file."""
     env: str | None = None
     """Environment to play in, under its own time limit; that of the run or expert if not given."""
+    env_kwargs: str | None = None
+    """Keyword arguments of the environment as JSON, such as '{"g": 1.6}'; those of the run or expert if not given."""
     episodes: int = 10
     """Number of episodes."""
     seed: int = FIRST_SEED
@@ -52,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
 
     from mgail_dyna.cli.evaluation import evaluate, film, find_subject, table
 
-    subject = find_subject(command.run, command.env)
+    subject = find_subject(command.run, command.env, command.env_kwargs)
     result = evaluate(subject, command.run, command.episodes, command.seed)
     # Printed before the video is made, as that may fail for want of a renderer.
     print(json.dumps(result, indent=2)) if command.json else Console().print(table(result))

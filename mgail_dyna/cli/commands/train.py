@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
@@ -89,7 +90,8 @@ def resolved(argv: Sequence[str]) -> TrainCommand:
 
     expert = command.expert
     if expert is not None and expert not in shipped_experts() and Path(expert).exists():
-        expert = str(Path(expert).resolve())  # so that the run can be resumed from any directory
+        # So that the run can be resumed from any directory; a link keeps its name, as its target may have another.
+        expert = os.path.abspath(expert)  # noqa: PTH100
     settings = replace(algorithm.configure(command.settings), env=environment_id(command.settings.env))
     resume = command.resume and directory_of(command.resume)
     command = replace(command, settings=settings, expert=expert, resume=resume)
@@ -108,7 +110,7 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
         if path is not None:
             return _stored(Path(path), is_run=flag == "--resume")
     mode, preset = peek(argv, "--mode") or "dyna", peek(argv, "--preset") or "tuned"
-    name = peek(argv, "--env") or "halfcheetah"
+    name = peek(argv, "--env") or ImitationConfig.env
     env_id = environment_id(name)
     if env_id not in environments().values():
         from mgail_dyna.environments.make import check_env_name
@@ -162,7 +164,7 @@ def _refuse_other_preset(stored: RunSettings, command: TrainCommand) -> None:
 
 
 def refuse_changes(stored: RunSettings, command: TrainCommand) -> None:
-    """Checks that a run is resumed with its own settings.
+    """Checks that a run is resumed with its own settings. The demonstrations may have moved; `restore` compares them.
 
     Raises:
         UserError: one differs that may not change.
@@ -170,7 +172,7 @@ def refuse_changes(stored: RunSettings, command: TrainCommand) -> None:
     from mgail_dyna.runs.directory import flatten
 
     pairs = {"mode": (stored.algorithm, command.mode), "preset": (stored.preset, command.preset)}
-    for name, (before, now) in {**pairs, "expert": (stored.expert, command.expert)}.items():
+    for name, (before, now) in pairs.items():
         if before != now:
             raise UserError(f"--resume: --{name} cannot change: the run has {before}, found {now}")
     asked = dict(flatten(asdict(command.settings)))
