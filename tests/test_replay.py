@@ -134,3 +134,18 @@ def test_pairs_lead_nowhere():
     np.testing.assert_array_equal(windows.states, np.broadcast_to(windows.states[:, 2:3], windows.states.shape))
     replay.add(states, np.ones((2, 1), np.float32))
     np.testing.assert_array_equal(replay.changes(), np.full((2, 2), 2.0))
+
+
+def test_replay_lets_go_of_the_oldest_episodes():
+    replay, rng = Replay(1, 1, 1, capacity=10), np.random.default_rng(0)
+    for episode in range(20):
+        states = np.arange(5, dtype=np.float32)[:, None] + 100 * episode
+        replay.add(states, states[:-1])
+        assert replay.steps == 4 * (episode + 1) if episode < 4 else 10 <= replay.steps < 20
+    states, actions = replay.pairs(rng, (500,))
+    np.testing.assert_array_equal(states, actions)
+    assert states.max() == 1903
+    assert len(np.unique(states)) == replay.steps
+    windows = replay.windows(rng, (1, 200), 6, 2)
+    steps = np.diff(windows.states[0, :, :, 0], axis=0)
+    assert (steps[windows.mask[0] > 0] == 1).all()

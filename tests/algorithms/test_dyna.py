@@ -1,4 +1,4 @@
-"""The agent end to end, as small as it gets, and the transition model on real data."""
+"""Dyna-AIL's and MGAIL's agent end to end, as small as it gets."""
 
 from dataclasses import replace
 
@@ -20,11 +20,7 @@ from mgail_dyna.config.imitation import (
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.wrappers import Ledger
-from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.learners.policy import BCRegularizer
-from mgail_dyna.networks.dynamics import GRUDynamics
-from mgail_dyna.ops.losses import dynamics_loss
-from mgail_dyna.replay import Replay
 
 PARTS = ("discriminator", "learn", "dynamics", "plan")
 
@@ -193,47 +189,3 @@ def test_an_anchor_holds_the_policy_to_what_it_demonstrates(dyna):
         assert loss_held < loss_free - 0.01
         assert abs(held["cost"]) < 100, "the anchor's part is not told as cost"
     update.restore(kept)
-
-
-@pytest.fixture(scope="module")
-def cheetah_model():
-    """A transition model fitted to six of eight HalfCheetah trajectories, and windows on the other two."""
-    whole = load_demonstrations("halfcheetah")
-    assert whole.policy is not None
-    observations = np.concatenate([trajectory.observations for trajectory in whole.trajectories[:6]])
-    mean, std = observations.mean(axis=0), observations.std(axis=0)
-    size, actions = observations.shape[1], whole.action.size
-    train, held_out = (Replay(size, actions, actions) for _ in range(2))
-    for number, trajectory in enumerate(whole.trajectories[:8]):
-        states = np.clip((trajectory.observations - mean) / std, -10, 10)
-        (train if number < 6 else held_out).add(states, trajectory.actions)
-    model = GRUDynamics(size, actions, 64, train.changes().std(axis=0), seed=0)
-    update = DynamicsLearner(model, DynamicsConfig(units=64, learning_rate=2e-3))
-    rng = np.random.default_rng(0)
-    told = [update(train.windows(rng, (100, 64), length=4, burn_in=1), 1.0)["loss"] for _ in range(4)]
-    return update, told, held_out.windows(rng, (1, 500), length=4, burn_in=1)
-
-
-def test_the_transition_model_learns_real_dynamics_it_was_not_shown(cheetah_model):
-    update, told, windows = cheetah_model
-    states, actions, mask = (tf.constant(array[0]) for array in (windows.states, windows.actions, windows.mask))
-    change = (states[1:] - states[:-1]) / update.model.change_scale
-    no_change = float(dynamics_loss(tf.zeros_like(change), change, mask))
-    size = states.shape[-1]
-    assert 0.4 * size < no_change < 0.6 * size  # "about d / 2"
-    found = float(update.model.loss(states, actions, mask))
-    assert told[-1] < told[0]
-    assert found < 0.5 * no_change
-
-
-def test_every_coordinate_is_predicted_in_units_of_its_change_wherever_it_changes():
-    # A contact the expert never makes, another that nobody makes, one that hardly moves, and a clock.
-    steps = np.arange(6, dtype=np.float32)
-    demonstrations, replay, empty = (Replay(5, 1, 1) for _ in range(3))
-    columns = [steps % 2, 0 * steps, 0 * steps, 1e-4 * (steps % 2), -0.2 * steps]
-    demonstrations.add(np.stack(columns, axis=1), np.zeros((5, 1)))
-    replay.add(np.stack([9 * steps, steps % 3 == 1, 0 * steps, 0 * steps, -0.2 * steps], axis=1), np.zeros((5, 1)))
-    update = DynamicsLearner(GRUDynamics(5, 1, 3, seed=0), DynamicsConfig(units=3))
-    update.scale(empty, demonstrations, replay)
-    expected = [demonstrations.changes()[:, 0].std(), replay.changes()[:, 1].std(), 1.0, 1e-3, 0.2]
-    np.testing.assert_allclose(update.model.change_scale, expected, rtol=1e-5)
