@@ -13,6 +13,7 @@ from rich.table import Table
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.demonstrations.compatibility import ReplayCheck
 from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.demonstrations.recorded_environment import recorded_with
 
 
 def summary(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None) -> dict[str, Any]:
@@ -28,7 +29,8 @@ def summary(demos: Demonstrations, where: Path, replay: ReplayCheck | None = Non
     return {
         "path": str(where),
         "env_id": demos.env_id,
-        "length_limit": demos.length,
+        "env_kwargs": demos.env_kwargs,
+        "length_limit": None if demos.length is None else max(demos.length, int(lengths.max())),
         "episodes": len(demos.trajectories),
         "steps": demos.total_steps,
         "episode_length": {"min": int(lengths.min()), "mean": float(lengths.mean()), "max": int(lengths.max())},
@@ -56,7 +58,8 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None)
     observations, action = demos.observation_space.shape[0], demos.action
     spread = f"{returns['mean']:,.1f} ± {returns['std']:,.1f}, from {returns['min']:,.1f} to {returns['max']:,.1f}"
     rows = {
-        "environment": f"{demos.env_id or 'not named'}, episodes of at most {demos.length or '?'} steps",
+        "environment": f"{demos.env_id or 'not named'}, episodes of at most {about['length_limit'] or '?'} steps",
+        **({"recorded with": with_} if (with_ := recorded_with(demos)) else {}),
         "episodes": f"{about['episodes']:,}, of which {about['terminated']} terminated",
         "steps": f"{about['steps']:,}, from {lengths['min']:,} to {lengths['max']:,} per episode",
         "return": spread if demos.has_rewards else "unknown, as the file has no rewards",

@@ -65,5 +65,5 @@ def main(argv: Sequence[str]) -> None:
     save_demonstrations(out, demos, overwrite=command.overwrite)
     console = Console()
     for note in notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
     console.print(table(demos, out / "data"))
