@@ -59,17 +59,17 @@ def test_a_renderer_that_mujoco_cannot_have_is_in_nobodys_way_but_mujocos(value)
     assert done.stderr.endswith("); unset it or set it to egl\n") and done.stderr.count("\n") == 1
 
 
-def test_a_truncated_file_is_one_line_and_exit_code_2(dataset, data_file):
+def test_a_truncated_file_is_one_line_and_exit_code_2(dataset, data_file, cli):
     data_file.write_bytes(data_file.read_bytes()[: data_file.stat().st_size // 2])
-    done = run("data", "check", dataset)
+    done = cli("data", "check", dataset)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == f"error: {data_file}: expected an HDF5 file, found one that is truncated or damaged\n"
 
 
-def test_numbers_beyond_float32_are_one_line_too(dataset, data_file, put):
+def test_numbers_beyond_float32_are_one_line_too(dataset, data_file, put, cli):
     put(data_file, "episode_1/observations", np.full((7, 17), 1e300))
-    done = run("data", "check", dataset)
+    done = cli("data", "check", dataset)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {data_file}: episode_1/observations: expected finite numbers")
     assert done.stderr.count("\n") == 1
@@ -87,8 +87,8 @@ def test_output_that_takes_ascii_alone_or_nothing(dataset):
     assert (closed.returncode, closed.stderr) == (0, b"")
 
 
-def test_json_is_all_there_is_on_stdout(dataset, cheetah):
-    done = run("data", "check", dataset, "--json")
+def test_json_is_all_there_is_on_stdout(dataset, cheetah, cli):
+    done = cli("data", "check", dataset, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     facts = json.loads(done.stdout)
     assert (facts["episodes"], facts["steps"], facts["env_id"]) == (3, 18, "HalfCheetah-v5")
@@ -101,8 +101,8 @@ def test_json_is_all_there_is_on_stdout(dataset, cheetah):
     assert (again["steps"], again["elsewhere"]) == (18, 0)
 
 
-def test_an_unknown_command_is_told_by_the_exit_code():
-    done = run("data", "chek", "x")
+def test_an_unknown_command_is_told_by_the_exit_code(cli):
+    done = cli("data", "chek", "x")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: unknown command 'data chek'; did you mean data check")
     assert done.stderr.count("\n") == 1

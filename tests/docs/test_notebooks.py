@@ -29,11 +29,13 @@ def execute(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs(path, execute):
     execute(nbformat.read(path, as_version=4))
 
 
+@pytest.mark.slow
 def test_figures_stand_where_there_are_records_and_commands_where_there_are_none(execute, results):
     notebook = nbformat.read(HERE / "figure4.ipynb", as_version=4)
     for cell in notebook.cells:

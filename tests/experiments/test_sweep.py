@@ -198,6 +198,7 @@ def test_a_run_recorded_in_another_directory_is_repeated_and_the_first_one_is_ke
     assert (once.directory / "earlier" / "task-mode" / "checkpoint.h5").exists()
 
 
+@pytest.mark.slow
 def test_on_ray_a_run_is_interrupted_and_resumed(job):
     pytest.importorskip("ray", reason="optional: pip install .[ray]")
     asked = job(**{"env-steps": 60, "seconds": 0.05})
