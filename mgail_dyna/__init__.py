@@ -36,11 +36,11 @@ _HOMES = {
     "UserError": "mgail_dyna.errors",
     "imitation_preset": "mgail_dyna.algorithms.registry",
     "load_demonstrations": "mgail_dyna.demonstrations.reader",
-    "load_policy": "mgail_dyna.runs.directory",
+    "load_policy": "mgail_dyna.runs.policies",
     "register": "mgail_dyna.algorithms.registry",
     "register_preset": "mgail_dyna.config.presets",
     "save_demonstrations": "mgail_dyna.demonstrations.writer",
-    "save_policy": "mgail_dyna.runs.directory",
+    "save_policy": "mgail_dyna.runs.policies",
     "subset": "mgail_dyna.demonstrations.dataset",
 }
 __all__ = sorted(_HOMES)

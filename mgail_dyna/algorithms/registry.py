@@ -36,7 +36,7 @@ class Algorithm:
         defaults: changes to `ImitationConfig` in every environment, below the presets.
         overrides: changes that always hold, above presets and flags.
         ignored_fields: fields and groups of `ImitationConfig` that no result depends on.
-        progress: phrases of the progress line; one is shown where all of its metrics exist. {T} is the plan length.
+        progress: phrases below the progress bar; one is shown where all of its metrics exist. {T} is the plan length.
         networks: how the agent's networks are made; the agent's own if None.
     """
 
@@ -144,7 +144,6 @@ _IGNORED_BY_TRPO = ("learn", "cloning", "warm_start", "discriminator.imagined_fr
 
 _JUDGED = "D right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert"
 _MODEL = "model error {dynamics/error_1:.2f} at 1, {dynamics/error_T:.2f} at {T}"
-_LEARNING, _PLANNING = "gradient {learn/gradient_norm:.2g} learning", "gradient {plan/gradient_norm:.2g} planning"
 _TRUST_REGION = ("KL {policy/kl:.3f}", "value explains {policy/explained_variance:.0%}")
 
 register(
@@ -154,7 +153,7 @@ register(
         agent="mgail_dyna.algorithms.dyna:DynaAgent",
         sections=("dyna",),
         ignored_fields=("trust_region", *_ROLLOUTS_ONLY),
-        progress=(_JUDGED, _MODEL, _LEARNING, _PLANNING),
+        progress=(_JUDGED, _MODEL),
     )
 )
 register(
@@ -169,7 +168,7 @@ register(
             *("cloning.demo_fraction", "cloning.plan_length"),
             *_ROLLOUTS_ONLY,
         ),
-        progress=(_JUDGED, _MODEL, _LEARNING),
+        progress=(_JUDGED, _MODEL),
     )
 )
 register(

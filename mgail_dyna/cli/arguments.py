@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +12,29 @@ from mgail_dyna.cli.help import HELP, flags_of, help_text, usage
 from mgail_dyna.errors import UserError, unknown_name
 
 Config = TypeVar("Config")
+
+# What other programs and papers call a flag, and its name here; of grouped flags the last part.
+SYNONYMS = {
+    "lr": "learning-rate",
+    "gamma": "discount",
+    "batch-size": "batch",
+    "gp": "gradient-penalty",
+    "hidden-sizes": "hidden",
+    "algo": "mode",
+    "algorithm": "mode",
+    "environment": "env",
+    "demos": "demonstrations",
+    "num-demos": "demonstrations",
+    "timesteps": "env-steps",
+    "total-timesteps": "env-steps",
+    "num-steps": "env-steps",
+    "output": "logdir",
+    "outdir": "logdir",
+    "log-dir": "logdir",
+    "eval-episodes": "evaluation-episodes",
+}
+# 12,000 and 12_000, as our own output writes numbers and Python does.
+_GROUPED_DIGITS = re.compile(r"\d{1,3}([,_]\d{3})+")
 
 
 def parse(
@@ -33,6 +57,7 @@ def parse(
         raise SystemExit(0)
     import tyro  # here, as many mistakes can be reported without it
 
+    argv = _with_whole_numbers(kind, argv)
     errors = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:
@@ -57,8 +82,43 @@ def parse(
         if not word.startswith("-"):
             raise UserError(f"unexpected argument '{word}'; all options: {prog} --help")
         names = [name for flag in flags_of(kind) for name in (flag.name, *([flag.off] if flag.switch else []))]
-        raise unknown_name("option", word, [*names, "--help"], f"all options: {prog} --help")
+        raise _unknown_option(word, [*names, "--help"], f"all options: {prog} --help")
     return config
+
+
+def _with_whole_numbers(kind: type[Any], argv: Sequence[str]) -> list[str]:
+    """`argv` with 10000 in place of 1e4, 10,000 and 10_000, behind flags that take a whole number."""
+    whole = {flag.name for flag in flags_of(kind) if flag.value == "N"}
+    words = list(argv)
+    for i, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in whole and equals:
+            words[i] = f"{name}={_whole_number(value)}"
+        elif i and words[i - 1] in whole:
+            words[i] = _whole_number(word)
+    return words
+
+
+def _whole_number(text: str) -> str:
+    """A whole number as digits; any other text as it is."""
+    if _GROUPED_DIGITS.fullmatch(text):
+        return re.sub("[,_]", "", text)
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else text
+
+
+def _unknown_option(word: str, names: Sequence[str], also: str) -> UserError:
+    """The error for an unknown flag: by a synonym or by the last part of its name, or with names that look alike."""
+    group, _, last = word.removeprefix("--").rpartition(".")
+    last = SYNONYMS.get(last, last)
+    wanted = f"--{group}.{last}" if group else f"--{last}"
+    found = [wanted] if wanted in names else [name for name in names if name.rpartition(".")[2] == last]
+    if not found:
+        return unknown_name("option", word, names, also)
+    return UserError(f"unknown option '{word}'; did you mean {' or '.join(found)}?; {also}")
 
 
 def _first_section(report: str) -> str:

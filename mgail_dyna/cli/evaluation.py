@@ -30,12 +30,11 @@ from mgail_dyna.runs.directory import (
     ENV_KWARGS,
     EPISODE_LIMIT,
     directory_of,
-    is_policy_file,
-    load_policy,
     load_run,
     read_about,
     read_settings,
 )
+from mgail_dyna.runs.policies import best_of, check_is_something, is_policy_file, load_policy
 from mgail_dyna.storage import raise_on_mismatch, replacing
 
 
@@ -57,37 +56,47 @@ class Subject(NamedTuple):
     arguments: dict[str, Any]
 
 
-def find_subject(where: Path, env: str | None, env_kwargs: str | None = None) -> Subject:
+def find_subject(where: Path, env: str | None, env_kwargs: str | None = None, best: bool = False) -> Subject:
     """The policy at `where` and how to play it.
 
     Args:
         where: a run, an expert or a policy file.
         env: the environment to play in; that of the run or expert if None.
         env_kwargs: its keyword arguments as JSON; those of the run or expert if None.
+        best: of a run, its best policy in place of the last one.
 
     Raises:
         UserError: there is no policy, or no environment is known for it.
     """
     path, asked, given = directory_of(where), environment_id(env) if env else None, parse_arguments(env_kwargs)
     if (path / CONFIG).exists():
-        subject = _of_run(path)
+        subject = _of_run(path, best)
+    elif best:
+        raise UserError(f"--best: expected a run, which keeps its best policy; {where} is none; leave --best out")
     elif is_policy_file(path):
         if asked is None:
             raise UserError(f"{path}: a policy file names no environment; pass --env ENV")
         limit = time_limit(asked, **(given or {}))
         return Subject(load_policy(path), asked, Reference(math.nan, limit), {}, given or {})
     else:
+        check_is_something(path)
         subject = _of_expert(path, asked)
     if given is not None:
         subject = subject._replace(arguments=given)
     return subject if asked is None else _in_other_environment(subject, asked, given)
 
 
-def _of_run(directory: Path) -> Subject:
+def _of_run(directory: Path, best: bool) -> Subject:
     settings, about, state = read_settings(directory), read_about(directory), load_run(directory)
+    training: dict[str, Any]
     with raise_on_mismatch(directory / CHECKPOINT):
         ledger, policy = state["ledger"], NumpyPolicy.from_state(state["agent"]["acting"])
         training = {"env_steps": ledger["steps"]["training"], "real_trajectories": ledger["episodes"]["training"]}
+    if best:
+        chosen = best_of(state, directory)
+        policy = chosen.policy
+        training = {"env_steps": chosen.env_steps, "real_trajectories": chosen.real_trajectories}
+        training["best"] = {"iteration": chosen.iteration, "return_mean": chosen.return_mean}
     with raise_on_mismatch(directory / CONFIG):
         # Old runs did not record the limit, so their returns cannot be compared with the expert's.
         limit, expert_return = int(about.get(EPISODE_LIMIT, 0)), about["expert_return"]
@@ -204,6 +213,11 @@ def table(result: dict[str, Any]) -> Table:
     else:
         rows["expert"] = f"{result['expert_return']:,.1f}"
         rows["percent of expert"] = f"{result['expert_percent']:.1f}"
+    if best := result.get("best"):
+        rows["policy"] = (
+            f"the best of the run, after iteration {best['iteration']}; "
+            f"chosen for its return there, {best['return_mean']:,.1f}, on other episodes than these"
+        )
     rows["episodes"] = f"{len(returns)}, seeds {result['seeds'][0]} to {result['seeds'][1]}"
     if result.get("env_steps"):
         rows["trained for"] = f"{result['env_steps']:,} env steps"

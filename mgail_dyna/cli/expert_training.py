@@ -16,7 +16,8 @@ from rich.console import Console
 from mgail_dyna import runtime
 from mgail_dyna.cli.commands.expert import ExpertCommand, refuse_changes
 from mgail_dyna.cli.dataset_summary import table
-from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
+from mgail_dyna.cli.pace import Pace, duration
+from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay
 from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.record import record
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 CHECKPOINT, CURVE = "checkpoint.h5", "progress.csv"
 KIND = "an expert's training"
+COLUMNS = (
+    *(Column("env steps", 10), Column("return", 10), Column("lowest", 9), Column("change", 9)),
+    *(Column("best so far"), Column("time", 10)),
+)
 
 
 def stored_config(checkpoint: Path) -> ExpertConfig:
@@ -111,11 +116,15 @@ class _Session:
         """
         config = self.trainer.config
         title, done = f"TRPO {environment_name(config.env)}", self.trainer.collector.env_steps
-        with Interrupts() as interrupts, ProgressDisplay(title, config.steps, done) as line:
-            for iteration in self.trainer.iterate():
-                line.show(min(iteration.env_steps, config.steps), _figures(iteration, self.trainer.finalists))
+        pace = Pace(config.steps, done)
+        display = ProgressDisplay(title, pace, "env steps", COLUMNS)
+        with Interrupts(pace.of_this_iteration) as interrupts, display:
+            display.wait("compiling; a row for every evaluation of the mean action")
+            for number, iteration in enumerate(self.trainer.iterate(), 1):
+                display.update(number, min(iteration.env_steps, config.steps), _phrases(iteration))
                 if iteration.evaluated is not None:
                     self._extend_curve(iteration)
+                    display.row(_cells(self.curve, self.trainer.finalists))
                 if interrupts.asked:
                     break
                 if time.monotonic() - self.saved_at > config.checkpoint_seconds:
@@ -162,9 +171,17 @@ class _Session:
         self.curve.append({name: round(number, 5) for name, number in row.items()})
 
 
-def _figures(iteration: Iteration, finalists: list[dict[str, Any]]) -> list[str]:
-    best = [f"best mean action {finalists[0]['return_mean']:,.0f}"] if finalists else []
-    return [f"return {iteration.training_return:,.0f}", f"KL {iteration.metrics['kl']:.4f}", *best]
+def _phrases(iteration: Iteration) -> list[str]:
+    return [f"return with noise {iteration.training_return:,.0f}", f"KL {iteration.metrics['kl']:.4f}"]
+
+
+def _cells(curve: list[dict[str, float]], finalists: list[dict[str, Any]]) -> list[str]:
+    """The newest evaluation as a row of `COLUMNS`."""
+    now, before = curve[-1], curve[-2] if len(curve) > 1 else None
+    change = "" if before is None else f"{now['return_mean'] - before['return_mean']:+,.1f}"
+    best = f"{finalists[0]['return_mean']:,.1f}" if finalists else ""
+    returns = [f"{now['return_mean']:,.1f}", f"{now['return_min']:,.1f}", change, best]
+    return [f"{now['env_steps']:,.0f}", *returns, duration(now["wall_seconds"])]
 
 
 def _write_demonstrations(trainer: ExpertTrainer, out: Path, cpu_seconds: float) -> None:

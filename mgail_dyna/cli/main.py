@@ -9,6 +9,8 @@ import errno
 import importlib
 import io
 import os
+import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +75,21 @@ def dispatch(argv: Sequence[str]) -> None:
         print(_usage())
         return
     name = " ".join(argv[:2]) if argv[0] == "data" else argv[0]
+    flag = _meant_flag(name)
+    if flag is not None:
+        words = shlex.join([flag, *argv])
+        raise UserError(f"unknown command '{name}'; did you mean: {runtime.program()} {words}")
     raise unknown_name("command", name, COMMANDS, f"to train: {runtime.program()} --env ENV")
+
+
+def _meant_flag(name: str) -> str | None:
+    """The flag that was left out before the name of an environment, an algorithm or a preset."""
+    from mgail_dyna.algorithms.registry import ALGORITHMS
+    from mgail_dyna.config.presets import PRESETS, environments
+
+    if name.lower() in environments() or re.fullmatch(r"[\w./-]+(:[\w/-]+|-v\d+)", name):
+        return "--env"
+    return "--mode" if name in ALGORITHMS else "--preset" if name in PRESETS else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,6 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments; those of this process if None.
     """
+    if "" not in sys.path and not sys.flags.safe_path:
+        sys.path.append("")  # the current directory, last, for `--env module:Id`
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # it is None where the shell has closed it
             stream.reconfigure(errors="replace")  # print "?" for a character that the terminal lacks

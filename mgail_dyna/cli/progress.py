@@ -1,53 +1,61 @@
-"""Progress on the terminal: a live display, or plain lines where output is not a terminal; and Ctrl-C."""
+"""What a person sees during training: one row per evaluation that stays, and on a terminal a bar below; and Ctrl-C."""
 
 from __future__ import annotations
 
 import signal
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
+from mgail_dyna.cli.pace import Pace, duration
 
-class _RateColumn(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f} steps/s", style="progress.data.speed")
+# Rows between two headings.
+PAGE = 25
+NARROWEST_BAR, WIDEST_BAR = 4, 30
+
+
+class Column(NamedTuple):
+    """A column of the rows.
+
+    Attributes:
+        name: its heading.
+        width: at least, in characters.
+    """
+
+    name: str
+    width: int = 0
 
 
 class ProgressDisplay:
-    """Steps done, steps per second and time left, with a line of figures below them.
+    """Rows of figures that stay, one per evaluation, above a bar with the time left.
 
-    Where standard error is not a terminal, it prints a plain line every `quiet_seconds` instead.
+    Where standard error is not a terminal there is no bar, and the rows are the same.
 
     Args:
-        title: at the start of the line.
-        total: steps at which the work ends.
-        start: steps done before, by a run that is resumed.
-        unit: what the steps are, in the plural.
-        quiet_seconds: seconds between two plain lines.
+        title: of the work.
+        pace: how far it is.
+        unit: what its steps are, in the plural.
+        columns: of the rows.
+        console: to print to; standard error if None.
     """
 
     def __init__(
-        self, title: str, total: int, start: int = 0, unit: str = "env steps", quiet_seconds: float = 10.0
+        self, title: str, pace: Pace, unit: str, columns: Sequence[Column], console: Console | None = None
     ) -> None:
-        self.title, self.total, self.unit, self.quiet_seconds = title, total, unit, quiet_seconds
-        self.console = Console(stderr=True)
-        self.bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=12),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-            _RateColumn(),
-            TimeRemainingColumn(compact=True),
-        )
-        self.task = self.bar.add_task(title, total=total, completed=start)
-        self.live = Live(self.bar, console=self.console, refresh_per_second=4) if self.console.is_terminal else None
-        self.start_time, self.start_steps, self.printed_at = time.monotonic(), start, float("-inf")
+        self.title, self.pace, self.unit, self.columns = title, pace, unit, columns
+        self.console = console or Console(stderr=True)
+        self.phrases: list[str] = []
+        self.rows = 0
+        shown = self.console.is_terminal and not self.console.is_dumb_terminal
+        # It vanishes at the end, as the last row says what it says.
+        self.live = Live(self, console=self.console, refresh_per_second=4, transient=True) if shown else None
 
     def __enter__(self) -> ProgressDisplay:
         if self.live:
@@ -60,36 +68,71 @@ class ProgressDisplay:
         if self.live:
             self.live.stop()
 
-    def show(self, steps: int, figures: Sequence[str]) -> None:
-        """Updates the display; `figures` are phrases such as `return 2,345`."""
-        self.bar.update(self.task, completed=steps)
+    def wait(self, why: str) -> None:
+        """Says what happens before the first row: below the bar, or as a line of its own."""
         if self.live:
-            self.live.update(Group(self.bar, Text("  " + "  ·  ".join(figures), style="dim")))
-            return
-        now = time.monotonic()
-        if now - self.printed_at < self.quiet_seconds and steps < self.total:
-            return
-        self.printed_at = now
-        phrases = [f"{steps:,}/{self.total:,} {self.unit}", *figures]
-        if steps > self.start_steps:
-            rate = (steps - self.start_steps) / (now - self.start_time)
-            phrases += [f"{rate:,.0f} steps/s", f"{(self.total - steps) / rate:,.0f} s left"]
-        self.print_line("  ".join(phrases))
+            self.phrases = [why]
+        else:
+            self.print_line(why)
+
+    def update(self, iteration: int, done: int, phrases: Sequence[str] = ()) -> None:
+        """Moves the bar at the end of an iteration; `phrases` are shown below it."""
+        self.pace.finish(iteration, done)
+        self.phrases = list(phrases)
+
+    def row(self, cells: Sequence[str]) -> None:
+        """Prints a row, which stays: one cell for each column."""
+        widths = [max(len(column.name), column.width) for column in self.columns]
+        if self.rows % PAGE == 0:
+            names = [column.name for column in self.columns]
+            self._print("  ".join(map(str.rjust, names, widths)), style="bold")
+        self.rows += 1
+        self._print("  ".join(map(str.rjust, cells, widths)))
 
     def print_line(self, line: str) -> None:
-        """Prints a line above the display, where it stays."""
-        self.console.print(f"{self.title}  {line}", highlight=False, soft_wrap=True, markup=False)
+        """Prints a line, which stays."""
+        self._print(f"{self.title}: {line}")
+
+    def _print(self, line: str, style: str = "") -> None:
+        self.console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        pace = self.pace
+        before = Text(f"{pace.done:,}/{pace.total:,} {self.unit}", no_wrap=True)
+        share = pace.done / pace.total
+        if pace.last:
+            share = max(share, pace.iteration / pace.last)
+        after = Text("  ".join(self._clocks(share, options.max_width - len(before) - NARROWEST_BAR - 2)), no_wrap=True)
+        room = options.max_width - len(before) - len(after) - 2
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_row(before, ProgressBar(1.0, share, width=max(NARROWEST_BAR, min(WIDEST_BAR, room))), after)
+        yield grid
+        if self.phrases:
+            yield Text("  " + "  ·  ".join(self.phrases), style="dim", no_wrap=True, overflow="ellipsis")
+
+    def _clocks(self, share: float, width: int) -> list[str]:
+        """What stands behind the bar; the time left comes first where there is little room."""
+        pace, left = self.pace, self.pace.left()
+        iteration = f"iteration {pace.iteration}" + (f" of {pace.last}" if pace.last else "")
+        if pace.seconds is None or left is None:
+            shown = [f"{share:.0%}", f"{duration(pace.elapsed)} so far"]
+            return [*shown, "measuring time left"] if pace.iteration else shown
+        shown = [f"{share:.0%}", iteration, f"{pace.seconds:.1f} s each", f"{duration(left)} left"]
+        return shown if len("  ".join(shown)) <= width else [shown[0], shown[-1]]
 
 
 class Interrupts:
     """Handles Ctrl-C: the first asks for a stop after the iteration, the second stops at once.
 
+    Args:
+        seconds_left: of the iteration; None while that is unknown.
+
     Attributes:
         asked: whether a stop was asked for.
     """
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, seconds_left: Callable[[], float | None] = lambda: None) -> None:
+        self.seconds_left, self.asked = seconds_left, False
 
     def __enter__(self) -> Interrupts:
         self.before = signal.signal(signal.SIGINT, self._interrupt)
@@ -104,4 +147,6 @@ class Interrupts:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        print("stopping after this iteration; press Ctrl-C again to stop now and lose it", file=sys.stderr)
+        left = self.seconds_left()
+        about = "" if left is None else f" (about {duration(left)})"
+        print(f"finishing this iteration{about}; press Ctrl-C again to stop now and lose it", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def train(command: TrainCommand, preset_given: bool) -> None:
     Raises:
         UserError: the demonstrations do not fit, or the run cannot be resumed as asked.
     """
-    directory, saved = command.resume, None
+    directory, saved, stored = command.resume, None, None
     with contextlib.ExitStack() as stack:
         if directory is not None:
             stored = read_settings(directory)
@@ -79,20 +79,31 @@ def train(command: TrainCommand, preset_given: bool) -> None:
             with raise_on_mismatch(directory / CHECKPOINT):
                 run.restore(saved)
         if run.ended(settings.iterations):
-            print(f"note: {_nothing_left(settings)}", file=sys.stderr)
+            print(f"note: {_nothing_left(directory, settings, run.history)}", file=sys.stderr)
         else:
             own, arguments = run.reference, run.environment_arguments
-            write_settings(directory, settings, own.mean, own.episode_limit, arguments)
+            kept = settings if stored is None else replace(settings, iterations=_own_end(stored, settings))
+            write_settings(directory, kept, own.mean, own.episode_limit, arguments)
         from mgail_dyna.cli.session import Session
 
-        Session(run, directory, settings).train()
+        Session(run, directory, settings, settings.iterations).train()
 
 
-def _nothing_left(settings: RunSettings) -> str:
-    ways = ["a larger --env-steps"] if settings.algorithm != "bc" else []
-    if settings.iterations is not None:
-        ways.append(f"a larger --iterations than {settings.iterations}")
-    return f"the run has ended, so nothing was done{'; to extend it, give ' if ways else ''}{' or '.join(ways)}"
+def _own_end(stored: RunSettings, now: RunSettings) -> int | None:
+    """The iteration at which a resumed run ends: later if the user extends it, never earlier.
+
+    So `--resume RUN --iterations N` stops at N, and `--resume RUN` afterwards continues to the run's own end.
+    """
+    if stored.iterations is None or now.iterations is None:
+        return None
+    return max(stored.iterations, now.iterations)
+
+
+def _nothing_left(directory: Path, settings: RunSettings, history: list[dict[str, float]]) -> str:
+    from mgail_dyna.cli.report import extension
+
+    longer = extension(directory, settings, history)
+    return f"the run has ended, so nothing was done{f'; to extend it: {longer}' if longer else ''}"
 
 
 def _notes(command: TrainCommand, preset_given: bool) -> Iterator[str]:
@@ -156,7 +167,17 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     reason = reference(demos, episode_limit(demos, config.env)).reason
     for note in filter(None, (*differences, constant_note(imitated), reason and f"note: {reason}")):
         print(note, file=sys.stderr)
-    runtime.import_tensorflow()
+    _import_tensorflow()
     from mgail_dyna.runs.run import ImitationRun
 
     return settings, ImitationRun(config, demos, settings.algorithm)
+
+
+def _import_tensorflow() -> None:
+    """Imports TensorFlow; on a terminal it says so meanwhile, as this takes seconds."""
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    if shown:
+        print("importing TensorFlow ...", end="\r", file=sys.stderr, flush=True)
+    runtime.import_tensorflow()
+    if shown:
+        print(" " * len("importing TensorFlow ..."), end="\r", file=sys.stderr, flush=True)

@@ -23,11 +23,45 @@ def unknown_environment(env_id: str) -> UserError:
                 f"unknown environment '{env_id}'; module {module} can be imported, but registers no {name}"
             )
         return unknown_name("environment", env_id, [f"{module}:{each}" for each in its])
+    if from_elsewhere := _from_elsewhere(env_id):
+        return from_elsewhere
     newest: dict[str, int] = {}
     for entry in registry.values():
         newest[entry.name] = max(newest.get(entry.name, -1), entry.version or 0)
     current = [key for key, entry in registry.items() if (entry.version or 0) == newest[entry.name]]
     return unknown_name("environment", env_id, [*environments(), *current])
+
+
+# Packages that register environments, by the namespace or the beginning of their ids: what to install and to import.
+PACKAGES = {
+    "ALE/": ("ale-py", "ale_py"),
+    "dm_control/": ("shimmy[dm-control]", "shimmy"),
+    "BabyAI-": ("minigrid", "minigrid"),
+    "MiniGrid-": ("minigrid", "minigrid"),
+    "highway-": ("highway-env", "highway_env"),
+    "Meta-World/": ("metaworld", "metaworld"),
+    **dict.fromkeys(
+        ("Adroit", "AntMaze", "Fetch", "FrankaKitchen", "HandManipulate", "HandReach", "PointMaze"),
+        ("gymnasium-robotics", "gymnasium_robotics"),
+    ),
+}
+
+
+def _from_elsewhere(env_id: str) -> UserError | None:
+    """The error for an environment of another package; None if nothing says that it is one."""
+    for start, (package, module) in PACKAGES.items():
+        if env_id.startswith(start):
+            return UserError(
+                f"unknown environment '{env_id}'; it comes with the package {package}: "
+                f"pip install '{package}', then --env {module}:{env_id}"
+            )
+    namespace, slash, _ = env_id.partition("/")
+    if not slash or namespace in {entry.namespace for entry in registry.values()}:
+        return None
+    return UserError(
+        f"unknown environment '{env_id}'; nothing registers the namespace {namespace} here; "
+        f"name the module that does: --env MODULE:{env_id}"
+    )
 
 
 def _comes_from(entry: gym.envs.registration.EnvSpec, module: str) -> bool:
@@ -61,7 +95,8 @@ def unimportable(env_id: str, error: BaseException) -> UserError:
 
 
 def _needs(env_id: str, error: ModuleNotFoundError) -> UserError:
-    hint = "; is its directory on PYTHONPATH?" if ":" in env_id else ""
+    where = "; start from the directory that holds it, install it, or put its directory on PYTHONPATH"
+    hint = where if ":" in env_id else ""
     return UserError(f"environment '{env_id}' needs what cannot be imported: {_one_line(error)}{hint}")
 
 

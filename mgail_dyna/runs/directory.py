@@ -17,13 +17,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mgail_dyna import runtime
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.demonstrations.reader import load_demonstrations, shipped_experts
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.networks.numpy_policy import NumpyPolicy
-from mgail_dyna.storage import kind_of, load_state, locked, raise_on_mismatch, save_state, unwritable, write_text
+from mgail_dyna.storage import load_state, locked, save_state, unwritable, write_text
 
 CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
-KIND, POLICY_KIND = "a run", "a policy"
+KIND = "a run"
 # In `config.json`, of a run that was extended beyond its first end: the earlier ends.
 EXTENDED = "extended_from"
 # In a checkpoint: the fingerprint of the demonstrations.
@@ -210,46 +208,6 @@ def save_run(directory: Path, state: dict[str, Any]) -> None:
     """Writes the checkpoint and the curve."""
     save_state(directory / CHECKPOINT, state, KIND)
     write_curve(directory, state["history"])
-
-
-def save_policy(path: str | Path, policy: NumpyPolicy) -> None:
-    """Writes a policy, for instance `agent.acting`, to a file of its own.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    save_state(Path(path), policy.state(), POLICY_KIND)
-
-
-def is_policy_file(path: Path) -> bool:
-    """Whether `save_policy` wrote this file; names of shipped experts are never files."""
-    return str(path) not in shipped_experts() and kind_of(path) == POLICY_KIND
-
-
-def load_policy(path: str | Path) -> NumpyPolicy:
-    """The evaluated policy of a run, or an expert's policy; use it with `policy.act(observation)`.
-
-    It needs NumPy only, neither TensorFlow nor the demonstrations.
-
-    Args:
-        path: a run's directory, an expert's directory, the name of a shipped expert, or a file of `save_policy`.
-
-    Raises:
-        UserError: nothing is there, there is no checkpoint yet, or the demonstrations have no policy.
-    """
-    directory = Path(path)
-    if is_policy_file(directory):
-        saved = load_state(directory, POLICY_KIND)
-        with raise_on_mismatch(directory):
-            return NumpyPolicy.from_state(saved)
-    if not (directory / CONFIG).exists():
-        policy = load_demonstrations(path).policy
-        if policy is None:
-            raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations only")
-        return policy
-    state = load_run(directory)
-    with raise_on_mismatch(directory / CHECKPOINT):
-        return NumpyPolicy.from_state(state["agent"]["acting"])
 
 
 def load_run(directory: Path) -> dict[str, Any]:

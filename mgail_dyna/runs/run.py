@@ -22,6 +22,7 @@ from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.wrappers import Ledger
 from mgail_dyna.errors import UserError
 from mgail_dyna.runs.directory import DEMONSTRATIONS
+from mgail_dyna.runs.policies import BEST, BestPolicy
 
 # NaN if no episode lasted that long.
 _MEASURED = "dynamics/error_"
@@ -55,6 +56,7 @@ class ImitationRun:
         reference: the expert's return, in percent of which the agent's is given.
         ledger: env steps and episodes by purpose.
         history: one row per iteration: counters, returns, metrics, clocks.
+        best: the policy whose evaluation returned most so far; None before the first evaluation.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class ImitationRun:
         limit = spec.max_episode_steps if spec is not None else None
         self.reference = reference(demos, limit or max(demos.length or 0, longest))
         self.history: list[dict[str, float]] = []
+        self.best: BestPolicy | None = None
         self.cpu_before = self.wall_before = 0.0
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
 
@@ -123,6 +126,8 @@ class ImitationRun:
                 "wall_seconds": self.wall_before + time.monotonic() - self._wall_start,
             }
             self.history.append(row)
+            if row["return_mean"] >= (self.best.return_mean if self.best else -math.inf):  # NaN never is
+                self.best = BestPolicy.of(self.agent.acting, row)
             yield row
 
     def _evaluated(self, due: bool) -> dict[str, float]:
@@ -167,6 +172,7 @@ class ImitationRun:
             "agent": self.agent.state(),
             "ledger": self.ledger.state(),
             "history": history,
+            BEST: self.best.state() if self.best else None,
             **clocks,
         }
 
@@ -187,5 +193,7 @@ class ImitationRun:
         self.agent.restore(state["agent"])
         self.ledger.restore(state["ledger"])
         self.history = [dict(row) for row in state["history"]]
+        best = state.get(BEST)  # old checkpoints have none
+        self.best = BestPolicy.from_state(best) if best else None
         self.cpu_before, self.wall_before = state["cpu_seconds"], state["wall_seconds"]
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()

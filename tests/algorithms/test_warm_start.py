@@ -9,7 +9,7 @@ from helpers import assert_same_weights, small_config, without_clocks
 
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.registry import imitation_preset
-from mgail_dyna.cli.session import start_of
+from mgail_dyna.cli.report import start_of
 from mgail_dyna.demonstrations.dataset import subset
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.runs.run import ImitationRun
@@ -44,7 +44,7 @@ def test_a_warm_start_is_a_clone_that_is_frozen_at_first(cartpole_demos):
     next(rows)
     for name, weight in run.agent.acting.weights.items():
         np.testing.assert_allclose(weight, clone[name], atol=1e-6, err_msg="frozen in the first iteration")
-    assert start_of(run).startswith("a clone of the demonstrations")
+    assert start_of(run.history, run.config).startswith("a clone of the demonstrations")
     next(rows)
     learned = run.agent.policy.network.acting_weights()
     assert any(np.abs(weight - clone[name]).max() > 1e-5 for name, weight in learned.items())
@@ -155,4 +155,4 @@ def test_an_overfitted_clone_is_discarded_and_the_run_starts_from_scratch(cartpo
     again = ImitationRun(config, cartpole_demos)
     again.restore(warm.state())
     assert again.agent.warm_start.overfit_ratio == warm.agent.warm_start.overfit_ratio
-    assert start_of(warm).startswith("from scratch, as the clone overfitted")
+    assert start_of(warm.history, warm.config).startswith("from scratch, as the clone overfitted")

@@ -1,8 +1,8 @@
-"""A run on the terminal: its progress line, and its summary at the end."""
+"""How a run ends: its summary, the commands to type next, and a run that has ended already."""
 
 import math
+import shlex
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,32 +10,49 @@ from helpers import small_config
 from rich.text import Text
 
 from mgail_dyna.algorithms.registry import ALGORITHMS
-from mgail_dyna.cli.session import _summary, figures_of
-from mgail_dyna.cli.training import _nothing_left
+from mgail_dyna.cli.report import arrival, extension, next_commands, phrases_of, summary
+from mgail_dyna.cli.training import _nothing_left, _own_end
 from mgail_dyna.runs.directory import RunSettings
+from mgail_dyna.runs.policies import BestPolicy
 from mgail_dyna.runs.run import ImitationRun
 
 
-def test_the_progress_line_shows_what_an_algorithm_has():
-    def figures(algorithm, *history, horizon=10):
-        return figures_of(list(history), 1.5, horizon, ALGORITHMS[algorithm].progress)
-
-    common = {"iteration": 3, "real_trajectories": 8, "expert_percent": 50.0}
-    judged = {"discriminator/accuracy_agent": 0.9, "discriminator/accuracy_expert": 0.8, "policy/kl": 0.01}
-    evaluated = {**common, **judged, "return_mean": 500.0}
-    newest = {**common, **judged, "return_mean": math.nan, "policy/kl": 0.02}
-    assert figures("gail", evaluated, newest) == [
-        "iteration 3, 1.5 s",
-        "8 real trajectories",
-        "return 500 (50% of expert)",
-        "D right on 90% of agent, 80% of expert",
-        "KL 0.020",
+def history_of(*percents, expert=10.0):
+    """A history whose evaluations return these percentages; NaN: an iteration without evaluation."""
+    return [
+        {
+            **{"iteration": n, "env_steps": 100 * n, "real_trajectories": 2 * n, "evaluation_steps": 50 * n},
+            **{"return_mean": percent * expert / 100, "return_std": 0.0, "expert_percent": percent},
+            **{"cpu_seconds": 30.0 * n, "wall_seconds": 40.0 * n},
+        }
+        for n, percent in enumerate(percents, 1)
     ]
-    cloned = {**common, "return_mean": math.nan, "cloning/loss": 0.1, "cloning/held_out_loss": 0.2}
-    assert figures("bc", cloned)[2:] == ["loss 0.1, on held-out pairs 0.2"]
-    modelled = {**common, "return_mean": 1.0, "dynamics/error_1": 0.1, "dynamics/error_4": 0.3}
+
+
+def settings_of(algorithm="dyna", iterations=None, **changes):
+    return RunSettings(algorithm, "tuned", "cartpole", iterations, small_config(algorithm, **changes))
+
+
+def best_at(iteration, return_mean=10.0):
+    return BestPolicy(None, iteration, 100 * iteration, 2 * iteration, return_mean)
+
+
+def cells(history, best=None, title="somewhere"):
+    table = summary(title, history, small_config(), best)
+    return dict(zip(*(column.cells for column in table.columns[:2]), strict=True))
+
+
+def test_the_phrases_show_what_an_algorithm_has():
+    def phrases(algorithm, row, horizon=10):
+        return phrases_of(row, horizon, ALGORITHMS[algorithm].progress)
+
+    judged = {"discriminator/accuracy_agent": 0.9, "discriminator/accuracy_expert": 0.8, "policy/kl": 0.02}
+    assert phrases("gail", judged) == ["D right on 90% of agent, 80% of expert", "KL 0.020"]
+    cloned = {"cloning/loss": 0.1, "cloning/held_out_loss": 0.2}
+    assert phrases("bc", cloned) == ["loss 0.1, on held-out pairs 0.2"]
+    modelled = {"dynamics/error_1": 0.1, "dynamics/error_4": 0.3, "learn/gradient_norm": 5.0, "plan/gradient_norm": 6.0}
     for algorithm in ("dyna", "mgail", "dyna-trpo"):
-        assert figures(algorithm, modelled, horizon=4)[3:] == ["model error 0.10 at 1, 0.30 at 4"]
+        assert phrases(algorithm, modelled, horizon=4) == ["model error 0.10 at 1, 0.30 at 4"]
 
 
 @pytest.mark.usefixtures("eager")
@@ -45,34 +62,73 @@ def test_the_models_error_is_unknown_if_no_episode_is_long_enough(cartpole_demos
     (row,) = run.iterate()
     assert np.isfinite(row["dynamics/error_1"])
     assert np.isnan(row["dynamics/error_5"]), "0 would be a perfect model"
-    shown = figures_of(run.history, 1.0, 5, ALGORITHMS["dyna"].progress)
-    assert not any("at 5" in figure for figure in shown)
+    assert not any("at 5" in phrase for phrase in phrases_of(row, 5, ALGORITHMS["dyna"].progress))
 
 
-def cells(run, directory):
-    return dict(zip(*(column.cells for column in _summary(run, Path(directory)).columns[:2]), strict=True))
+def test_a_run_that_ends_between_two_evaluations_shows_the_last_one():
+    shown = cells(history_of(50.0, math.nan))
+    assert shown["return"] == "5.0 ± 0.0, 50.0% of the expert, at iteration 1, env step 100"
+    assert "return" not in cells(history_of(math.nan))
+    assert not any("nan" in cell for cell in cells(history_of(math.nan)).values())
 
 
-def test_a_run_that_ends_between_two_evaluations_shows_the_last_one(trained):
-    run = trained("dyna")
-    last = {**run.history[-1], "return_mean": math.nan, "return_std": math.nan, "expert_percent": math.nan}
-    ended = SimpleNamespace(history=[*run.history[:-1], last], config=run.config)
-    shown = cells(ended, "somewhere")
-    assert "nan" not in shown["return"] and "at iteration 1, env step" in shown["return"]
-    ended.history = ended.history[-1:]
-    assert "return" not in cells(ended, "somewhere")
+def test_the_end_says_whether_the_expert_was_reached_and_whether_it_stayed():
+    assert arrival(history_of(10.0, 89.9)) == {"90% of expert": "not reached; the highest evaluation was 89.9%"}
+    reached = {"90% of expert": "reached at iteration 2, env step 200, after 1 min 20 s"}
+    assert arrival(history_of(10.0, 90.0)) == reached, "nothing came after it"
+    fell = arrival(history_of(10.0, 95.0, math.nan, 60.0, 92.0))
+    assert fell == reached | {"since then": "67% of 3 evaluations at 90% or more, lowest 60.0%"}
+    assert arrival(history_of(math.nan)) == {}, "returns that cannot be compared"
 
 
-def test_paths_in_advice_can_be_pasted_into_a_shell(trained):
-    shown = Text.from_markup(cells(trained("dyna"), "my [old] runs/x")["watch it"]).plain
-    assert shown == "python run.py evaluate 'my [old] runs/x' --video agent.mp4"
+def test_the_best_policy_is_named_where_it_is_not_the_last():
+    history = history_of(100.0, 60.0)
+    assert cells(history, best_at(1))["best return"].startswith(
+        "10.0 at iteration 1, env step 100; that policy is kept"
+    )
+    assert "best return" not in cells(history, best_at(2))
+    assert "best return" not in cells(history, None), "an old run has kept none"
 
 
-def test_a_run_that_has_ended_says_what_extends_it():
-    def note(algorithm, iterations):
-        return _nothing_left(RunSettings(algorithm, "tuned", "cartpole", iterations, small_config()))
+def test_the_next_commands_can_be_pasted():
+    where = Path("my [old] runs/x")
+    commands = next_commands(where, settings_of(), history_of(100.0), best_at(1))
+    program = ["python", "run.py"]
+    assert [shlex.split(command) for command in commands] == [
+        [*program, "evaluate", str(where), "--video", "agent.mp4"],
+        [*program, "plot", str(where), "--out", "curve.png"],
+        [*program, "--config", str(where / "config.json"), "--seed", "1"],
+    ]
+    assert Text.from_markup(cells(history_of(1.0), title=str(where))["env steps"]).plain == "100 in 2 trajectories"
 
-    ended = "the run has ended, so nothing was done"
-    assert note("dyna", None) == f"{ended}; to extend it, give a larger --env-steps"
-    assert note("dyna", 3).endswith("give a larger --env-steps or a larger --iterations than 3")
-    assert note("bc", None) == ended
+
+def test_the_third_command_depends_on_how_the_run_ended():
+    def third(percents, best, **settings):
+        return next_commands(Path("x"), settings_of(**settings), history_of(*percents), best_at(best))[2]
+
+    assert third([95.0, 80.0], 1) == "python run.py evaluate x --best"
+    assert third([50.0, 80.0], 2, env_steps=200) == "python run.py --resume x --env-steps 400"
+    assert third([95.0, 96.0], 2, env_steps=200) == "python run.py --config x/config.json --seed 1"
+
+
+def test_a_run_that_has_ended_says_how_to_extend_it():
+    def longer(history, **settings):
+        return extension(Path("a b"), settings_of(**settings), history)
+
+    two = history_of(1.0, 2.0)
+    assert longer(two, env_steps=200) == "python run.py --resume 'a b' --env-steps 400"
+    assert longer(two, env_steps=1_000, iterations=2) == "python run.py --resume 'a b' --iterations 4"
+    both = longer(two, env_steps=200, iterations=2)
+    assert both == "python run.py --resume 'a b' --env-steps 400 --iterations 4", "either limit would end it at once"
+    assert longer(two, algorithm="bc") is None
+    said = _nothing_left(Path("x"), settings_of(env_steps=200), two)
+    assert said == ("the run has ended, so nothing was done; to extend it: python run.py --resume x --env-steps 400")
+    assert _nothing_left(Path("x"), settings_of("bc"), two) == "the run has ended, so nothing was done"
+
+
+def test_a_limit_of_one_session_is_not_the_runs_own_end():
+    def end(stored, asked):
+        return _own_end(settings_of(iterations=stored), settings_of(iterations=asked))
+
+    assert end(None, 3) is None, "--resume RUN continues to the end of --env-steps afterwards"
+    assert (end(5, 3), end(5, 8), end(5, 5)) == (5, 8, 5)

@@ -10,7 +10,7 @@ from mgail_dyna.demonstrations.convert import convert
 from mgail_dyna.demonstrations.formats.recognise import D4RL, MINARI, NPZ, recognise
 from mgail_dyna.demonstrations.formats.registry import READERS
 from mgail_dyna.demonstrations.reader import load_demonstrations
-from mgail_dyna.runs.directory import save_policy
+from mgail_dyna.runs.policies import save_policy
 
 ROWS = np.zeros((8, 3))
 REMEDY = "observations [n, T+1, d], actions [n, T, ...], lengths [n]"

@@ -16,7 +16,7 @@ from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.main import main
 from mgail_dyna.config import presets
 from mgail_dyna.demonstrations.reader import load_demonstrations
-from mgail_dyna.runs.directory import load_policy
+from mgail_dyna.runs.policies import load_policy
 from mgail_dyna.runs.run import ImitationRun
 
 ROOT = Path(__file__).resolve().parents[2]

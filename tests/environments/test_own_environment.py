@@ -8,14 +8,14 @@ from dataclasses import replace
 import gymnasium as gym
 import numpy as np
 import pytest
-from helpers import random_policy
+from helpers import random_policy, small_flags
 
 from mgail_dyna.algorithms.dyna import DynaAgent
+from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
 from mgail_dyna.cli.main import main
-from mgail_dyna.cli.session import figures_of
+from mgail_dyna.cli.report import EvaluationRows
 from mgail_dyna.config.expert import ExpertConfig
-from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.compatibility import episode_limit
 from mgail_dyna.demonstrations.dataset import Demonstrations
@@ -28,7 +28,8 @@ from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.environments.video import film_episode, mp4
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.normalization import constant, statistics
-from mgail_dyna.runs.directory import load_policy, load_run, save_policy
+from mgail_dyna.runs.directory import load_run
+from mgail_dyna.runs.policies import load_policy, save_policy
 from mgail_dyna.runs.run import ImitationRun
 from mgail_dyna.types import Trajectory
 
@@ -126,8 +127,10 @@ def test_a_class_that_is_registered_is_told_by_its_name(own, tmp_path):
 def test_what_never_ends_is_ended_after_the_longest_demonstration(own):
     never, point = f"{own}:Never-v0", f"{own}:Point-v0"
     assert episode_limit(demonstrations(), never) == 21
-    assert episode_limit(demonstrations(), point) == 9, "it has a limit itself"
-    assert episode_limit(demonstrations(length=5), never) == 5
+    assert episode_limit(demonstrations(steps=5), point) == 9, "it has a limit itself"
+    assert episode_limit(demonstrations(), point) == 21, "which demonstrations exceed"
+    assert episode_limit(demonstrations(length=50), never) == 50
+    assert episode_limit(demonstrations(length=5), never) == 21
     run = ImitationRun(imitation_preset("reset", never), demonstrations(), "dyna")
     assert run._evaluated(True)["return_mean"] < 0
     assert run.ledger.steps["evaluation"] == 21 * run.config.evaluation_episodes
@@ -148,7 +151,7 @@ def test_an_environment_may_go_on_writing_into_what_it_gives_and_takes(own):
     ("env_id", "line"),
     [
         ("own_broken:Point-v0", "No module named 'no_such_physics'"),
-        ("own_broken:Point-v0", "is its directory on PYTHONPATH?"),
+        ("own_broken:Point-v0", "start from the directory that holds it, install it, or put its directory on PYTHONPATH"),
         ("own_points:Piont-v0", "unknown environment 'own_points:Piont-v0'; did you mean own_points:Point-v0"),
     ],
 )
@@ -267,18 +270,10 @@ def test_observations_may_be_in_any_unit(unit):
     np.testing.assert_allclose(std, [unit, 1, unit / np.sqrt(3)], rtol=0.1)
 
 
-FEW = [
-    "--updates-per-iteration",
-    "1",
-    "--rollout.steps",
-    "20",
-    "--evaluation-episodes",
-    "1",
-    "--discriminator.steps",
-    "1",
-]
+FEW = small_flags(rollout={"steps": 20})
 
 
+@pytest.mark.usefixtures("eager")
 def test_what_an_environment_raises_is_told_with_what_is_kept(own, tmp_path):
     save_demonstrations(tmp_path / "ds", demonstrations())
     with pytest.raises(RuntimeError, match="on fire") as caught:
@@ -290,6 +285,7 @@ def test_what_an_environment_raises_is_told_with_what_is_kept(own, tmp_path):
     assert int(kept) == load_run(run)["ledger"]["steps"]["training"] >= 20
 
 
+@pytest.mark.usefixtures("eager")
 def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp_path, capsys):
     made, env_id, out = demonstrations(8).trajectories[:1], f"{own}:Point-v0", tmp_path / "ds"
     arrays = {name: np.stack([getattr(each, name) for each in made]) for name in ("observations", "actions")}
@@ -297,7 +293,7 @@ def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp
     assert main(["--env", env_id, "--expert", str(tmp_path / "in.npz")]) == 2
     assert f"data convert {tmp_path / 'in.npz'} OUT --env ENV" in capsys.readouterr().err
     assert main(["data", "convert", str(tmp_path / "in.npz"), str(out), "--env", env_id]) == 0
-    assert main(["--env", env_id, "--expert", str(out), "--logdir", str(tmp_path), "--env-steps", "30", *FEW]) == 0
+    assert main(["--env", env_id, "--expert", str(out), "--logdir", str(tmp_path), *FEW, "--env-steps", "30"]) == 0
     run = tmp_path / f"{environment_name(env_id)}-dyna-seed0"
     for words in (["evaluate", str(run)], ["plot", str(run), "--out", str(tmp_path / "curve.png")]):
         assert main(words) == 0
@@ -305,8 +301,8 @@ def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp
     assert "no rewards" in told.out and "no return to compare with" in told.out
     assert "nan" not in told.out + told.err
     assert "of the expert" not in told.out
-    row = {"return_mean": -3.0, "expert_percent": float("nan")}
-    assert figures_of([row], 1.0, 5) == ["return -3"]
+    row = {"iteration": 1, "return_mean": -3.0, "expert_percent": float("nan"), "wall_seconds": 2.0}
+    assert EvaluationRows("env steps", True, compared=False).cells(row, 9, row) == ["1", "9", "-3.0", "+0.0", "2 s"]
 
 
 def test_a_dataset_is_not_trusted_with_a_module(own, tmp_path, capsys):
@@ -364,9 +360,9 @@ def test_where_one_side_has_a_bound_planned_actions_are_those_executed(own):
     class Half(gym.Wrapper):
         action_space = space
 
-    agent = DynaAgent(imitation_preset("reset", f"{own}:Point-v0"), Half(make_env(f"{own}:Point-v0")), made)
+    agent = DynaAgent(imitation_preset("reset", f"{own}:Point-v0"), lambda: Half(make_env(f"{own}:Point-v0")), made)
     wanted = np.float32([[-3.0], [0.01], [2.0]])
-    rebuilt = agent.policy.rebuild(
+    rebuilt = agent.policy.reparameterize(
         np.concatenate([wanted, np.zeros((3, 1), np.float32)], axis=1), np.zeros((3, 1), np.float32)
     )
     np.testing.assert_allclose(rebuilt, agent.acting.head.vectors(agent.acting.head.executed(wanted)), rtol=1e-6)

@@ -25,6 +25,8 @@ class EvaluateCommand:
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Directory of a run; a shipped expert's name or a dataset's directory, to play the expert; or a policy file."""
+    best: bool = False
+    """Play the run's best policy in place of its last: the one that returned most in the run's own evaluations."""
     env: str | None = None
     """Environment to play in, under its own time limit; that of the run or expert if not given."""
     env_kwargs: str | None = None
@@ -54,7 +56,7 @@ def main(argv: Sequence[str]) -> None:
 
     from mgail_dyna.cli.evaluation import evaluate, film, find_subject, table
 
-    subject = find_subject(command.run, command.env, command.env_kwargs)
+    subject = find_subject(command.run, command.env, command.env_kwargs, command.best)
     result = evaluate(subject, command.run, command.episodes, command.seed)
     # Printed before the video is made, as that may fail for want of a renderer.
     print(json.dumps(result, indent=2)) if command.json else Console().print(table(result))

@@ -1,0 +1,180 @@
+"""What a run tells people: the rows of its evaluations, how it ended, and what to type next."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from mgail_dyna import runtime
+from mgail_dyna.cli.pace import duration
+from mgail_dyna.cli.progress import Column
+from mgail_dyna.cli.summary import summary_table
+from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.experiments.statistics import first_reached, lowest_after, share_after
+from mgail_dyna.experiments.tables import LEVEL
+from mgail_dyna.runs.directory import CONFIG, RunSettings
+from mgail_dyna.runs.policies import BestPolicy
+
+Row = dict[str, float]
+
+
+def evaluations(history: Sequence[Row]) -> list[Row]:
+    """The rows of a history that end with an evaluation."""
+    return [row for row in history if not math.isnan(row["return_mean"])]
+
+
+class EvaluationRows:
+    """A run's evaluations as rows of text.
+
+    Args:
+        unit: of the agent's budget, in the plural.
+        evaluated: whether there are evaluations; if not, rows show how far the run is.
+        compared: whether returns can be compared with the expert's.
+
+    Attributes:
+        columns: of the rows.
+    """
+
+    def __init__(self, unit: str, evaluated: bool, compared: bool) -> None:
+        self.evaluated, self.compared = evaluated, compared
+        returns = [Column("return", 10), *([Column("% of expert")] if compared else []), Column("change", 9)]
+        self.columns = (Column("iteration"), Column(unit, 9), *(returns if evaluated else []), Column("time", 10))
+
+    def cells(self, row: Row, done: int, before: Row | None) -> list[str]:
+        """The cells of a row.
+
+        Args:
+            row: of the history.
+            done: steps of the budget.
+            before: the evaluation before this one; None if there is none.
+        """
+        cells = [f"{row['iteration']:,.0f}", f"{done:,}"]
+        if self.evaluated:
+            shown = "expert_percent" if self.compared else "return_mean"
+            change = "" if before is None else f"{row[shown] - before[shown]:+,.1f}"
+            percent = [f"{row['expert_percent']:,.1f}"] if self.compared else []
+            cells += [f"{row['return_mean']:,.1f}", *percent, change]
+        return [*cells, duration(row["wall_seconds"])]
+
+
+def phrases_of(row: Row, horizon: int, phrases: Sequence[str]) -> list[str]:
+    """The phrases below the bar: those of the algorithm for which `row` has all numbers.
+
+    Args:
+        row: of the history.
+        horizon: T, the number of steps of a plan.
+        phrases: of the algorithm, as its entry in the registry has them.
+    """
+    numbers = {name: value for name, value in row.items() if not math.isnan(value)} | {"T": horizon}
+    if f"dynamics/error_{horizon}" in numbers:
+        numbers["dynamics/error_T"] = numbers[f"dynamics/error_{horizon}"]
+    shown = []
+    for phrase in phrases:
+        with contextlib.suppress(KeyError):
+            shown.append(phrase.format_map(numbers))
+    return shown
+
+
+def start_of(history: Sequence[Row], config: ImitationConfig) -> str:
+    """What a run with --warm-start bc started from: the clone, or scratch if the clone overfitted."""
+    ratio, limit = history[-1]["cloning/overfit_ratio"], config.cloning.max_overfit_ratio
+    measured = f"held-out loss / training loss of the clone: {ratio:.1f}, limit {limit:g}"
+    if ratio <= limit:
+        return f"a clone of the demonstrations ({measured})"
+    return f"from scratch, as the clone overfitted ({measured}, see --cloning.max-overfit-ratio)"
+
+
+def _place(row: Row) -> str:
+    return f"iteration {row['iteration']:,.0f}, env step {row['env_steps']:,.0f}"
+
+
+def arrival(history: Sequence[Row]) -> dict[str, str]:
+    """Whether the run reached 90% of the expert, when, and whether it stayed there; empty where nothing is compared.
+
+    The numbers are those of the tables of the results, of one run and at each of its evaluations.
+    """
+    seen = [row for row in history if not math.isnan(row["expert_percent"])]
+    if not seen:
+        return {}
+    percent, level = [row["expert_percent"] for row in seen], f"{LEVEL:g}% of expert"
+    number = first_reached([row["iteration"] for row in seen], percent, LEVEL, 0)
+    if math.isinf(number):
+        return {level: f"not reached; the highest evaluation was {max(percent):.1f}%"}
+    row = next(row for row in seen if row["iteration"] == number)
+    reached = {level: f"reached at {_place(row)}, after {duration(row['wall_seconds'])}"}
+    if row is seen[-1]:
+        return reached
+    share, lowest = share_after(percent, LEVEL), lowest_after(percent, LEVEL)
+    since = sum(row["iteration"] >= number for row in seen)
+    return reached | {"since then": f"{share:.0%} of {since} evaluations at {LEVEL:g}% or more, lowest {lowest:.1f}%"}
+
+
+def summary(title: str, history: Sequence[Row], config: ImitationConfig, best: BestPolicy | None) -> Table:
+    """How a run ended.
+
+    Args:
+        title: of the table.
+        history: of the run.
+        config: of the run.
+        best: the best policy that was kept.
+    """
+    last, evaluated = history[-1], evaluations(history)
+    rows: dict[str, str] = {}
+    if evaluated:  # a run may end between two evaluations
+        end = evaluated[-1]
+        at = "" if end is last else f", at {_place(end)}"
+        percent = "" if math.isnan(end["expert_percent"]) else f", {end['expert_percent']:.1f}% of the expert"
+        rows["return"] = f"{end['return_mean']:,.1f} ± {end['return_std']:,.1f}{percent}{at}"
+        rows |= arrival(history)
+        if best is not None and best.iteration != end["iteration"]:
+            rows["best return"] = (
+                f"{best.return_mean:,.1f} at iteration {best.iteration:,}, env step {best.env_steps:,}; "
+                "that policy is kept, too (--best)"
+            )
+    if config.warm_start == "bc":
+        rows["start"] = start_of(history, config)
+    rows["env steps"] = f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories"
+    rows["evaluation"] = f"{last['evaluation_steps']:,.0f} env steps, counted apart and not learned from"
+    rows["time"] = f"{duration(last['wall_seconds'])}; {duration(last['cpu_seconds'])} of processor time"
+    return summary_table(title, rows)
+
+
+def extension(directory: Path, settings: RunSettings, history: Sequence[Row]) -> str | None:
+    """The command that continues a run beyond its end; None if nothing does, as for a clone.
+
+    Args:
+        directory: of the run.
+        settings: of the run.
+        history: of the run.
+    """
+    resume = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
+    done, budget = len(history), settings.config.env_steps
+    if settings.algorithm != "bc" and history and history[-1]["env_steps"] >= budget:
+        # Only the budget is doubled; a limit of iterations is lifted with it.
+        limit = "" if settings.iterations is None else f" --iterations {2 * max(done, settings.iterations)}"
+        return f"{resume} --env-steps {2 * budget}{limit}"
+    return None if settings.iterations is None else f"{resume} --iterations {2 * max(done, settings.iterations)}"
+
+
+def next_commands(
+    directory: Path, settings: RunSettings, history: Sequence[Row], best: BestPolicy | None
+) -> tuple[str, ...]:
+    """Three commands to type after a run, in the order of their use.
+
+    The third plays the best policy if that is not the last one, extends a run that has not reached the expert, and
+    repeats any other with another seed.
+    """
+    program, run = runtime.program(), shlex.quote(str(directory))
+    evaluated = evaluations(history)
+    below = bool(evaluated) and evaluated[-1]["expert_percent"] < LEVEL
+    again = f"{program} --config {shlex.quote(str(directory / CONFIG))} --seed {settings.config.seed + 1}"
+    third = (below and extension(directory, settings, history)) or again
+    if evaluated and best is not None and best.iteration != evaluated[-1]["iteration"]:
+        third = f"{program} evaluate {run} --best"
+    film = f"{program} evaluate {run} --video agent.mp4"
+    return film, f"{program} plot {run} --out curve.png", third

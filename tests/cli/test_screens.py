@@ -1,0 +1,194 @@
+"""What stands on the terminal while a run trains: rows, the bar, the time left, Ctrl-C; and TensorBoard."""
+
+import io
+import signal
+
+import pytest
+from rich.console import Console
+
+from mgail_dyna.cli import scalars
+from mgail_dyna.cli.pace import Pace, duration
+from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay
+from mgail_dyna.cli.report import EvaluationRows
+
+NAN = float("nan")
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def row(iteration, percent, seconds=1.0):
+    return {
+        "iteration": iteration,
+        "return_mean": 10 * percent,
+        "expert_percent": percent,
+        "wall_seconds": seconds,
+    }
+
+
+def screen(width=80, terminal=False):
+    return Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
+
+
+def shown(console):
+    return console.file.getvalue().splitlines()
+
+
+def bar(display, width):
+    console = screen(width, terminal=True)
+    console.print(display)
+    return shown(console)
+
+
+def test_durations_read_as_people_say_them():
+    said = [duration(seconds) for seconds in (0.4, 59.4, 59.6, 70, 600, 3_599, 3_600, 7_500)]
+    assert said == ["0 s", "59 s", "1 min", "1 min 10 s", "10 min", "59 min", "1 h 0 min", "2 h 5 min"]
+
+
+def test_the_time_left_is_true_once_the_first_iterations_are_over():
+    """40 s of compiling, then 8 s an iteration: 45 iterations of 266 env steps."""
+    clock = Clock()
+    pace = Pace(total=45 * 266, clock=clock)
+    assert pace.left() is None and pace.of_this_iteration() is None
+    for iteration in range(1, 45):
+        clock.now += 40.0 if iteration == 1 else 8.0
+        pace.finish(iteration, 266 * iteration)
+        if iteration > 1:
+            assert pace.left() == pytest.approx(8.0 * (45 - iteration)), "what was compiled is not compiled again"
+        else:
+            assert pace.left() is None
+    clock.now += 3.0
+    assert pace.left() == pytest.approx(5.0), "it counts down between two iterations"
+    assert pace.of_this_iteration() == pytest.approx(5.0)
+    clock.now += 60.0
+    assert (pace.left(), pace.of_this_iteration()) == (0.0, 1.0)
+
+
+def test_the_time_left_follows_iterations_that_become_longer_and_ends_with_the_limit():
+    clock = Clock()
+    pace = Pace(total=100_000, last=200, clock=clock)
+    for iteration in range(1, 101):
+        clock.now += 1.0 if iteration <= 50 else 3.0
+        pace.finish(iteration, 100 * iteration)
+    assert pace.left() == pytest.approx(300.0), (
+        "100 iterations of 3 s, although the env steps would take 900 iterations"
+    )
+
+
+def test_a_resumed_run_counts_its_own_steps_only():
+    clock = Clock()
+    pace = Pace(total=1_000, done=500, iteration=5, clock=clock)
+    for iteration, done in ((6, 600), (7, 700)):
+        clock.now += 10.0
+        pace.finish(iteration, done)
+    assert pace.left() == pytest.approx(30.0)
+
+
+def test_rows_stay_and_are_the_same_on_a_terminal_and_in_a_file():
+    rows = EvaluationRows("env steps", evaluated=True, compared=True)
+    lines = []
+    for terminal in (False, True):
+        console = screen(terminal=terminal)
+        display = ProgressDisplay("cartpole", Pace(2_000), "env steps", rows.columns, console)
+        display.live = None  # what it draws is tested by itself
+        display.row(rows.cells(row(1, 12.8, 41.0), 413, None))
+        display.row(rows.cells(row(3, 90.0, 95.0), 1_239, row(1, 12.8)))
+        lines.append(shown(console))
+    assert lines[0] == lines[1]
+    head, first, second = lines[0]
+    assert head.split("  ") != first.split("  ") and len(head) == len(first) == len(second) <= 80
+    assert head.split() == ["iteration", "env", "steps", "return", "%", "of", "expert", "change", "time"]
+    assert first.split() == ["1", "413", "128.0", "12.8", "41", "s"]
+    assert second.split() == ["3", "1,239", "900.0", "90.0", "+77.2", "1", "min", "35", "s"]
+
+
+def test_without_an_expert_the_change_is_that_of_the_return():
+    rows = EvaluationRows("env steps", evaluated=True, compared=False)
+    assert [column.name for column in rows.columns] == ["iteration", "env steps", "return", "change", "time"]
+    cells = rows.cells({**row(2, NAN), "return_mean": -3.0}, 10, {**row(1, NAN), "return_mean": -5.0})
+    assert cells == ["2", "10", "-3.0", "+2.0", "1 s"]
+    never = EvaluationRows("env steps", evaluated=False, compared=True)
+    assert never.cells({**row(2, NAN), "return_mean": NAN}, 10, None) == ["2", "10", "1 s"]
+
+
+def test_the_heading_comes_again():
+    console = screen()
+    display = ProgressDisplay("x", Pace(10), "env steps", [Column("iteration")], console)
+    for number in range(30):
+        display.row([str(number)])
+    assert shown(console).count("iteration") == 2
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_bar_fits_the_terminal(width):
+    clock = Clock()
+    pace = Pace(2_000_000, last=1_000, clock=clock)
+    display = ProgressDisplay("x", pace, "env steps", [])
+    first = bar(display, width)
+    assert len(first) == 1 and len(first[0].rstrip()) <= width
+    for iteration in (1, 2):
+        clock.now += 8.0
+        display.update(iteration, 2_048 * iteration, ["D right on 90% of agent, 80% of expert", "a phrase " * 20])
+    line, phrases = bar(display, width)
+    assert len(line.rstrip()) <= width and len(phrases.rstrip()) <= width
+    if width >= 80:
+        assert line.startswith("4,096/2,000,000 env steps ") and line.rstrip().endswith("left")
+    if width >= 120:
+        assert "iteration 2 of 1000  8.0 s each" in line
+
+
+def test_what_a_run_waits_for_is_said():
+    console = screen()
+    ProgressDisplay("x", Pace(10), "env steps", [], console).wait("compiling")
+    assert shown(console) == ["x: compiling"], "in a file it is a line"
+    on_terminal = ProgressDisplay("x", Pace(10), "env steps", [], screen(terminal=True))
+    on_terminal.wait("compiling")
+    assert bar(on_terminal, 80)[1].strip() == "compiling"
+
+
+def test_ctrl_c_says_how_long_it_takes_and_what_a_second_one_does(capsys):
+    with Interrupts(lambda: 7.6) as interrupts:
+        assert not interrupts.asked
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts.asked
+        said = "finishing this iteration (about 8 s); press Ctrl-C again to stop now and lose it\n"
+        assert capsys.readouterr().err == said
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with Interrupts():
+        signal.raise_signal(signal.SIGINT)
+    assert capsys.readouterr().err.startswith("finishing this iteration; press Ctrl-C again"), "not known yet"
+
+
+def test_scalars_are_grouped_and_named_like_the_run(tmp_path):
+    writer = scalars.Scalars(tmp_path)
+    history = {
+        **{"iteration": 1, "env_steps": 5, "real_trajectories": 1, "return_mean": 3.0, "return_std": NAN},
+        **{"expert_percent": 1.0, "evaluation_steps": 2, "cpu_seconds": 1.0, "wall_seconds": 1.0, "plan/cost": 0.5},
+    }
+    assert {scalars.GROUPED.get(name, name).partition("/")[0] for name in history} == {
+        *("evaluation", "rollout", "time", "plan"),
+    }
+    assert set(scalars.GROUPED) <= set(history), "each of them exists"
+    writer.write(history)
+    writer.flush()
+    (file,) = tmp_path.glob("events.out.tfevents.*")
+    content = file.read_bytes()
+    assert b"evaluation/return_mean" in content and b"plan/cost" in content
+    assert b"return_std" not in content, "NaN is not drawn"
+
+
+def test_without_tensorboard_a_run_goes_on_with_one_note(tmp_path, monkeypatch):
+    monkeypatch.setattr(scalars.importlib.util, "find_spec", lambda name: None)
+    writer = scalars.Scalars(tmp_path)
+    assert not writer.installed
+    writer.write(row(1, 2.0))
+    writer.flush()
+    assert not list(tmp_path.iterdir())
