@@ -8,7 +8,7 @@ A document holds blocks of this form; everything between the two comments is gen
     python -m mgail_dyna.experiments.markdown README.md docs/*.md      # write the blocks anew
 
 The numbers are those that `python run.py sweep` prints for the same suite or figure. `<!-- experts -->` lists the
-demonstrations that ship.
+demonstrations that ship, `<!-- cost -->` says how long all recorded runs took.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from mgail_dyna.config.presets import environment_title
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.demonstrations.reader import locate, shipped_experts
 from mgail_dyna.errors import UserError
+from mgail_dyna.experiments.cost import spent
 from mgail_dyna.experiments.records import Record, read_kind
 from mgail_dyna.experiments.statistics import first_reached, lowest_after
-from mgail_dyna.experiments.suites import CLONING, FIGURES, SUITES, Kind
+from mgail_dyna.experiments.suites import CLONING, FIGURES, SUITES, Kind, everything
 from mgail_dyna.experiments.tables import seeds_of, summary
 
-BLOCK = re.compile(r"(<!-- (records: [^\n]*|experts) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (records: [^\n]*|experts|cost) -->\n).*?(<!-- end -->)", re.DOTALL)
 # Columns by name. The first group is `summary`'s: its heading there, and its heading in a document.
 MEASURES = {
     "final": ("% of expert at the end", "% of expert at the end"),
@@ -64,6 +65,8 @@ def refresh(text: str, results: Path) -> str:
 
 
 def _block(request: str, results: Path) -> str:
+    if request == "cost":
+        return f"\n{cost_sentence(results)}\n\n"
     rows = experts_table() if request == "experts" else records_table(request.partition(": ")[2], results)
     table = "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
     return f"\n{table}\n"  # between empty lines, as Python-Markdown wants it
@@ -180,6 +183,16 @@ def _seed_by_seed(kinds: Iterable[Kind], results: Path, level: float) -> Rows:
             end = [f"{percent[-1]:z.1f}", f"{steps[-1]:,.0f}"]
             rows.append([environment_title(kind.task), kind.label, str(record.seed), *numbers, *end])
     return rows
+
+
+def cost_sentence(results: Path) -> str:
+    """What every recorded run of every suite and figure took together.
+
+    Raises:
+        UserError: a record is damaged.
+    """
+    runs, hours = spent(everything(), results)
+    return f"The {runs} recorded runs took {hours:.0f} core-hours (`python run.py sweep --suite all --dry-run`)."
 
 
 def experts_table() -> Rows:

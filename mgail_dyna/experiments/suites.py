@@ -286,6 +286,12 @@ FIGURES: dict[str, tuple[Kind, ...]] = {
 }
 
 
+def everything() -> tuple[Kind, ...]:
+    """Every kind of run of every suite and figure, once, though figures give some of them labels of their own."""
+    kinds = (kind for group in (*SUITES.values(), *FIGURES.values()) for kind in group)
+    return tuple({(kind.suite, kind.task, kind.name): kind for kind in kinds}.values())
+
+
 def runs_of(kinds: Iterable[Kind], seeds: int) -> list[Run]:
     """Every run of `kinds` with seeds 0 to `seeds - 1`; all kinds' runs with one seed come before the next seed's."""
     kinds = tuple(kinds)

@@ -27,14 +27,14 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
     assert list(found) == [
         "Dyna-AIL (seeds 0-2)",
         "MGAIL (seeds 0-2)",
-        "behavioural cloning, no env steps (seeds 0-2)",
+        "behavioural cloning, no env steps: 90% (seeds 0-2)",
     ]
     x, y = found["MGAIL (seeds 0-2)"].get_data()
     last = max(record.curve["real_trajectories"][-1] for record in read_kind(results, FIGURES["4a"][1]))
     assert x[0] == 6 and x[-1] == last, "from where all have been evaluated to where the last ends"
     assert y[-1] == pytest.approx(60)
     assert len({(line.get_linestyle(), line.get_marker()) for line in found.values()}) == 3, "the same in grey"
-    assert set(found["behavioural cloning, no env steps (seeds 0-2)"].get_ydata()) == {90.0}
+    assert set(found["behavioural cloning, no env steps: 90% (seeds 0-2)"].get_ydata()) == {90.0}
     assert axes.get_xlabel() == "real trajectories of training"
     assert all(tick == round(tick) for tick in axes.get_xticks()), "there are no halves of trajectories"
     (above,) = axes.child_axes
@@ -78,10 +78,9 @@ def test_the_note_names_the_spacing_of_evaluations_if_it_differs(finished_run):
 
 
 def test_a_kind_keeps_its_colour_whatever_else_is_recorded(finished_run):
-    kind = FIGURES["4a"][1]
-    records = [from_run(finished_run(0), kind.run(0))]
-    (alone,) = comparison({"Dyna-AIL": [], "MGAIL": records}).axes
-    (beside,) = comparison({"Dyna-AIL": records, "MGAIL": records}).axes
+    dyna, mgail = ([from_run(finished_run(0, mode=kind.name), kind.run(0))] for kind in FIGURES["4a"][:2])
+    (alone,) = comparison({"Dyna-AIL": [], "MGAIL": mgail}).axes
+    (beside,) = comparison({"Dyna-AIL": dyna, "MGAIL": mgail}).axes
     label = "MGAIL (seed 0)"
     assert lines(alone)[label].get_color() == lines(beside)[label].get_color()
 

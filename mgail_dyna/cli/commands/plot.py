@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +29,10 @@ EVALUATION_ONLY = {"evaluation_episodes", "evaluate_every"}
 
 @dataclass(frozen=True)
 class PlotCommand:
-    """Draws return against env steps. Runs that differ only in their seed share one curve."""
+    """Draws return against env steps. Runs that differ only in their seed share one mean; each seed counts once.
+
+    Unfinished runs are left out if others are finished.
+    """
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
     """Directories of runs."""
@@ -36,6 +40,10 @@ class PlotCommand:
     """File to write: .png, .svg or .pdf."""
     title: str = ""
     """Title of the figure."""
+    smooth: Annotated[str, tyro.conf.arg(metavar="none|N")] = "none"
+    """Number of evaluations that each point averages: the one at that point and those before it."""
+    unfinished: bool = False
+    """Draw unfinished runs too, as far as they are."""
 
 
 def main(argv: Sequence[str]) -> None:
@@ -45,20 +53,35 @@ def main(argv: Sequence[str]) -> None:
         raise UserError("expected one or more directories of runs, found none")
     if command.out.suffix not in FORMATS:
         raise UserError(f"--out: expected a file ending in {', '.join(FORMATS)}, found {command.out}")
+    smooth = _evaluations(command.smooth)
     import matplotlib
 
-    from mgail_dyna.experiments.figures import learning_curves, read_curve
-    from mgail_dyna.runs.directory import read_settings
+    from mgail_dyna.cli.curves import curves_to_draw
+    from mgail_dyna.experiments.figures import learning_curves
     from mgail_dyna.storage import replacing
 
+    runs, notes = curves_to_draw(command.runs, command.unfinished)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     kinds: dict[str, list[Curve]] = defaultdict(list)
-    for run, label in zip(command.runs, _labels([read_settings(run) for run in command.runs]), strict=True):
-        kinds[label].append(read_curve(run))
+    methods: dict[str, str] = {}
+    for run, label in zip(runs, _labels([run.settings for run in runs]), strict=True):
+        kinds[label].append(run.curve)
+        methods[label] = run.settings.algorithm
     # A dollar sign in a title or a path does not start a formula.
     with matplotlib.rc_context({"text.parse_math": False}), replacing(command.out) as fresh:
-        figure = learning_curves(dict(kinds), command.title)
+        figure = learning_curves(kinds, command.title, methods, smooth)
         figure.savefig(fresh, format=command.out.suffix[1:])
     print(command.out)
+
+
+def _evaluations(smooth: str) -> int:
+    """The number that `--smooth` stands for."""
+    if smooth == "none":
+        return 1
+    if not smooth.isdecimal() or int(smooth) < 1:
+        raise UserError(f"--smooth: expected none or a whole number of evaluations from 1 on, found {smooth}")
+    return int(smooth)
 
 
 def _labels(settings: Sequence[RunSettings]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,10 @@ from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse, peek
 from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.experiments.suites import FIGURES, SEEDS, SUITES, Kind, runs_of
+from mgail_dyna.experiments.suites import FIGURES, SEEDS, SUITES, Kind, everything, runs_of
+
+# Of `--suite`: every suite and every figure.
+ALL, EVERYTHING = "all", "every suite and figure"
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class SweepCommand:
     figure: str | None = None
     """Figure of the paper: 4a, 4b, 4c, 5a, 5b or 6."""
     suite: str | None = None
-    """learning, scarce, demonstrations, warm, reset, paper, planning, trpo or untuned."""
+    """learning, scarce, demonstrations, warm, reset, paper, planning, trpo, untuned, or all: these and every figure."""
     seeds: int = SEEDS
     """Number of seeds of each kind of run, counted from 0."""
     jobs: int = os.cpu_count() or 1
@@ -36,7 +40,7 @@ class SweepCommand:
     ray: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """Run on the Ray cluster at this address; local starts one on this machine."""
     dry_run: bool = False
-    """List the runs that have no record yet and print the table of those that have one; run nothing."""
+    """List the runs that have no record yet, with the core-hours they need, and print the table; run nothing."""
     results: Path = Path("results")
     """Directory of records."""
     logdir: Path = Path("runs")
@@ -65,6 +69,8 @@ def main(argv: Sequence[str]) -> None:
     if command.dry_run:
         names = ", ".join(job.run.name for job in waiting)
         print(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else ""))
+        left = {job.run: kind for job, kind in zip(jobs, itertools.cycle(kinds), strict=False) if job in waiting}
+        print(*_costs(kinds, list(left.values()), command.jobs, results), sep="\n")
         _print_results(kinds, results, title)
         return
     # Checked now: otherwise an unwritable directory would be noticed only at the end of a run.
@@ -78,11 +84,28 @@ def main(argv: Sequence[str]) -> None:
         raise SystemExit(1)
 
 
+def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path) -> Iterator[str]:
+    """Lines about what the runs that are left will cost, and what the recorded ones took."""
+    from mgail_dyna.experiments.cost import estimated, spent
+
+    cost, at_once = estimated(left, results), min(jobs, len(left))
+    if cost.unknown < len(left):
+        others = f"; for {cost.guessed} of them, of other kinds of the same algorithm and task" if cost.guessed else ""
+        needed = f"about {cost.hours:.1f} core-hours left ({cost.hours / at_once:.1f} hours with {at_once} at once)"
+        yield f"{needed}, by the CPU time of recorded runs{others}"
+    if cost.unknown:
+        yield f"no estimate for {cost.unknown} runs: none of their algorithm and task is recorded"
+    count, hours = spent(kinds, results)
+    if count:
+        yield f"{count} recorded runs took {hours:.1f} core-hours"
+
+
 def _print_results(kinds: Sequence[Kind], results: Path, title: str) -> None:
-    """Prints the table, and below it which records are outdated."""
+    """Prints the table, and below it which records are outdated. There is no table of everything."""
     from mgail_dyna.experiments.tables import print_summary
 
-    print_summary(kinds, results, title)
+    if title != EVERYTHING:
+        print_summary(kinds, results, title)
     for line in _outdated(kinds, results):
         print(line)
 
@@ -108,11 +131,14 @@ def _asked(figure: str | None, suite: str | None, helping: bool) -> tuple[str, t
     """
     if figure is not None and figure not in FIGURES:
         raise unknown_name("figure", figure, FIGURES)
-    if suite is not None and suite not in SUITES:
-        raise unknown_name("suite", suite, SUITES)
+    if suite is not None and suite not in (*SUITES, ALL):
+        raise unknown_name("suite", suite, [*SUITES, ALL])
     if helping:
         return "", ()
     if (figure is None) == (suite is None):
         found = "neither" if figure is None else "both"
-        raise UserError(f"expected --figure ({', '.join(FIGURES)}) or --suite ({', '.join(SUITES)}), found {found}")
+        suites = ", ".join([*SUITES, ALL])
+        raise UserError(f"expected --figure ({', '.join(FIGURES)}) or --suite ({suites}), found {found}")
+    if suite == ALL:
+        return EVERYTHING, everything()
     return (f"figure {figure}", FIGURES[figure]) if figure is not None else (f"suite {suite}", SUITES[str(suite)])

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mgail_dyna.experiments.figures.style import PERCENT, STEPS, TRAJECTORIES, count_on, draw_expert, look, tidy
+from mgail_dyna.experiments.figures.style import (
+    EXPERT,
+    MARKERS,
+    PERCENT,
+    STEPS,
+    TRAJECTORIES,
+    Look,
+    begin_low,
+    count_on,
+    draw_expert,
+    drawn_range,
+    explain,
+    looks,
+    tidy,
+)
 from mgail_dyna.experiments.records import Record
-from mgail_dyna.experiments.statistics import Spread, common_grid, estimate, evaluation_spacing, resampled, spread_note
+from mgail_dyna.experiments.statistics import (
+    Estimate,
+    common_grid,
+    estimate,
+    evaluation_spacing,
+    resampled,
+    spread_note,
+)
 from mgail_dyna.experiments.tables import named_seeds
 
 LABELS = {"real_trajectories": TRAJECTORIES, "env_steps": STEPS}
@@ -27,46 +47,50 @@ def comparison(
     levels: Mapping[str, Sequence[Record]] | None = None,
     title: str = "",
     note: str = "",
+    drawn: Mapping[str, Look] | None = None,
 ) -> Figure:
     """Return in percent of the expert's against real trajectories and env steps.
 
     If all trajectories have the same length, one panel shows both, below and above. If not, there are two panels.
 
     Args:
-        kinds: records by label, one per seed; a kind without records is not drawn, but keeps its colour.
+        kinds: records by label, one per seed; a kind without records is not drawn.
         levels: records by label of kinds that take no env steps (cloning), drawn as level lines.
         title: above the figure.
         note: below it, after what lines and bands are.
+        drawn: how each kind is drawn, by label; by the algorithm of its records if None.
     """
-    records = [record for kind in kinds.values() for record in kind]
-    length = _trajectory_length(records)
+    levels = {label: kind for label, kind in (levels or {}).items() if kind}
+    kinds = {label: kind for label, kind in kinds.items() if kind}
+    drawn = drawn or _by_algorithm(kinds) | _by_algorithm(levels)
+    length = _trajectory_length([record for kind in kinds.values() for record in kind])
     columns = ("real_trajectories", "env_steps") if length is None else ("real_trajectories",)
-    levels = levels or {}
     size = 7.0 if length else 10.0, 4.2 + 0.2 * (len(kinds) + len(levels))
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
-    spreads: list[Spread] = []
+    found: list[Estimate] = []
     for axes, column in zip(panels, columns, strict=True):
-        for number, (label, kind) in enumerate(kinds.items()):
-            if kind:
-                spreads.append(_draw_kind(axes, kind, column, label, number))
-        for number, (label, kind) in enumerate(levels.items()):
-            spreads.append(_draw_level(axes, kind, label, number, alone=len(levels) == 1))
+        found += [_draw_kind(axes, kind, column, label, drawn[label]) for label, kind in kinds.items()]
+        found += [_draw_level(axes, kind, label, drawn[label]) for label, kind in levels.items()]
         axes.set_xlim(left=0)
         axes.set_xlabel(LABELS[column])
         count_on(axes.xaxis)
         tidy(axes)
-    for axes in panels:  # last, because they share an axis and this fixes its limits
         draw_expert(axes)
+    begin_low(panels[0], *drawn_range([EXPERT, *(each[:3] for each in found)]))
     if length is not None:
         above = panels[0].secondary_xaxis("top", functions=(lambda n: n * length, lambda steps: steps / length))
         above.set_xlabel(f"{STEPS} ({length:,.0f} a trajectory)")
         count_on(above.xaxis)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    notes = [spread_note(spreads, "bands"), NOTE, _spacing_note(kinds), note]
+    notes = [spread_note([each.spread for each in found], "bands"), NOTE, _spacing_note(kinds), note]
     explain(figure, panels[0], " ".join(filter(None, notes)))
     return figure
+
+
+def _by_algorithm(kinds: Mapping[str, Sequence[Record]]) -> dict[str, Look]:
+    return dict(zip(kinds, looks([kind[0].algorithm for kind in kinds.values()]), strict=True))
 
 
 def _spacing_note(kinds: Mapping[str, Sequence[Record]]) -> str:
@@ -82,23 +106,6 @@ def _spacing_note(kinds: Mapping[str, Sequence[Record]]) -> str:
     return f"Mean env steps between evaluations: {named}."
 
 
-def explain(figure: Figure, axes: Axes, note: str) -> None:
-    """Draws the note and the legend of `axes` below all panels."""
-    handles, labels = axes.get_legend_handles_labels()
-    width = int(14 * figure.get_figwidth())
-    figure.legend(
-        handles,
-        labels,
-        title="\n".join(textwrap.wrap(note, width)),
-        title_fontsize=8,
-        alignment="left",
-        frameon=False,
-        loc="outside lower left",
-        ncols=2 if 2 * max(map(len, labels)) < width else 1,
-        fontsize=9,
-    )
-
-
 def _trajectory_length(records: Sequence[Record]) -> float | None:
     """Env steps of a trajectory if all have the same number; None if they differ."""
     steps = np.concatenate([record.curve["env_steps"] for record in records])
@@ -109,43 +116,46 @@ def _trajectory_length(records: Sequence[Record]) -> float | None:
     return length
 
 
-def _draw_kind(axes: Axes, kind: Sequence[Record], column: str, label: str, number: int) -> Spread:
-    colour, line, marker = look(number)
+def _draw_kind(axes: Axes, kind: Sequence[Record], column: str, label: str, look: Look) -> Estimate:
     grid = common_grid([record.curve[column] for record in kind])
     curves = [resampled(record.curve[column], record.curve["expert_percent"], grid) for record in kind]
     found = estimate([curves])
-    axes.fill_between(grid, found.low, found.high, color=colour, alpha=0.18, linewidth=0, step="post")
+    axes.fill_between(grid, found.low, found.high, color=look.colour, alpha=0.16, linewidth=0, step="post")
+    for edge in (found.low, found.high):  # so that a band is one area even where it is thinner than a line
+        axes.plot(grid, edge, color=look.colour, alpha=0.35, linewidth=0.8, drawstyle="steps-post")
     axes.plot(
         grid,
         found.value,
-        color=colour,
-        linestyle=line,
+        color=look.colour,
+        linestyle=look.line,
         linewidth=2.0,
         drawstyle="steps-post",
-        marker=marker,
+        marker=look.marker,
         markersize=5,
-        markevery=(8 + 5 * number, 32),
+        markevery=(8 + 5 * MARKERS.index(look.marker), 32),
         label=f"{label} ({named_seeds(kind)})",
+        zorder=3,
     )
-    return found.spread
+    return found
 
 
-def _draw_level(axes: Axes, kind: Sequence[Record], label: str, number: int, *, alone: bool) -> Spread:
-    """A level line: black if it is the only one, else with the colour and marker of the kind of the same number."""
-    colour, marker = ("black", "") if alone else (look(number).colour, look(number).marker)
+def _draw_level(axes: Axes, kind: Sequence[Record], label: str, look: Look) -> Estimate:
+    """A wide line below the curves and the expert's line: it is seen on both sides of them."""
     found = estimate([[record.final["expert_percent"] for record in kind]])
-    axes.axhspan(float(found.low), float(found.high), color=colour, alpha=0.10, linewidth=0)
+    axes.axhspan(float(found.low), float(found.high), color=look.colour, alpha=0.10, linewidth=0, zorder=0.5)
     places = np.linspace(0.0, 1.0, 41)
     axes.plot(
         places,
         np.full_like(places, found.value),
         transform=axes.get_yaxis_transform(),  # across the whole panel
-        color=colour,
-        linewidth=1.2,
-        linestyle=(0, (6, 2, 1, 2, 1, 2)),
-        marker=marker,
-        markerfacecolor="white",
-        markevery=(5 + 3 * number, 12),
-        label=f"{label}, no env steps ({named_seeds(kind)})",
+        color=look.colour,
+        linewidth=5.0,
+        alpha=0.55,
+        solid_capstyle="butt",
+        marker=look.marker,
+        markersize=7,
+        markevery=[40 - 2 * MARKERS.index(look.marker)],
+        label=f"{label}, no env steps: {found.value:.0f}% ({named_seeds(kind)})",
+        zorder=1.5,
     )
-    return found.spread
+    return found

@@ -8,14 +8,23 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mgail_dyna.experiments.figures.comparison import explain
-from mgail_dyna.experiments.figures.style import PERCENT, draw_expert, look, tidy
+from mgail_dyna.experiments.figures.style import (
+    EXPERT,
+    METHODS,
+    NAMES,
+    PERCENT,
+    begin_low,
+    draw_expert,
+    drawn_range,
+    explain,
+    tidy,
+)
 from mgail_dyna.experiments.records import Record
-from mgail_dyna.experiments.statistics import INTERVAL_SEEDS, Spread, estimate, spread_note
+from mgail_dyna.experiments.statistics import INTERVAL_SEEDS, Estimate, estimate, spread_note
 from mgail_dyna.experiments.suites import DemonstrationSubset, Kind
 from mgail_dyna.experiments.tables import seeds_of
 
-LABELS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", "bc": "behavioural cloning, no env steps"}
+LABELS = {"dyna": NAMES["dyna"], "mgail": NAMES["mgail"], "bc": f"{NAMES['bc']}, no env steps"}
 NOTE = "Return at the end of training."
 
 
@@ -31,21 +40,21 @@ def by_demonstrations(found: Mapping[Kind, Sequence[Record]], title: str = "", n
     numbers = sorted({kind.demonstrations.trajectories for kind in found})
     figure = Figure(figsize=(10.0, 4.6), dpi=110, layout="constrained")
     panels = figure.subplots(1, len(subsamples), sharey=True, squeeze=False)[0]
-    spreads: list[Spread] = []
+    drawn: list[Estimate] = []
     for axes, subsample in zip(panels, subsamples, strict=True):
-        for place, (algorithm, label) in enumerate(LABELS.items()):
+        for place, algorithm in enumerate(LABELS):
             by_subset = {kind.demonstrations: runs for kind, runs in found.items() if kind.algorithm == algorithm}
             columns = [by_subset.get(DemonstrationSubset(number, subsample), ()) for number in numbers]
-            spreads += _draw_algorithm(axes, columns, label, place)
+            drawn += _draw_algorithm(axes, columns, algorithm, place)
         axes.set_xlim(-0.5, len(numbers) - 0.5)
         axes.set_xticks(range(len(numbers)), [f"{number}" for number in numbers])
         axes.set_xlabel("whole trajectories" if subsample == 1 else f"trajectories, every {subsample}th step of each")
         tidy(axes)
-    for axes in panels:  # last, because they share an axis and this fixes its limits
         draw_expert(axes)
+    begin_low(panels[0], *drawn_range([EXPERT, *(each[:3] for each in drawn)]))
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    notes = [NOTE, spread_note(spreads, "bars"), _seeds_note(found), note]
+    notes = [NOTE, spread_note([each.spread for each in drawn], "bars"), _seeds_note(found), note]
     explain(figure, panels[0], " ".join(filter(None, notes)))
     return figure
 
@@ -59,9 +68,9 @@ def _seeds_note(found: Mapping[Kind, Sequence[Record]]) -> str:
     return f"{INTERVAL_SEEDS} seeds or more are recorded of: {named}."
 
 
-def _draw_algorithm(axes: Axes, columns: Sequence[Sequence[Record]], label: str, place: int) -> list[Spread]:
+def _draw_algorithm(axes: Axes, columns: Sequence[Sequence[Record]], algorithm: str, place: int) -> list[Estimate]:
     """One algorithm's line, shifted a little; it is broken where a number of demonstrations has no records."""
-    colour, line, marker = look(place)
+    colour, line, marker = METHODS[algorithm]
     percents = [[record.final["expert_percent"] for record in records] or [np.nan] for records in columns]
     found = [estimate([column]) for column in percents]
     values, low, high = (np.array([getattr(each, name) for each in found]) for name in ("value", "low", "high"))
@@ -76,6 +85,6 @@ def _draw_algorithm(axes: Axes, columns: Sequence[Sequence[Record]], label: str,
         marker=marker,
         markersize=6,
         capsize=3,
-        label=f"{label} (seeds {' or '.join(seeds) or 'none'})",
+        label=f"{LABELS[algorithm]} (seeds {' or '.join(seeds) or 'none'})",
     )
-    return [each.spread for each in found]
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mgail_dyna.config.presets import environment_title
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.experiments.figures.comparison import comparison
 from mgail_dyna.experiments.figures.demonstrations import by_demonstrations
+from mgail_dyna.experiments.figures.style import METHODS, Look, looks
 from mgail_dyna.experiments.records import Record, read_kind
 from mgail_dyna.experiments.suites import CONTINUOUS, FIGURES, SUITES, Kind
 from mgail_dyna.storage import replacing
@@ -29,7 +30,18 @@ Plot = Callable[[Mapping[Kind, Sequence[Record]], str, str], Figure]
 def _compared(found: Mapping[Kind, Sequence[Record]], title: str, note: str) -> Figure:
     kinds = {kind.label: records for kind, records in found.items() if not kind.baseline}
     levels = {kind.label: records for kind, records in found.items() if records and kind.baseline}
-    return comparison(kinds, levels, title, note)
+    return comparison(kinds, levels, title, note, drawn=kind_looks(found))
+
+
+def kind_looks(kinds: Iterable[Kind]) -> dict[str, Look]:
+    """How the kinds of a figure are drawn, by label: the same colour for the same method in every figure.
+
+    Where several kinds are of one method, the one without changes to the method has the method's own look.
+    """
+    kinds = list(kinds)
+    methods = [kind.name if kind.name in METHODS else kind.algorithm for kind in kinds]
+    plain = next((place for place, kind in enumerate(kinds) if kind.name == kind.algorithm), None)
+    return dict(zip((kind.label for kind in kinds), looks(methods, plain), strict=True))
 
 
 @dataclass(frozen=True)

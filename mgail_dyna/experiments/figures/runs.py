@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,10 +13,26 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mgail_dyna.errors import UserError
-from mgail_dyna.experiments.figures.style import PERCENT, RETURN, STEPS, count_on, draw_expert, look, tidy
+from mgail_dyna.experiments.figures.style import (
+    EXPERT,
+    NAMES,
+    PERCENT,
+    RETURN,
+    STEPS,
+    Look,
+    begin_low,
+    count_on,
+    draw_expert,
+    drawn_range,
+    explain,
+    looks,
+    tidy,
+)
 from mgail_dyna.experiments.records import read_progress
-from mgail_dyna.experiments.statistics import common_grid, resampled
+from mgail_dyna.experiments.statistics import resampled
 
+Array = NDArray[np.float64]
+Line = tuple[Array, Array]
 # Of a run's history, in the order of a curve's fields.
 COLUMNS = ("env_steps", "real_trajectories", "return_mean", "expert_percent")
 
@@ -55,64 +71,87 @@ def curve_of(history: Sequence[Mapping[str, float]]) -> Curve:
     return Curve(*(np.array([row[name] for row in history], np.float64) for name in COLUMNS))
 
 
-def draw_runs(
-    axes: Axes, curves: Sequence[Curve], label: str, number: int = 0, measure: Literal["percent", "returns"] = "percent"
-) -> None:
-    """Draws runs of one kind: each as a thin line, their mean over a common grid of env steps as a thick one.
-
-    If no run took an env step, as with cloning, the mean of the last evaluations is a level line.
-
-    Args:
-        axes: to draw on.
-        curves: of the runs, at least one.
-        label: for the legend, which adds the number of runs.
-        number: of the kind; picks colour and style.
-        measure: percent of the expert's return, or the return.
-    """
-    kept = []
-    for curve in curves:
-        measured = getattr(curve, measure)
-        seen = np.isfinite(measured)
-        kept.append((curve.env_steps[seen], measured[seen]))
-        if len(curves) > 1:
-            _draw(axes, *kept[-1], number, linewidth=0.8, alpha=0.45)
-    runs = "1 run" if len(curves) == 1 else f"mean of {len(curves)} runs"
-    drawn: dict[str, Any] = {"linestyle": look(number).line, "linewidth": 2.2, "label": f"{label}, {runs}"}
-    if not any(steps[-1] for steps, _ in kept):
-        level = float(np.mean([measured[-1] for _, measured in kept]))
-        axes.axhline(level, color=look(number).colour, **drawn)
-        return
-    grid = common_grid([steps for steps, _ in kept])
-    mean = np.mean([resampled(steps, measured, grid) for steps, measured in kept], axis=0)
-    _draw(axes, grid, mean, number, **drawn)
-
-
-def _draw(axes: Axes, steps: NDArray[np.float64], measured: NDArray[np.float64], number: int, **line: Any) -> None:
-    """A curve in steps. A single point, which a line does not show, gets a marker."""
-    point: dict[str, Any] = {"marker": look(number).marker, "markevery": [0]} if steps[0] == steps[-1] else {}
-    axes.plot(steps, measured, color=look(number).colour, drawstyle="steps-post", **point, **line)
-
-
-def learning_curves(kinds: dict[str, Sequence[Curve]], title: str = "") -> Figure:
+def learning_curves(
+    kinds: Mapping[str, Sequence[Curve]],
+    title: str = "",
+    methods: Mapping[str, str] | None = None,
+    smooth: int = 1,
+) -> Figure:
     """Return in percent of the expert's against env steps; the return itself if an expert's return is not known.
 
+    Runs of one kind are thin lines, their mean is a thick one. It begins where all of them have been evaluated, and
+    ends where the first of them ends. Kinds that took no env steps, as cloning, are level lines.
+
     Args:
-        kinds: curves by label.
+        kinds: curves by label, at least one each.
         title: above the figure.
+        methods: of each label the algorithm, which picks the colour; the label itself if None.
+        smooth: evaluations to average over: each one and those before it. 1: none.
     """
-    figure = Figure(figsize=(7.0, 4.0), dpi=150, layout="constrained")
+    methods = methods or {label: _METHODS.get(label, label) for label in kinds}
+    drawn = dict(zip(kinds, looks([methods[label] for label in kinds]), strict=True))
+    figure = Figure(figsize=(7.0, 4.2 + 0.2 * len(kinds)), dpi=150, layout="constrained")
     axes = figure.subplots()
     known = all(np.isfinite(curve.percent).any() for curves in kinds.values() for curve in curves)
-    for number, (label, curves) in enumerate(kinds.items()):
-        draw_runs(axes, curves, label, number, "percent" if known else "returns")
-    if known:
-        draw_expert(axes)
+    heights = [np.array([EXPERT])] if known else []
+    for label, curves in kinds.items():
+        lines = [_evaluated(curve, "percent" if known else "returns", smooth) for curve in curves]
+        heights += [measured for _, measured in lines]
+        _draw_kind(axes, lines, label, drawn[label])
+    axes.set_xlim(left=0)
     axes.set_xlabel(STEPS)
     axes.set_ylabel(PERCENT if known else RETURN)
     count_on(axes.xaxis)
-    axes.set_xlim(left=0)
-    axes.set_title(title, loc="left", fontsize=11)
     tidy(axes)
-    points = any(line.get_marker() != "None" for line in axes.get_lines())
-    axes.legend(frameon=False, loc="best" if points else "lower right", fontsize=9)  # "best" keeps clear of points
+    if known:
+        draw_expert(axes)
+    begin_low(axes, *drawn_range(heights))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    many = any(len(curves) > 1 for curves in kinds.values())
+    means = "Thin lines are runs. A thick line is their mean; it ends where the first of them ends." if many else ""
+    smoothed = f"Each point is the mean of {smooth} evaluations, the last of them there." if smooth > 1 else ""
+    explain(figure, axes, " ".join(filter(None, [means, smoothed])))
     return figure
+
+
+# By name for people.
+_METHODS = {name: algorithm for algorithm, name in NAMES.items()}
+
+
+def _evaluated(curve: Curve, measure: str, smooth: int) -> Line:
+    """Env steps `[n]` and what was measured there `[n]`, where the run was evaluated."""
+    measured = getattr(curve, measure)
+    seen = np.isfinite(measured)
+    values = measured[seen]
+    means = [values[max(0, place + 1 - smooth) : place + 1].mean() for place in range(len(values))]
+    return curve.env_steps[seen], np.array(means)
+
+
+def _draw_kind(axes: Axes, lines: Sequence[Line], label: str, look: Look) -> None:
+    thick: dict[str, Any] = {"linestyle": look.line, "linewidth": 2.2, "zorder": 3}
+    if not any(steps[-1] for steps, _ in lines):
+        level = float(np.mean([measured[-1] for _, measured in lines]))
+        axes.axhline(level, color=look.colour, linewidth=5.0, alpha=0.55, zorder=1.5, label=_named(label, lines))
+        return
+    if len(lines) == 1:
+        _draw(axes, *lines[0], look, **thick, label=_named(label, lines))
+        return
+    for line in lines:
+        _draw(axes, *line, look, linewidth=0.8, alpha=0.45)
+    start, end = max(steps[0] for steps, _ in lines), min(steps[-1] for steps, _ in lines)
+    grid = np.unique(np.concatenate([steps[(start <= steps) & (steps <= end)] for steps, _ in lines]))
+    if grid.size:
+        mean = np.mean([resampled(steps, measured, grid) for steps, measured in lines], axis=0)
+        _draw(axes, grid, mean, look, **thick, label=_named(label, lines))
+    else:  # one run ends before another is evaluated for the first time
+        _draw(axes, *lines[0], look, linewidth=0.8, label=f"{label}, {len(lines)} runs that share no env steps")
+
+
+def _named(label: str, lines: Sequence[Line]) -> str:
+    return f"{label}, " + ("1 run" if len(lines) == 1 else f"mean of {len(lines)} runs")
+
+
+def _draw(axes: Axes, steps: Array, measured: Array, look: Look, **line: Any) -> None:
+    """A curve in steps. A single point, which a line does not show, gets a marker."""
+    point: dict[str, Any] = {"marker": look.marker, "markevery": [0]} if steps[0] == steps[-1] else {}
+    axes.plot(steps, measured, color=look.colour, drawstyle="steps-post", **point, **line)

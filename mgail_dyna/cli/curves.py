@@ -1,0 +1,108 @@
+"""Which runs a plot shows: finished ones, each seed once."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mgail_dyna.errors import UserError
+from mgail_dyna.experiments.figures import Curve, read_curve
+from mgail_dyna.experiments.records import config_differences, read_progress
+from mgail_dyna.runs.directory import CURVE, RunSettings, directory_of, read_settings
+
+
+class DrawnRun(NamedTuple):
+    """A run in a plot.
+
+    Attributes:
+        directory: of the run.
+        settings: its own.
+        curve: its evaluations.
+        finished: whether it has come to its end.
+        written: when its curve was last written, in seconds since the epoch.
+    """
+
+    directory: Path
+    settings: RunSettings
+    curve: Curve
+    finished: bool
+    written: float
+
+
+def curves_to_draw(directories: Sequence[Path], unfinished: bool) -> tuple[list[DrawnRun], list[str]]:
+    """The runs that a plot shows.
+
+    A run that has not been evaluated yet is left out. So is an unfinished run, unless none is finished. Of runs that
+    differ in nothing, the seed included, the one written last counts.
+
+    Args:
+        directories: of the runs, in the order of the legend.
+        unfinished: keep unfinished runs too.
+
+    Returns:
+        The runs, and a note on each that is left out or not finished.
+
+    Raises:
+        UserError: a directory holds no run, or no run has been evaluated yet.
+    """
+    notes: list[str] = []
+    found: list[DrawnRun] = []
+    for directory in dict.fromkeys(directory_of(path) for path in directories):
+        settings = read_settings(directory)
+        if not (directory / CURVE).exists() or not np.isfinite(read_progress(directory)["return_mean"]).any():
+            notes.append(f"{directory} is left out: it has not been evaluated yet")
+            continue
+        written = (directory / CURVE).stat().st_mtime
+        found.append(DrawnRun(directory, settings, read_curve(directory), is_finished(directory, settings), written))
+    if not found:
+        raise UserError(f"{directories[0]}: expected at least one evaluation, found none yet")
+    keep = unfinished or not any(run.finished for run in found)
+    for run in found:
+        if not run.finished:
+            how = "is drawn as far as it is" if keep else "is left out; --unfinished draws it"
+            notes.append(f"{run.directory} is not finished and {how}")
+    return _each_seed_once([run for run in found if keep or run.finished], notes), notes
+
+
+def _each_seed_once(runs: Sequence[DrawnRun], notes: list[str]) -> list[DrawnRun]:
+    """`runs` without those that are repeated later; adds a note for each of these to `notes`."""
+    repeated: set[Path] = set()
+    by_age = sorted(runs, key=lambda run: run.written)
+    for place, run in enumerate(by_age):
+        later = next((other for other in reversed(by_age[place + 1 :]) if _repeats(run, other)), None)
+        if later is not None:
+            repeated.add(run.directory)
+            notes.append(f"{run.directory} is left out: {later.directory} repeats it with the same seed, later")
+    return [run for run in runs if run.directory not in repeated]
+
+
+def _repeats(run: DrawnRun, other: DrawnRun) -> bool:
+    one, two = run.settings, other.settings
+    if one.config.seed != two.config.seed or replace(one, config=two.config) != two:
+        return False
+    return not any(config_differences(asdict(one.config), asdict(two.config), one.algorithm))
+
+
+def is_finished(directory: Path, settings: RunSettings) -> bool:
+    """Whether a run's curve reaches the end that its settings set.
+
+    Args:
+        directory: of the run, with a readable curve.
+        settings: its own.
+    """
+    with (directory / CURVE).open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if settings.iterations is not None and len(rows) >= settings.iterations:
+        return True
+    config = settings.config
+    if settings.algorithm != "bc":
+        return float(rows[-1]["env_steps"]) >= config.env_steps
+    # Cloning ends after its gradient steps, or once the held-out loss has stopped falling.
+    losses = np.array([float(row["cloning/held_out_loss"]) for row in rows])
+    stopped = len(rows) - 1 - int(losses.argmin()) >= config.cloning.patience
+    return stopped or float(rows[-1]["cloning/steps"]) >= config.cloning.steps
