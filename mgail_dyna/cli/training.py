@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -21,7 +22,7 @@ from mgail_dyna.demonstrations.compatibility import (
 )
 from mgail_dyna.demonstrations.dataset import Demonstrations, subset
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations, shipped_experts
-from mgail_dyna.demonstrations.recorded_environment import environment_arguments, parse_arguments
+from mgail_dyna.demonstrations.recorded_environment import arguments_used, environment_arguments, parse_arguments
 from mgail_dyna.demonstrations.reference import reference
 from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env
@@ -29,6 +30,7 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.runs.directory import (
     CHECKPOINT,
     DEMONSTRATIONS,
+    ENV_KWARGS,
     EXTENDED,
     RunSettings,
     flatten,
@@ -76,6 +78,7 @@ def train(command: TrainCommand, preset_given: bool) -> None:
             directory = new_directory(command.logdir, name)
             stack.enter_context(lock_run(directory))
         if saved is not None:
+            _refuse_other_arguments(directory, run)
             with raise_on_mismatch(directory / CHECKPOINT):
                 run.restore(saved)
         if run.ended(settings.iterations):
@@ -131,6 +134,16 @@ def _missing_fields(source: Path, command: TrainCommand) -> list[str]:
     return [name for name in used if name not in then]
 
 
+def _refuse_other_arguments(directory: Path, run: ImitationRun) -> None:
+    """Refuses to resume a run in an environment that is made with other arguments."""
+    stored, now = read_about(directory).get(ENV_KWARGS), run.environment_arguments
+    if stored is not None and stored != json.loads(json.dumps(now)):
+        raise UserError(
+            f"--resume: the environment's keyword arguments cannot change: the run has {json.dumps(stored)}, and these "
+            f"demonstrations were recorded with {json.dumps(now)}"
+        )
+
+
 def _demonstrations(expert: str, command: TrainCommand) -> Demonstrations:
     try:
         return load_demonstrations(expert)
@@ -164,6 +177,8 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     imitated = subset(demos, config.demonstrations, config.subsample)
     check_contract(env, config.env)
     env.close()
+    if config.env_kwargs is None:
+        differences += arguments_used(env, arguments)
     reason = reference(demos, episode_limit(demos, config.env)).reason
     for note in filter(None, (*differences, constant_note(imitated), reason and f"note: {reason}")):
         print(note, file=sys.stderr)

@@ -87,6 +87,13 @@ def environment_notes(demos: Demonstrations, env: gym.Env[Any, Any], env_id: str
     return [note for note in notes if note is not None]
 
 
+def arguments_used(env: gym.Env[Any, Any], arguments: dict[str, Any]) -> list[str]:
+    """A note if an environment was made with recorded `arguments` that are not its defaults."""
+    registered = gym.registry[env.spec.id].kwargs if env.spec is not None and env.spec.id in gym.registry else {}
+    used = ", ".join(f"{k}={_text(v)}" for k, v in arguments.items() if not _equal(arguments, registered, k))
+    return [f"note: the environment is made with {used}, as it was recorded (--env-kwargs)"] if used else []
+
+
 def other_env_note(demos: Demonstrations, env_id: str) -> str | None:
     """A note if the demonstrations come from another environment than `env_id`.
 

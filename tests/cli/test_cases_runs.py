@@ -1,0 +1,205 @@
+"""Runs from what people bring: other arguments, limits, cut or moved demonstrations, broken environments, links."""
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from helpers import small_flags
+
+from mgail_dyna.cli.main import main
+from mgail_dyna.demonstrations.dataset import Demonstrations, fingerprint, subset
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.writer import save_demonstrations
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.types import Trajectory
+
+PENDULUM = "Pendulum-v1"
+pytestmark = pytest.mark.usefixtures("eager")
+
+
+@pytest.fixture(scope="module")
+def pendulum():
+    """Two episodes of 20 steps under a limit of 20."""
+    env, rng = make_env(PENDULUM), np.random.default_rng(0)
+    episodes = tuple(
+        Trajectory(
+            observations=rng.uniform(-1, 1, (21, 3)),
+            actions=rng.uniform(-1, 1, (20, 1)),
+            rewards=-np.ones(20),
+            terminated=False,
+            truncated=True,
+        )
+        for _ in range(2)
+    )
+    return Demonstrations(episodes, env.observation_space, env.action_space, env_id=PENDULUM, length=20)
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Clones for one iteration; the exit code and what standard error says."""
+
+    def call(demos, *words, env=PENDULUM):
+        flags = ["--env", env, "--mode", "bc", *small_flags("bc"), "--iterations", "1"]
+        flags = [] if "--resume" in words else flags
+        code = main(
+            [*flags, "--expert", str(demos), *([] if "--resume" in words else ["--logdir", str(tmp_path)]), *words]
+        )
+        return code, capsys.readouterr().err
+
+    return call
+
+
+def about(tmp_path):
+    return json.loads((tmp_path / "pendulum-bc-seed0" / "config.json").read_text())
+
+
+def test_a_run_uses_the_recorded_arguments_and_its_evaluation_too(pendulum, tmp_path, run, monkeypatch, capsys):
+    save_demonstrations(tmp_path / "moon", replace(pendulum, env_kwargs={"g": 1.6}))
+    code, said = run(tmp_path / "moon")
+    assert code == 0 and "note: the environment is made with g=1.6, as it was recorded (--env-kwargs)" in said
+    assert about(tmp_path)["env_kwargs"] == {"g": 1.6}
+    made = []
+    before = gym.make
+    monkeypatch.setattr(gym, "make", lambda env_id, **kwargs: made.append(kwargs.get("g")) or before(env_id, **kwargs))
+    assert main(["evaluate", str(tmp_path / "pendulum-bc-seed0"), "--episodes", "1"]) == 0
+    assert set(made) == {1.6}
+    made.clear()
+    asked = ["--env-kwargs", '{"g": 5.0}', "--env", PENDULUM]
+    assert main(["evaluate", str(tmp_path / "pendulum-bc-seed0"), "--episodes", "1", *asked]) == 0
+    assert set(made) == {5.0}
+    capsys.readouterr()
+
+
+def test_a_run_with_other_arguments_says_so(pendulum, tmp_path, run):
+    save_demonstrations(tmp_path / "moon", replace(pendulum, env_kwargs={"g": 1.6}))
+    code, said = run(tmp_path / "moon", "--env-kwargs", '{"g": 9.0}')
+    assert code == 0 and "recorded with g=1.6, and the environment is made with g=9.0" in said
+    assert about(tmp_path)["env_kwargs"] == {"g": 9.0}
+    code, said = run(tmp_path / "moon", "--env-kwargs", "g=9")
+    assert code == 2 and said.startswith("error: --env-kwargs: expected a JSON object")
+
+
+def test_cut_demonstrations_give_no_percentage_and_say_why_once(pendulum, tmp_path, run):
+    save_demonstrations(tmp_path / "cut", replace(pendulum, length=200))
+    code, said = run(tmp_path / "cut")
+    assert code == 0 and said.count("the demonstrations are cut at 20 steps") == 1
+    assert about(tmp_path)["expert_return"] is None
+    assert "% of" not in said
+    assert main(["evaluate", str(tmp_path / "pendulum-bc-seed0"), "--episodes", "1"]) == 0
+
+
+def test_demonstrations_longer_than_their_limit_are_compared_whole(pendulum, tmp_path, run):
+    save_demonstrations(tmp_path / "long", replace(pendulum, length=10))
+    code, said = run(tmp_path / "long")
+    assert code == 0 and "the recorded time limit is 10 steps, and the longest demonstration has 20" in said
+    assert (about(tmp_path)["episode_limit"], about(tmp_path)["expert_return"]) == (20, -20)
+
+
+def test_demonstrations_behind_a_link_are_taken(pendulum, tmp_path, run):
+    save_demonstrations(tmp_path / "hub", pendulum)
+    links = tmp_path / "links"
+    links.mkdir()
+    for name in ("main_data.hdf5", "metadata.json"):
+        blob = (tmp_path / "hub" / "data" / name).rename(tmp_path / f"blob-of-{name[:4]}")
+        (links / name).symlink_to(blob)
+    code, _ = run(links / "main_data.hdf5")
+    assert code == 0
+    assert about(tmp_path)["expert"] == str(links / "main_data.hdf5"), "by the name that was given"
+
+
+def test_a_moved_run_is_resumed_with_the_same_demonstrations_alone(pendulum, tmp_path, run):
+    save_demonstrations(tmp_path / "demos", pendulum)
+    assert run(tmp_path / "demos")[0] == 0
+    moved = shutil.move(tmp_path / "demos", tmp_path / "elsewhere")
+    directory = str(tmp_path / "pendulum-bc-seed0")
+    code, said = run(tmp_path / "demos", "--resume", directory, "--iterations", "2")
+    assert code == 2 and "if they have moved, say where they are: --resume RUN --expert PATH" in said
+    code, said = run(moved, "--resume", directory, "--iterations", "2")
+    assert code == 0 and about(tmp_path)["expert"] == str(moved)
+    # Rewards are not learned from.
+    paid = tuple(replace(each, rewards=np.ones(20)) for each in pendulum.trajectories)
+    save_demonstrations(tmp_path / "paid", replace(pendulum, trajectories=paid))
+    assert run(tmp_path / "paid", "--resume", directory, "--iterations", "3")[0] == 0
+    other = (replace(pendulum.trajectories[0], actions=-pendulum.trajectories[0].actions), pendulum.trajectories[1])
+    save_demonstrations(tmp_path / "other", replace(pendulum, trajectories=other))
+    code, said = run(tmp_path / "other", "--resume", directory, "--iterations", "4")
+    assert code == 2 and said.splitlines()[-1].startswith("error: the demonstrations")
+    save_demonstrations(tmp_path / "moon", replace(pendulum, env_kwargs={"g": 1.6}))
+    code, said = run(tmp_path / "moon", "--resume", directory, "--iterations", "4")
+    assert code == 2 and "keyword arguments cannot change: the run has {}, and these" in said
+
+
+def test_a_fingerprint_is_of_what_is_learned_from(pendulum, tmp_path):
+    save_demonstrations(tmp_path / "demos", pendulum)
+    assert fingerprint(load_demonstrations(tmp_path / "demos")) == fingerprint(pendulum)
+    assert fingerprint(subset(pendulum, 1, 1)) != fingerprint(pendulum)
+    assert fingerprint(subset(pendulum, None, 2)) != fingerprint(pendulum)
+    turned = replace(pendulum, trajectories=pendulum.trajectories[::-1])
+    assert fingerprint(turned) != fingerprint(pendulum)
+
+
+BROKEN = """
+import gymnasium as gym
+import numpy as np
+
+class Broken(gym.Env):
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (3,))
+    action_space = gym.spaces.Box(-2, 2, (1,))
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.ones(3, np.float32), {}
+
+    def step(self, action):
+        return np.ones(3, np.float32), np.array([1.0]), False, False, {}
+
+gym.register("Broken-v0", entry_point=Broken, max_episode_steps=20)
+"""
+
+
+def test_a_broken_environment_is_told_before_anything_is_trained(pendulum, tmp_path, run, monkeypatch, capsys):
+    (tmp_path / "own_broken_case.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(tmp_path)
+    env_id = "own_broken_case:Broken-v0"
+    try:
+        save_demonstrations(tmp_path / "demos", replace(pendulum, env_id=None, trajectories=pendulum.trajectories))
+        code, said = run(tmp_path / "demos", env=env_id)
+        expected = (
+            f"error: environment '{env_id}': step: reward: expected one finite number, found an array of shape [1]"
+        )
+        assert code == 2 and said.splitlines()[-1].startswith(expected)
+        assert not list(tmp_path.glob("*-bc-seed0")), "no directory is left behind"
+        assert main(["expert", "--env", env_id, "--out", str(tmp_path / "expert")]) == 2
+        assert expected in capsys.readouterr().err
+    finally:
+        gym.registry.pop("Broken-v0", None)
+        sys.modules.pop("own_broken_case", None)
+
+
+def test_data_check_names_what_differs(pendulum, tmp_path, capsys):
+    save_demonstrations(tmp_path / "moon", replace(pendulum, env_kwargs={"g": 1.6}, length=15))
+    assert main(["data", "check", str(tmp_path / "moon")]) == 0
+    out, err = capsys.readouterr()
+    assert "g=1.6" in out and "episodes of at most 20 steps" in out
+    assert err.count("note:") == 1 and "the recorded time limit is 15 steps" in err
+    assert main(["data", "check", str(tmp_path / "moon"), "--env", PENDULUM, "--env-kwargs", "{}"]) == 0
+    assert "recorded with g=1.6, and the environment is made with the default g" in capsys.readouterr().err
+
+
+def test_data_convert_takes_several_files_and_leaves_out_bad_episodes(pendulum, tmp_path, capsys):
+    save_demonstrations(tmp_path / "a", pendulum)
+    actions = np.zeros((2, 4, 1))
+    actions[1] = 7.0
+    np.savez(tmp_path / "b.npz", observations=np.zeros((2, 5, 3)), actions=actions, lengths=np.array([4, 4]))
+    words = ["data", "convert", str(tmp_path / "a"), str(tmp_path / "b.npz"), str(tmp_path / "out"), "--env", PENDULUM]
+    assert main(words) == 2
+    assert "found 4 steps outside" in capsys.readouterr().err
+    assert main([*words, "--skip-bad-episodes"]) == 0
+    assert "1 of 2 episodes left out: 1 (episode 1: actions" in capsys.readouterr().out
+    assert len(load_demonstrations(tmp_path / "out").trajectories) == 3
+    assert main(["data", "convert", str(tmp_path / "a"), "--env", PENDULUM]) == 2
+    assert "expected IN and OUT" in capsys.readouterr().err
