@@ -3,13 +3,14 @@
     import gymnasium, mgail_dyna
 
     demos = mgail_dyna.load_demonstrations("halfcheetah")
-    config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5")
+    config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5", demos=demos)
     agent = mgail_dyna.DynaAgent(config, lambda: gymnasium.make("HalfCheetah-v5"), demos)
     while agent.env_steps < config.env_steps:
         metrics = agent.iterate()
     action = agent.act(observation)
 
-TensorFlow is imported with the first name that needs it.
+TensorFlow is imported with the first name that needs it, quietly and with one thread. Import and configure TensorFlow
+before that for other threads or devices.
 """
 
 from __future__ import annotations
@@ -44,11 +45,14 @@ _HOMES = {
     "subset": "mgail_dyna.demonstrations.dataset",
 }
 __all__ = sorted(_HOMES)
+_WITH_TENSORFLOW = ("BCAgent", "DynaAgent", "DynaTRPOAgent", "ExpertTrainer", "GailAgent", "Networks")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'mgail_dyna' has no attribute '{name}'")
+    if name in _WITH_TENSORFLOW:
+        importlib.import_module("mgail_dyna.runtime").import_tensorflow()
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

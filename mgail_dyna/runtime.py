@@ -31,12 +31,17 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def import_tensorflow(threads: int = 1) -> None:
-    """Imports TensorFlow for this process, without its banner.
+    """Imports TensorFlow for this process, without its banner and its search for accelerators on the screen.
+
+    Where the program has imported TensorFlow before, everything stays as it is. So a program that wants other threads
+    or devices imports and configures TensorFlow first.
 
     Args:
         threads: for one operation, and for operations at once. One thread is as fast as more, as the networks are
             small, and leaves the other cores to other runs.
     """
+    if "tensorflow" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _silent_stderr():
         import tensorflow as tf

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mgail_dyna import runtime
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.config.presets import apply, base_config, check_preset, environment_id, layers
 from mgail_dyna.errors import unknown_name
@@ -53,6 +54,7 @@ class Algorithm:
     def build(self, config: ImitationConfig, make_env: MakeEnv, demos: Demonstrations) -> Agent:
         """An agent; see `algorithms.base.Agent` for the arguments."""
         factory: Any = self.agent
+        runtime.import_tensorflow()
         if isinstance(factory, str):
             module, _, name = factory.partition(":")
             factory = getattr(importlib.import_module(module), name)
@@ -90,7 +92,9 @@ def algorithm_named(name: str) -> Algorithm:
     return ALGORITHMS[name]
 
 
-def imitation_preset(preset: str, env_id: str, algorithm: str = "dyna") -> ImitationConfig:
+def imitation_preset(
+    preset: str, env_id: str, algorithm: str = "dyna", demos: Demonstrations | None = None
+) -> ImitationConfig:
     """How `env_id` is imitated by default.
 
     Args:
@@ -98,6 +102,7 @@ def imitation_preset(preset: str, env_id: str, algorithm: str = "dyna") -> Imita
             constants.
         env_id: a Gymnasium id, or a short name.
         algorithm: a name in `ALGORITHMS`.
+        demos: to be imitated. Where they have no simulator states, "tuned" becomes "reset", as on the command line.
 
     Raises:
         UserError: no such preset or algorithm.
@@ -106,7 +111,11 @@ def imitation_preset(preset: str, env_id: str, algorithm: str = "dyna") -> Imita
     check_preset(preset)
     env_id = environment_id(env_id)
     changes = layers(preset, env_id, entry.sections, entry.defaults)
-    return entry.configure(functools.reduce(apply, changes, base_config(env_id)))
+    config = entry.configure(functools.reduce(apply, changes, base_config(env_id)))
+    needs_states = config.rollout.initial_states != "reset"
+    if preset == "tuned" and needs_states and demos is not None and not demos.has_simulator_states:
+        return imitation_preset("reset", env_id, algorithm)
+    return config
 
 
 _WITHOUT_PLANNING = {"plan": {"steps": 0}, "discriminator": {"imagined_fraction": 0.0}}

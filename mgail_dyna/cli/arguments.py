@@ -72,7 +72,7 @@ def parse(
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        message = _first_section(errors.getvalue())
+        message = _plain(_first_section(errors.getvalue()))
         if message.startswith("Missing"):
             missing = [flag.name for flag in flags_of(kind) if flag.required and flag.name in message.split()]
             message = f"missing {' and '.join(missing)}; usage: {usage(kind, prog)}"
@@ -119,6 +119,17 @@ def _unknown_option(word: str, names: Sequence[str], also: str) -> UserError:
     if not found:
         return unknown_name("option", word, names, also)
     return UserError(f"unknown option '{word}'; did you mean {' or '.join(found)}?; {also}")
+
+
+def _plain(message: str) -> str:
+    """tyro's message about a value that is no number, in the words of our other messages."""
+    found = re.match(
+        r"Error parsing (--\S+): (invalid literal for int|could not convert string to float).*'(.*)'", message
+    )
+    if found is None:
+        return message
+    flag, what, value = found.groups()
+    return f"{flag}: expected {'a whole number' if 'int' in what else 'a number'}, found {value}"
 
 
 def _first_section(report: str) -> str:

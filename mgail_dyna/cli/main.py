@@ -77,8 +77,7 @@ def dispatch(argv: Sequence[str]) -> None:
     name = " ".join(argv[:2]) if argv[0] == "data" else argv[0]
     flag = _meant_flag(name)
     if flag is not None:
-        words = shlex.join([flag, *argv])
-        raise UserError(f"unknown command '{name}'; did you mean: {runtime.program()} {words}")
+        raise UserError(f"unknown command '{name}'; did you mean: {runtime.program()} {shlex.join([flag, *argv])}")
     raise unknown_name("command", name, COMMANDS, f"to train: {runtime.program()} --env ENV")
 
 

@@ -86,7 +86,9 @@ class Session:
             print(f"note: {MISSING}", file=sys.stderr)
         warm = self.run.config.warm_start == "bc"
         first = "cloning the demonstrations (--warm-start bc), then " if warm else ""
-        display.print_line(f"files are written to {self.directory}")
+        budget = self.run.agent.budget
+        limit = "" if self.iterations is None else f", at most {self.iterations:,} iterations"
+        display.print_line(f"{budget.total:,} {budget.unit}{limit}; files are written to {self.directory}")
         display.wait(first + COMPILING.get(self.settings.algorithm, COMPILING_ALL))
 
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
@@ -105,7 +107,7 @@ class Session:
 
     def _report(self) -> None:
         console, run = Console(), self.run
-        console.print(summary(str(self.directory), run.history, run.config, run.best))
+        console.print(summary(self.directory.name, run.history, run.config, run.best))
         for command in next_commands(self.directory, self.settings, run.history, run.best):
             # Never wrapped by us, so that it can be pasted.
             console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)

@@ -51,9 +51,10 @@ def _from_elsewhere(env_id: str) -> UserError | None:
     """The error for an environment of another package; None if nothing says that it is one."""
     for start, (package, module) in PACKAGES.items():
         if env_id.startswith(start):
+            ram = """ --env-kwargs '{"obs_type": "ram"}', as pictures are not supported""" if start == "ALE/" else ""
             return UserError(
                 f"unknown environment '{env_id}'; it comes with the package {package}: "
-                f"pip install '{package}', then --env {module}:{env_id}"
+                f"pip install '{package}', then --env {module}:{env_id}{ram}"
             )
     namespace, slash, _ = env_id.partition("/")
     if not slash or namespace in {entry.namespace for entry in registry.values()}:

@@ -14,7 +14,8 @@ from mgail_dyna.cli.training import _notes
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.errors import UserError
-from mgail_dyna.runs.directory import RunSettings, read_settings, write_settings
+from mgail_dyna.runs.directory import RunSettings, read_settings, save_run, write_settings
+from mgail_dyna.runs.run import ImitationRun
 
 
 def test_what_is_asked_for_is_resolved():
@@ -175,7 +176,7 @@ def test_a_stored_configuration_runs_again_and_is_plotted(tmp_path, monkeypatch,
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize(("algorithm", "unit"), [("bc", "/20,000 gradient steps"), ("gail", "/1,000 env steps")])
+@pytest.mark.parametrize(("algorithm", "unit"), [("bc", ": 20,000 gradient steps"), ("gail", ": 1,000 env steps")])
 def test_an_algorithm_at_the_command_line(algorithm, unit, tmp_path, cli):
     flags = small_flags(algorithm, env_steps=1_000)
     result = cli("--env", "cartpole", "--mode", algorithm, *flags, "--iterations", 1, "--logdir", tmp_path)
@@ -189,3 +190,20 @@ def test_an_algorithm_at_the_command_line(algorithm, unit, tmp_path, cli):
     shown = cli("evaluate", directory, "--episodes", 1, "--json")
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["env_steps"] == int(rows[-1]["env_steps"])
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_run_resumed_for_some_iterations_continues_to_its_own_end_afterwards(tmp_path, cli):
+    config = small_config("bc")
+    directory = tmp_path / "cartpole-bc-seed0"
+    write_settings(directory, RunSettings("bc", "tuned", "cartpole", None, config), 1_000.0, 1_000)
+    own = ImitationRun(config, load_demonstrations("cartpole"), "bc")
+    list(own.iterate(iterations=1))
+    save_run(directory, own.state())
+    resumed = cli("--resume", directory, "--iterations", 2)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "20,000 gradient steps, at most 2 iterations" in resumed.stderr
+    assert read_settings(directory).iterations is None, "the limit was this session's"
+    again = cli("--resume", directory, "--iterations", 2)
+    assert f"so nothing was done; to extend it: python run.py --resume {directory} --iterations 4" in again.stderr
+    assert resolved(["--resume", str(directory)]).iterations is None

@@ -1,0 +1,65 @@
+"""What is understood although it is not quite right, and what is said where it is not."""
+
+import sys
+
+import pytest
+
+from mgail_dyna.cli.commands.train import resolved
+from mgail_dyna.cli.main import main
+
+
+@pytest.mark.parametrize("number", ["10000", "1e4", "10,000", "10_000", "1.0e4"])
+@pytest.mark.parametrize("join", ["--env-steps={}", "--env-steps {}"])
+def test_whole_numbers_are_taken_as_people_write_them(number, join):
+    assert resolved(["--env", "cartpole", *join.format(number).split()]).settings.env_steps == 10_000
+
+
+def test_other_values_stay_as_they_are():
+    settings = resolved(["--env", "cartpole", "--policy.learning-rate", "1e-3", "--expert", "1e4"])
+    assert (settings.settings.policy.learning_rate, settings.expert) == (1e-3, "1e4")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("--env-steps 1e-4", "--env-steps: expected a whole number, found 1e-4"),
+        ("--env-steps 1.5", "--env-steps: expected a whole number, found 1.5"),
+        ("--env-steps 1,00", "--env-steps: expected a whole number, found 1,00"),
+        ("--discount high", "--discount: expected a number, found high"),
+        ("--discriminator.lr 1", "unknown option '--discriminator.lr'; did you mean --discriminator.learning-rate?"),
+        ("--gradient-penalty 1", "did you mean --discriminator.gradient-penalty?"),
+        ("--plan-stesp 1", "unknown option '--plan.stesp'; did you mean --plan.steps"),
+        ("--total-timesteps 9", "did you mean --env-steps?"),
+        ("--algo gail", "did you mean --mode?"),
+        ("--gamma 0.9", "did you mean --discount?"),
+        ("hopper", "unknown command 'hopper'; did you mean: python run.py --env hopper"),
+        ("Hopper-v5 --seed 3", "did you mean: python run.py --env Hopper-v5 --seed 3"),
+        ("gail --env hopper", "did you mean: python run.py --mode gail --env hopper"),
+        ("reset", "did you mean: python run.py --preset reset"),
+        ("mine:Point-v0", "did you mean: python run.py --env mine:Point-v0"),
+        ("evalute x", "unknown command 'evalute'; did you mean evaluate?"),
+        (
+            "--env ALE/Pong-v5",
+            "it comes with the package ale-py: pip install 'ale-py', then --env ale_py:ALE/Pong-v5 --env-kwargs",
+        ),
+        ("--env FetchReach-v4", "it comes with the package gymnasium-robotics: pip install 'gymnasium-robotics'"),
+        ("--env Mine/Point-v0", "nothing registers the namespace Mine here; name the module that does"),
+        ("--env Hoper-v5", "unknown environment 'Hoper-v5'; did you mean Hopper-v5"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_was_meant(words, line, capsys):
+    assert main(words.split()) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert said.err.startswith("error: ") and line in said.err
+
+
+def test_an_environment_in_the_current_directory_is_found(tmp_path, monkeypatch, capsys):
+    point = "gymnasium.envs.classic_control:CartPoleEnv"
+    program = f"import gymnasium\ngymnasium.register('OnlyHere-v0', entry_point='{point}')\n"
+    (tmp_path / "only_here.py").write_text(program)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place != ""])
+    monkeypatch.chdir(tmp_path)
+    assert main(["--env", "only_here:OnlyHere-v0", "--discount", "3"]) == 2
+    assert "--discount: expected above 0" in capsys.readouterr().err, "the environment's name was accepted"
+    assert sys.path[-1] == "", "last, so that no file here takes the place of a package"
