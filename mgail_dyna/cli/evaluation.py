@@ -176,7 +176,23 @@ def _check_fits(policy: NumpyPolicy, env: gym.Env[Any, Any], name: Path) -> None
     same_actions(policy.spec, action_spec(env.action_space), str(name))
 
 
-def film(subject: Subject, file: Path, steps: int, seed: int) -> None:
+def expert_of(run: Path) -> NumpyPolicy:
+    """The policy of the expert whose demonstrations a run imitated.
+
+    Raises:
+        UserError: it is no run, or its demonstrations hold no policy.
+    """
+    path = directory_of(run)
+    if not (path / CONFIG).exists():
+        raise UserError(f"--beside-expert: expected the directory of a run, found {run}")
+    expert = read_settings(path).expert
+    policy = load_demonstrations(expert).policy
+    if policy is None:
+        raise UserError(f"--beside-expert: the demonstrations of {run} ({expert}) hold no policy that could be shown")
+    return policy
+
+
+def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolicy | None = None) -> None:
     """Writes a video of one episode.
 
     Args:
@@ -184,18 +200,24 @@ def film(subject: Subject, file: Path, steps: int, seed: int) -> None:
         file: .mp4 or .gif.
         steps: longest episode to show.
         seed: of the episode.
+        expert: shown on the left, from the same reset, if given.
 
     Raises:
         UserError: the environment cannot be rendered, or the file cannot be written.
     """
-    from mgail_dyna.environments.video import film_episode, gif, mp4
+    from mgail_dyna.environments.video import film_episode, gif, mp4, side_by_side
 
+    policies = {"expert": expert, "agent": subject.policy} if expert is not None else {"agent": subject.policy}
+    limit = subject.reference.episode_limit
     try:
-        frames, rate = film_episode(
-            subject.env_id, subject.policy, steps, subject.reference.episode_limit, seed, subject.arguments
-        )
+        films = {
+            name: film_episode(subject.env_id, policy, steps, limit, seed, subject.arguments)
+            for name, policy in policies.items()
+        }
     except UserError as error:
         raise UserError(f"--video: {error}") from error
+    rate = films["agent"][1]
+    frames = side_by_side({name: each for name, (each, _) in films.items()}) if expert else films["agent"][0]
     content = gif(frames, rate) if file.suffix == ".gif" else mp4(frames, rate)
     with replacing(file) as fresh:
         fresh.write_bytes(content)

@@ -19,6 +19,8 @@ from mgail_dyna.storage import load_state, save_state
 
 Frames = list[NDArray[np.uint8]]
 KIND = "a film"
+# MuJoCo's number for this kind of geom (`mjtGeom.mjGEOM_PLANE`).
+MUJOCO_PLANE = 0
 
 
 def film_episode(
@@ -75,6 +77,7 @@ def _play(
     try:
         made = {**(_camera(env_id, arguments) or {}), **(arguments or {}), "render_mode": "rgb_array"}
         env = make_env(env_id, length, **made)
+        _endless_floor(env.unwrapped)
         observation, _ = env.reset(seed=seed)
         frames: list[Any] = [env.render()]
         over = False
@@ -91,6 +94,47 @@ def _play(
             "MuJoCo needs EGL (Debian: libegl1 libegl-mesa0 libgl1-mesa-dri) or a screen, CartPole needs pygame"
         ) from error
     return frames, float(env.metadata.get("render_fps", 30))
+
+
+def _endless_floor(env: Any) -> None:
+    """Draws MuJoCo's floors without an end, so that a robot does not run off them; physics stays the same.
+
+    A plane of size 0 is drawn endless, and its texture then repeats per metre instead of per half of the plane.
+    """
+    model: Any = getattr(env, "model", None)
+    if not hasattr(model, "geom_type"):
+        return
+    model.vis.map.haze = 0.0  # no bright line at the horizon
+    for plane in np.flatnonzero(model.geom_type == MUJOCO_PLANE):
+        half, material = model.geom_size[plane, :2], model.geom_matid[plane]
+        if half.all() and material >= 0 and not model.mat_texuniform[material]:
+            model.mat_texrepeat[material] /= half
+        model.geom_size[plane, :2] = 0.0
+
+
+def side_by_side(films: dict[str, Frames]) -> Frames:
+    """Films of one environment next to each other, each below its name; one that ends keeps its last frame.
+
+    Args:
+        films: by name, frames of the same size.
+
+    Returns:
+        Frames, `[height, number of films * width, 3]` each.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    def named(frame: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+        size = max(10, frame.shape[0] // 20)
+        image = Image.fromarray(frame)
+        style: dict[str, Any] = {"fill": "white", "stroke_width": size // 12, "stroke_fill": "black"}
+        ImageDraw.Draw(image).text((size // 2, size // 3), name, font=ImageFont.load_default(size), **style)
+        return np.asarray(image)
+
+    longest = max(map(len, films.values()))
+    return [
+        np.concatenate([named(film[min(n, len(film) - 1)], name) for name, film in films.items()], axis=1)
+        for n in range(longest)
+    ]
 
 
 def gif(frames: Frames, rate: float) -> bytes:

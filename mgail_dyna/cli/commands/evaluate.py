@@ -36,9 +36,12 @@ class EvaluateCommand:
     seed: int = FIRST_SEED
     """Seed of the first episode; each later episode has the next number."""
     video: Path | None = None
-    """Write a video of one episode to this .mp4 or .gif file."""
+    """Write a video of one episode to this file. .mp4 has every frame as rendered (MuJoCo: 480 x 480 pixels); .gif has
+    every second frame at half the size."""
     video_steps: int = 300
     """Length of the video in steps."""
+    beside_expert: bool = False
+    """In the video, show the expert of the run's demonstrations beside the agent, from the same reset."""
     json: bool = False
     """Print JSON, for programs."""
 
@@ -52,15 +55,18 @@ def main(argv: Sequence[str]) -> None:
             raise UserError(f"--{flag}: expected at least {least}, found {getattr(command, name)}")
     if command.video is not None and command.video.suffix not in FORMATS:
         raise UserError(f"--video: expected a file ending in {' or '.join(FORMATS)}, found {command.video}")
+    if command.beside_expert and command.video is None:
+        raise UserError("--beside-expert: expected --video FILE with it, found none")
     from rich.console import Console
 
-    from mgail_dyna.cli.evaluation import evaluate, film, find_subject, table
+    from mgail_dyna.cli.evaluation import evaluate, expert_of, film, find_subject, table
 
     subject = find_subject(command.run, command.env, command.env_kwargs, command.best)
+    expert = expert_of(command.run) if command.beside_expert else None
     result = evaluate(subject, command.run, command.episodes, command.seed)
     # Printed before the video is made, as that may fail for want of a renderer.
     print(json.dumps(result, indent=2)) if command.json else Console().print(table(result))
     if command.video is not None:
-        film(subject, command.video, command.video_steps, command.seed)
+        film(subject, command.video, command.video_steps, command.seed, expert)
         if not command.json:
             print(command.video)
