@@ -6,6 +6,8 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,13 +71,39 @@ def checkout() -> Path | None:
 
 
 def program() -> str:
-    """How the user starts this program: for usage lines, and for commands that a message suggests."""
+    """How the user starts this program: for usage lines, and for commands that a message suggests.
+
+    What it returns can be pasted into the shell that this process was started from: `python` is the path of the
+    interpreter where the shell would find another one, and `run.py` is named as it was.
+    """
     started = Path(sys.argv[0])
     if started.name == INSTALLED_COMMAND:
-        return INSTALLED_COMMAND
+        return INSTALLED_COMMAND if _is_found(started) else shlex.quote(_shown(started))
     if started.name == "__main__.py" and started.parent.name == "mgail_dyna":
-        return "python -m mgail_dyna"
+        return f"{_python()} -m mgail_dyna"
+    if started.name == "run.py":
+        return f"{_python()} {shlex.quote(str(started))}"
     return INSTALLED_COMMAND if checkout() is None else "python run.py"
+
+
+def _python() -> str:
+    """The interpreter as the user's shell finds it."""
+    running = Path(sys.executable)
+    name = next((name for name in ("python", "python3") if _is_found(running.with_name(name))), None)
+    return name or shlex.quote(_shown(running))
+
+
+def _is_found(file: Path) -> bool:
+    """Whether a shell finds `file` by its name alone."""
+    found = shutil.which(file.name)
+    return found is not None and Path(found).parent.resolve() == file.parent.resolve()
+
+
+def _shown(file: Path) -> str:
+    """`file` as people type it: below the current directory where it is there."""
+    with contextlib.suppress(ValueError, OSError):
+        return str(file.absolute().relative_to(Path.cwd()))
+    return str(file)
 
 
 def program_call() -> list[str]:

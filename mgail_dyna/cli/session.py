@@ -108,6 +108,7 @@ class Session:
     def _report(self) -> None:
         console, run = Console(), self.run
         console.print(summary(self.directory.name, run.history, run.config, run.best))
+        console.print("next:")
         for command in next_commands(self.directory, self.settings, run.history, run.best):
             # Never wrapped by us, so that it can be pasted.
             console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
