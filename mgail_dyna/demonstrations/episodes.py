@@ -100,9 +100,8 @@ class EpisodeReader:
         optional: dict[str, Array | None] = {"rewards": None, "qpos": None, "qvel": None}
         if group.links.exists(b"rewards"):
             optional["rewards"] = self._array(group, key, "rewards", _DOUBLE, ())
-        if group.links.exists(b"infos"):
-            for name in (name for name in ("qpos", "qvel") if f"infos/{name}" in self.file[key]):
-                optional[name] = self._array(group, key, f"infos/{name}", _DOUBLE, None)
+        for name in _infos(group):
+            optional[name] = self._array(group, key, f"infos/{name}", _DOUBLE, None)
         try:
             return Trajectory(
                 observations=self._array(group, key, "observations", _SINGLE, self.observed),
@@ -159,3 +158,14 @@ class EpisodeReader:
             attribute.read(seed)
             return int(seed)
         raise UserError(f"{self.path}: {key}: seed: expected an integer, found {self.file[key].attrs['seed']!r}")
+
+
+def _infos(group: h5g.GroupID) -> list[str]:
+    """Which of the simulator's arrays an episode has."""
+    if not group.links.exists(b"infos"):
+        return []
+    try:
+        infos = h5g.open(group, b"infos")
+    except _UNUSUAL:
+        return []
+    return [name for name in ("qpos", "qvel") if infos.links.exists(name.encode())]
