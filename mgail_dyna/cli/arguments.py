@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from mgail_dyna.cli.help import HELP, flags_of, help_text, usage
+from mgail_dyna.cli.help import HELP, HELP_ALL, flags_of, help_text, usage
 from mgail_dyna.errors import UserError, unknown_name
 
 Config = TypeVar("Config")
@@ -42,6 +42,8 @@ def parse(
 ) -> Config:
     """Reads `argv` into a dataclass. With --help among them it prints the help and leaves with exit code 0.
 
+    The help lists the flags in `first`, and with --help-all every flag.
+
     Args:
         kind: the dataclass; its fields are the flags, their docstrings the help.
         argv: the arguments, without the command's name.
@@ -53,8 +55,9 @@ def parse(
         UserError: an unknown flag or a value that does not fit.
     """
     if set(HELP) & set(argv):
-        print(help_text(kind, prog, default, first), end="")
+        print(help_text(kind, prog, default, first, whole=not first or HELP_ALL in argv), end="")
         raise SystemExit(0)
+    every = f"all options: {prog} {HELP_ALL if first else '--help'}"
     import tyro  # here, as many mistakes can be reported without it
 
     argv = _with_whole_numbers(kind, argv)
@@ -80,9 +83,9 @@ def parse(
     if unknown:
         word = unknown[0].split("=")[0]
         if not word.startswith("-"):
-            raise UserError(f"unexpected argument '{word}'; all options: {prog} --help")
+            raise UserError(f"unexpected argument '{word}'; {every}")
         names = [name for flag in flags_of(kind) for name in (flag.name, *([flag.off] if flag.switch else []))]
-        raise _unknown_option(word, [*names, "--help"], f"all options: {prog} --help")
+        raise _unknown_option(word, [*names, "--help"], every)
     return config
 
 

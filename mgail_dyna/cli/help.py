@@ -17,7 +17,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-HELP = ("-h", "--help")
+HELP_ALL = "--help-all"
+HELP = ("-h", "--help", HELP_ALL)
 WIDEST, NARROWEST = 110, 50
 # Columns before the help of a flag; a longer flag stands on a line of its own.
 INDENT = 28
@@ -147,7 +148,7 @@ def usage(kind: type[Any], prog: str) -> str:
     return " ".join([prog, *words, "[options]"])
 
 
-def help_text(kind: type[Any], prog: str, default: Any = None, first: Sequence[str] = ()) -> str:
+def help_text(kind: type[Any], prog: str, default: Any = None, first: Sequence[str] = (), whole: bool = True) -> str:
     """The help of a command.
 
     Args:
@@ -155,6 +156,7 @@ def help_text(kind: type[Any], prog: str, default: Any = None, first: Sequence[s
         prog: how the user starts it.
         default: an instance with the defaults to show.
         first: names of the flags that come first, without dashes; all of the command's own if empty.
+        whole: whether the flags that are not in `first` are listed, too.
     """
     width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
     flags = flags_of(kind, default)
@@ -169,6 +171,9 @@ def help_text(kind: type[Any], prog: str, default: Any = None, first: Sequence[s
     ]
     parts.append(_section("Arguments", positional, width))
     parts.append(_section("Most used options" if top else "Options", top or [f for f in others if not f.group], width))
+    if top and not whole:
+        parts.append(f"{len(others)} more options: {prog} {HELP_ALL}")
+        return "\n\n".join(filter(None, parts)) + "\n"
     if top:
         parts.append(_section("Other options", [flag for flag in others if not flag.group], width))
     titles = _titles(kind)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import mgail_dyna
 from mgail_dyna import runtime
+from mgail_dyna.cli.help import HELP
 from mgail_dyna.errors import UserError, unknown_name
 
 # Each has a module in `commands`, with `main(argv)`. Without a command, `commands.train` runs.
@@ -40,7 +41,7 @@ def _usage() -> str:
             "",
             *(f"  {name:<14} {summary}" for name, summary in COMMANDS.items()),
             "",
-            f"{program} [COMMAND] --help       lists all options",
+            f"{program} COMMAND --help         lists the options of a command",
             f"{program} --version              prints versions",
         ]
     )
@@ -52,7 +53,7 @@ def dispatch(argv: Sequence[str]) -> None:
     Raises:
         UserError: there is no such command.
     """
-    if not argv or argv[0] in ("-h", "--help"):
+    if not argv or argv[0] in HELP:
         print(_usage())
     if not argv:
         return
@@ -61,7 +62,7 @@ def dispatch(argv: Sequence[str]) -> None:
         print("\n".join(f"{name} {version}" for name, version in versions.items() if version))
         return
     if argv[0].startswith("-"):
-        if argv[0] in ("-h", "--help"):
+        if argv[0] in HELP:
             print()
         importlib.import_module("mgail_dyna.cli.commands.train").main(list(argv))
         return
@@ -71,7 +72,7 @@ def dispatch(argv: Sequence[str]) -> None:
             module = importlib.import_module(f"mgail_dyna.cli.commands.{name.replace(' ', '_')}")
             module.main(list(argv[words:]))
             return
-    if argv[0] == "data" and (len(argv) == 1 or argv[1] in ("-h", "--help")):
+    if argv[0] == "data" and (len(argv) == 1 or argv[1] in HELP):
         print(_usage())
         return
     name = " ".join(argv[:2]) if argv[0] == "data" else argv[0]

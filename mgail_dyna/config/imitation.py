@@ -218,7 +218,7 @@ class ImitationConfig:
     env_steps: int = 100_000
     """Env steps of training: a hard budget for dyna and mgail; gail and dyna-trpo finish their last iteration."""
     demonstrations: int | None = None
-    """Number of demonstrations to imitate, the first ones; None: all."""
+    """Imitate this many demonstrations, the first ones; None: all."""
     subsample: int = 1
     """Keep every n-th step of each demonstration. With n above 1, successor states are unknown."""
     cost: Literal["saturating", "nonsaturating", "logit"] = "logit"

@@ -36,9 +36,9 @@ HEAVY = (
 )
 
 
-def help_of(capsys, *words):
+def help_of(capsys, *words, flag="--help-all"):
     with pytest.raises(SystemExit) as stop:
-        main([*words, "--help"])
+        main([*words, flag])
     assert stop.value.code == 0
     return capsys.readouterr().out
 
@@ -77,6 +77,17 @@ def test_the_flags_people_use_come_first(capsys):
     others = [flag.name for flag in flags_of(train.TrainCommand) if flag.name.removeprefix("--") not in train.FIRST]
     assert len(others) > 50
     assert max(first) < min(places(text, [f"{name} " for name in others if name != "--policy.train-noise"]))
+
+
+def test_the_short_help_has_the_ten_flags_that_people_use_and_says_where_the_others_are(capsys):
+    text, every = help_of(capsys, flag="--help"), help_of(capsys)
+    assert re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE) == [f"--{name}" for name in train.FIRST]
+    assert len(train.FIRST) == 10
+    others = len(flags_of(train.TrainCommand)) - 10
+    assert text.endswith(f"\n{others} more options: python run.py --help-all\n")
+    assert "more options" not in every
+    assert help_of(capsys, "evaluate", flag="--help") == help_of(capsys, "evaluate"), "a short list is shown whole"
+    assert help_of(capsys, flag="-h") == text
 
 
 def test_groups_stay_together_under_a_title(capsys):

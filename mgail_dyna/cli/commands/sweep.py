@@ -14,6 +14,7 @@ import tyro
 from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse, peek
 from mgail_dyna.cli.commands.train import resolved
+from mgail_dyna.cli.help import HELP
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.experiments.suites import FIGURES, SEEDS, SUITES, Kind, everything, runs_of
 
@@ -49,7 +50,7 @@ class SweepCommand:
 
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
-    title, kinds = _asked(peek(argv, "--figure"), peek(argv, "--suite"), "--help" in argv or "-h" in argv)
+    title, kinds = _asked(peek(argv, "--figure"), peek(argv, "--suite"), bool(set(HELP) & set(argv)))
     command = parse(SweepCommand, argv, prog=f"{runtime.program()} sweep")
     for name in ("seeds", "jobs"):
         if getattr(command, name) < 1:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # The flags that people use most, in the order of the help.
 FIRST = (
-    *("env", "mode", "expert", "demonstrations", "subsample", "preset", "warm-start"),
+    *("env", "mode", "expert", "demonstrations", "subsample", "preset"),
     *("env-steps", "seed", "logdir", "resume"),
 )
 # What a resumed run may change: its length and how it is evaluated.
@@ -38,13 +38,12 @@ _GROUPED = re.compile(rf"^--({'|'.join(_GROUPS)})-")
 class TrainCommand:
     """Trains an agent to imitate an expert from its demonstrations, without reward.
 
-    --env, --mode and --preset set the defaults of the other options. To see the defaults for Hopper, add --env hopper
-    to --help.
+    --env, --mode and --preset set the defaults of the other options: --env hopper --help shows those for Hopper.
     """
 
     mode: str = "dyna"
-    """Algorithm: dyna (learning and planning), mgail (learning only), gail (TRPO), dyna-trpo (TRPO and planning)
-    or bc (behavioural cloning)."""
+    """Algorithm: dyna (Dyna-AIL: learns on real trajectories and plans on imagined ones), mgail (on real ones only),
+    gail (TRPO, no model), dyna-trpo (TRPO, real and imagined) or bc (behavioural cloning, no environment)."""
     preset: str = "tuned"
     """tuned, reset (as tuned, but every episode starts at the environment's reset) or paper-like (the paper's
     constants). Demonstrations without simulator states make reset the default."""
@@ -53,7 +52,7 @@ class TrainCommand:
     logdir: Path = Path("runs")
     """Directory in which the run gets a directory of its own."""
     iterations: int | None = None
-    """Stop after this many iterations, even if --env-steps are not used up."""
+    """Stop after this many iterations, even if --env-steps are not used up. With --resume: this time only."""
     resume: Path | None = None
     """Continue the run in this directory; a larger --env-steps extends it."""
     rerun: Annotated[Path | None, tyro.conf.arg(name="config")] = None
