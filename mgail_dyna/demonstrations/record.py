@@ -41,8 +41,8 @@ def record(
     episodes = tuple(episode for seed, episode in played.items() if seed not in short)
     if not episodes:
         raise UserError(
-            f"{env_id}: expected demonstrations of at least {SHORTEST_EPISODE} steps, found {len(short)} of 1; train for "
-            "longer: --resume --steps N"
+            f"{env_id}: expected demonstrations of at least {SHORTEST_EPISODE} steps, found {len(short)} of 1; train "
+            "for longer: --resume --steps N"
         )
     returns = np.array([episode.episode_return for episode in episodes])
     space = env.observation_space
