@@ -102,6 +102,8 @@ def is_finished(directory: Path, settings: RunSettings) -> bool:
     config = settings.config
     if settings.algorithm != "bc":
         return float(rows[-1]["env_steps"]) >= config.env_steps
+    if "cloning/steps" not in rows[-1]:
+        return True  # of an older version, which did not write them
     # Cloning ends after its gradient steps, or once the held-out loss has stopped falling.
     losses = np.array([float(row["cloning/held_out_loss"]) for row in rows])
     stopped = len(rows) - 1 - int(losses.argmin()) >= config.cloning.patience

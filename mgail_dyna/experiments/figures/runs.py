@@ -131,7 +131,8 @@ def _draw_kind(axes: Axes, lines: Sequence[Line], label: str, look: Look) -> Non
     thick: dict[str, Any] = {"linestyle": look.line, "linewidth": 2.2, "zorder": 3}
     if not any(steps[-1] for steps, _ in lines):
         level = float(np.mean([measured[-1] for _, measured in lines]))
-        axes.axhline(level, color=look.colour, linewidth=5.0, alpha=0.55, zorder=1.5, label=_named(label, lines))
+        named = f"{_named(label, lines)}, no env steps: {level:,.0f}"
+        axes.axhline(level, color=look.colour, linewidth=5.0, alpha=0.55, zorder=1.5, label=named)
         return
     if len(lines) == 1:
         _draw(axes, *lines[0], look, **thick, label=_named(label, lines))
@@ -144,7 +145,8 @@ def _draw_kind(axes: Axes, lines: Sequence[Line], label: str, look: Look) -> Non
         mean = np.mean([resampled(steps, measured, grid) for steps, measured in lines], axis=0)
         _draw(axes, grid, mean, look, **thick, label=_named(label, lines))
     else:  # one run ends before another is evaluated for the first time
-        _draw(axes, *lines[0], look, linewidth=0.8, label=f"{label}, {len(lines)} runs that share no env steps")
+        none = f"{label}, {len(lines)} runs; no mean, as one ends before another is evaluated"
+        _draw(axes, *lines[0], look, linewidth=0.8, label=none)
 
 
 def _named(label: str, lines: Sequence[Line]) -> str:
@@ -155,3 +157,5 @@ def _draw(axes: Axes, steps: Array, measured: Array, look: Look, **line: Any) ->
     """A curve in steps. A single point, which a line does not show, gets a marker."""
     point: dict[str, Any] = {"marker": look.marker, "markevery": [0]} if steps[0] == steps[-1] else {}
     axes.plot(steps, measured, color=look.colour, drawstyle="steps-post", **point, **line)
+    if not point and "label" in line:  # a step at the very end has no width
+        axes.scatter(steps[-1:], measured[-1:], s=22, color=look.colour, zorder=4)

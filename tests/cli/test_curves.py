@@ -1,0 +1,186 @@
+"""Which runs `plot` shows, and what the curves of several runs look like together."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from mgail_dyna.cli.curves import curves_to_draw, is_finished
+from mgail_dyna.experiments.figures import curve_of, learning_curves
+from mgail_dyna.experiments.figures.style import METHODS
+from mgail_dyna.runs.directory import read_settings
+
+
+def written(directory, seconds):
+    """The run in `directory`, whose curve was last written at that time."""
+    os.utime(directory / "progress.csv", (seconds, seconds))
+    return directory
+
+
+def cut(directory, rows, out):
+    """A copy of a run that was interrupted after so many rows."""
+    shutil.copytree(directory, out)
+    lines = (out / "progress.csv").read_text().splitlines(keepends=True)
+    (out / "progress.csv").write_text("".join(lines[: 1 + rows]))
+    return out
+
+
+@pytest.fixture
+def drawn(monkeypatch, cli):
+    """Calls `plot`; what it printed and the figure that it drew."""
+    from mgail_dyna.experiments import figures
+
+    kept = []
+    monkeypatch.setattr(
+        figures, "learning_curves", lambda *args: kept.append(learning_curves(*args)) or kept[-1], raising=True
+    )
+
+    def call(*words):
+        done = cli("plot", *words)
+        return done, kept.pop().axes[0] if kept else None
+
+    return call
+
+
+def thick(axes):
+    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+
+
+def test_a_seed_counts_once_and_the_later_run_is_the_one(finished_run, tmp_path, drawn):
+    early, late = written(finished_run(0, 50.0), 1_000), written(finished_run(0, 100.0), 2_000)
+    other = written(finished_run(1, 100.0), 500)
+    for order in ([early, late, other], [other, late, early]):
+        done, axes = drawn(*order, "--out", tmp_path / "curve.png")
+        assert f"note: {early} is left out: {late} repeats it with the same seed, later" in done.stderr
+        assert done.stderr.count("\n") == 1
+        (line,) = thick(axes).values()
+        assert line.get_label() == "cartpole dyna, mean of 2 runs"
+        assert line.get_ydata()[-1] == pytest.approx(100)
+
+
+def test_the_same_directory_twice_is_one_run_without_a_note(finished_run, tmp_path, drawn):
+    run = finished_run(0)
+    done, axes = drawn(run, run / "config.json", "--out", tmp_path / "curve.png")
+    assert not done.stderr and list(thick(axes)) == ["cartpole dyna, 1 run"]
+
+
+def test_unfinished_runs_are_passed_over_with_a_note(finished_run, tmp_path, drawn):
+    whole = finished_run(0)
+    part = cut(finished_run(1), 4, tmp_path / "part")
+    done, axes = drawn(whole, part, "--out", tmp_path / "curve.png")
+    assert done.stderr == f"note: {part} is not finished and is left out; --unfinished draws it\n"
+    assert list(thick(axes)) == ["cartpole dyna, 1 run"]
+    done, axes = drawn(whole, part, "--out", tmp_path / "curve.png", "--unfinished")
+    assert done.stderr == f"note: {part} is not finished and is drawn as far as it is\n"
+    (mean,) = thick(axes).values()
+    assert mean.get_xdata()[-1] == 1_007, "the mean ends where the shorter run ends"
+    assert max(line.get_xdata()[-1] for line in axes.get_lines()) == 3_000, "the longer one is drawn to its end"
+
+
+def test_a_run_under_way_can_be_looked_at_alone(finished_run, tmp_path, drawn):
+    part = cut(finished_run(0), 4, tmp_path / "part")
+    done, axes = drawn(part, "--out", tmp_path / "curve.png")
+    assert done.returncode == 0 and "is drawn as far as it is" in done.stderr
+    assert list(thick(axes)) == ["cartpole dyna, 1 run"]
+
+
+def test_a_run_without_evaluations_is_passed_over_and_alone_it_is_an_error(finished_run, tmp_path, cli):
+    young = cut(finished_run(1), 0, tmp_path / "young")
+    (young / "progress.csv").unlink()
+    done = cli("plot", finished_run(0), young, "--out", tmp_path / "curve.png")
+    assert done.returncode == 0 and f"{young} is left out: it has not been evaluated yet" in done.stderr
+    done = cli("plot", young)
+    assert done.returncode == 2 and "expected at least one evaluation, found none yet" in done.stderr
+
+
+def test_cloning_is_finished_once_its_loss_has_stopped_falling(finished_run):
+    directory = finished_run(0, mode="bc")
+    settings = read_settings(directory)
+    patience = settings.config.cloning.patience
+
+    def write(losses, steps):
+        rows = [f"{loss},{step}" for loss, step in zip(losses, steps, strict=True)]
+        (directory / "progress.csv").write_text("\n".join(["cloning/held_out_loss,cloning/steps", *rows]))
+
+    falling = np.linspace(2, 1, 5)
+    write(falling, 100 * np.arange(1, 6))
+    assert not is_finished(directory, settings)
+    write([*falling, *[1.5] * patience], 100 * np.arange(1, 6 + patience))
+    assert is_finished(directory, settings)
+    write([*falling, *[1.5] * (patience - 1)], 100 * np.arange(1, 5 + patience))
+    assert not is_finished(directory, settings)
+    write(falling, np.linspace(1, settings.config.cloning.steps, 5).astype(int))
+    assert is_finished(directory, settings)
+
+
+def test_runs_that_end_by_iterations_are_finished(finished_run):
+    directory = cut(finished_run(0), 4, finished_run(0).parent / "part")
+    about = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(about | {"iterations": 4}))
+    (run,), notes = curves_to_draw([directory], unfinished=False)
+    assert run.finished and not notes
+
+
+def test_several_algorithms_are_told_apart_by_their_own_colours(finished_run, tmp_path, drawn):
+    runs = [finished_run(seed, mode=mode) for mode in ("mgail", "dyna") for seed in (0, 1)]
+    done, axes = drawn(*runs, "--out", tmp_path / "curve.png")
+    assert not done.stderr
+    colours = {label: line.get_color() for label, line in thick(axes).items()}
+    assert colours == {
+        "cartpole mgail, mean of 2 runs": METHODS["mgail"].colour,
+        "cartpole dyna, mean of 2 runs": METHODS["dyna"].colour,
+    }
+
+
+def test_smoothing_averages_evaluations_and_says_so(finished_run, tmp_path, drawn):
+    run, out = finished_run(0), tmp_path / "curve.png"
+    plain, smooth = (next(iter(thick(drawn(run, "--out", out, "--smooth", how)[1]).values())) for how in ("none", "3"))
+    expected = plain.get_ydata()
+    np.testing.assert_allclose(smooth.get_ydata()[2:], (expected[2:] + expected[1:-1] + expected[:-2]) / 3)
+    np.testing.assert_allclose(smooth.get_ydata()[:2], [expected[0], expected[:2].mean()])
+    (legend,) = drawn(run, "--out", out, "--smooth", "3")[1].figure.legends
+    assert "Each point is the mean of 3 evaluations" in legend.get_title().get_text()
+
+
+@pytest.mark.parametrize("smooth", ["0", "-1", "much", "1.5"])
+def test_smoothing_by_anything_else_gives_one_line(finished_run, cli, smooth):
+    done = cli("plot", finished_run(0), f"--smooth={smooth}")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert f"--smooth: expected none or a whole number of evaluations from 1 on, found {smooth}" in done.stderr
+
+
+def curve(steps, returns, percent=None):
+    rows = [
+        {"env_steps": n, "real_trajectories": n, "return_mean": value, "expert_percent": share}
+        for n, value, share in zip(steps, returns, percent or [np.nan] * len(steps), strict=True)
+    ]
+    return curve_of(rows)
+
+
+@pytest.mark.parametrize(
+    ("returns", "begins"),
+    [([20.0, 80.0], 0.0), ([-5.0, 90.0], -10.0), ([-35.0, 90.0], -40.0), ([-1_200.0, -400.0], -1_200.0)],
+)
+def test_the_axis_begins_at_zero_or_at_a_labelled_number_below_the_lowest(returns, begins):
+    axes = learning_curves({"dyna": [curve([10, 20], returns)]}).axes[0]
+    low, high = axes.get_ylim()
+    assert low == begins and low in axes.get_yticks()
+    assert low <= min(returns) and max(returns) <= high
+
+
+def test_the_legend_is_outside_the_curves():
+    figure = learning_curves({"dyna": [curve([10, 20], [1, 2]), curve([12, 25], [2, 3])], "bc": [curve([0], [2])]})
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    (legend,) = figure.legends
+    assert not legend.get_window_extent(renderer).overlaps(figure.axes[0].get_window_extent(renderer))
+
+
+def test_without_common_env_steps_there_is_no_mean():
+    axes = learning_curves({"dyna": [curve([10, 20], [1, 2]), curve([30, 40], [2, 3])]}).axes[0]
+    (label,) = thick(axes)
+    assert label == "dyna, 2 runs; no mean, as one ends before another is evaluated"
