@@ -144,37 +144,41 @@ def summary(title: str, history: Sequence[Row], config: ImitationConfig, best: B
     return summary_table(title, rows)
 
 
-def extension(directory: Path, settings: RunSettings, history: Sequence[Row]) -> str | None:
-    """The command that continues a run beyond its end; None if nothing does, as for a clone.
+def extension(directory: Path, settings: RunSettings, done: int, spent: bool) -> str | None:
+    """The command that continues a run, beyond its end if it has ended; None if nothing does, as for a clone.
 
     Args:
         directory: of the run.
-        settings: of the run.
-        history: of the run.
+        settings: of the run, with its own last iteration.
+        done: iterations done.
+        spent: whether its budget is spent.
     """
-    resume = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
-    done, budget = len(history), settings.config.env_steps
-    if settings.algorithm != "bc" and history and history[-1]["env_steps"] >= budget:
-        # Only the budget is doubled; a limit of iterations is lifted with it.
-        limit = "" if settings.iterations is None else f" --iterations {2 * max(done, settings.iterations)}"
-        return f"{resume} --env-steps {2 * budget}{limit}"
-    return None if settings.iterations is None else f"{resume} --iterations {2 * max(done, settings.iterations)}"
+    resume, limit = f"{runtime.program()} --resume {shlex.quote(str(directory))}", settings.iterations
+    at_limit = limit is not None and done >= limit
+    if spent and settings.algorithm == "bc":
+        return None
+    longer = f" --env-steps {2 * settings.config.env_steps}" if spent else ""
+    return f"{resume}{longer}{f' --iterations {2 * done}' if at_limit else ''}"
 
 
 def next_commands(
-    directory: Path, settings: RunSettings, history: Sequence[Row], best: BestPolicy | None
+    directory: Path, settings: RunSettings, history: Sequence[Row], best: BestPolicy | None, spent: bool
 ) -> tuple[str, ...]:
     """Three commands to type after a run, in the order of their use.
 
-    The third plays the best policy if that is not the last one, extends a run that has not reached the expert, and
-    repeats any other with another seed.
+    The third continues a run that has not ended, plays the best policy if that is not the last one, extends a run that
+    has not reached the expert, and repeats any other with another seed.
     """
-    program, run = runtime.program(), shlex.quote(str(directory))
+    program, run, done = runtime.program(), shlex.quote(str(directory)), len(history)
     evaluated = evaluations(history)
     below = bool(evaluated) and evaluated[-1]["expert_percent"] < LEVEL
-    again = f"{program} --config {shlex.quote(str(directory / CONFIG))} --seed {settings.config.seed + 1}"
-    third = (below and extension(directory, settings, history)) or again
+    longer = extension(directory, settings, done, spent)
+    third = f"{program} --config {shlex.quote(str(directory / CONFIG))} --seed {settings.config.seed + 1}"
+    if longer and below:
+        third = longer
     if evaluated and best is not None and best.iteration != evaluated[-1]["iteration"]:
         third = f"{program} evaluate {run} --best"
+    if longer and not spent and (settings.iterations is None or done < settings.iterations):
+        third = longer
     film = f"{program} evaluate {run} --video agent.mp4"
     return film, f"{program} plot {run} --out curve.png", third

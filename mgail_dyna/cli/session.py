@@ -34,8 +34,8 @@ class Session:
     Args:
         run: to train.
         directory: of the run.
-        settings: of the run.
-        iterations: to stop after, in all; None: no such limit.
+        settings: of the run, with its own last iteration.
+        iterations: to stop after this time, in all; None: no such limit.
     """
 
     def __init__(self, run: ImitationRun, directory: Path, settings: RunSettings, iterations: int | None) -> None:
@@ -109,7 +109,8 @@ class Session:
         console, run = Console(), self.run
         console.print(summary(self.directory.name, run.history, run.config, run.best))
         console.print("next:")
-        for command in next_commands(self.directory, self.settings, run.history, run.best):
+        spent = run.agent.progress >= 1.0
+        for command in next_commands(self.directory, self.settings, run.history, run.best, spent):
             # Never wrapped by us, so that it can be pasted.
             console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
 

@@ -81,15 +81,15 @@ def train(command: TrainCommand, preset_given: bool) -> None:
             _refuse_other_arguments(directory, run)
             with raise_on_mismatch(directory / CHECKPOINT):
                 run.restore(saved)
+        kept = settings if stored is None else replace(settings, iterations=_own_end(stored, settings))
         if run.ended(settings.iterations):
-            print(f"note: {_nothing_left(directory, settings, run.history)}", file=sys.stderr)
+            print(f"note: {_nothing_left(directory, kept, len(run.history), run.ended())}", file=sys.stderr)
         else:
             own, arguments = run.reference, run.environment_arguments
-            kept = settings if stored is None else replace(settings, iterations=_own_end(stored, settings))
             write_settings(directory, kept, own.mean, own.episode_limit, arguments)
         from mgail_dyna.cli.session import Session
 
-        Session(run, directory, settings, settings.iterations).train()
+        Session(run, directory, kept, settings.iterations).train()
 
 
 def _own_end(stored: RunSettings, now: RunSettings) -> int | None:
@@ -102,11 +102,13 @@ def _own_end(stored: RunSettings, now: RunSettings) -> int | None:
     return max(stored.iterations, now.iterations)
 
 
-def _nothing_left(directory: Path, settings: RunSettings, history: list[dict[str, float]]) -> str:
+def _nothing_left(directory: Path, settings: RunSettings, done: int, spent: bool) -> str:
     from mgail_dyna.cli.report import extension
 
-    longer = extension(directory, settings, history)
-    return f"the run has ended, so nothing was done{f'; to extend it: {longer}' if longer else ''}"
+    ended = spent or (settings.iterations is not None and done >= settings.iterations)
+    what = "the run has ended" if ended else f"iteration {done:,} is over"
+    longer, verb = extension(directory, settings, done, spent), "extend" if ended else "continue"
+    return f"{what}, so nothing was done{f'; to {verb} it: {longer}' if longer else ''}"
 
 
 def _notes(command: TrainCommand, preset_given: bool) -> Iterator[str]:

@@ -10,7 +10,7 @@ from helpers import small_config
 from rich.text import Text
 
 from mgail_dyna.algorithms.registry import ALGORITHMS
-from mgail_dyna.cli.report import arrival, extension, next_commands, phrases_of, summary
+from mgail_dyna.cli.report import arrival, next_commands, phrases_of, summary
 from mgail_dyna.cli.training import _nothing_left, _own_end
 from mgail_dyna.runs.directory import RunSettings
 from mgail_dyna.runs.policies import BestPolicy
@@ -92,7 +92,7 @@ def test_the_best_policy_is_named_where_it_is_not_the_last():
 
 def test_the_next_commands_can_be_pasted():
     where = Path("my [old] runs/x")
-    commands = next_commands(where, settings_of(), history_of(100.0), best_at(1))
+    commands = next_commands(where, settings_of(), history_of(100.0), best_at(1), spent=True)
     program = ["python", "run.py"]
     assert [shlex.split(command) for command in commands] == [
         [*program, "evaluate", str(where), "--video", "agent.mp4"],
@@ -103,27 +103,29 @@ def test_the_next_commands_can_be_pasted():
 
 
 def test_the_third_command_depends_on_how_the_run_ended():
-    def third(percents, best, **settings):
-        return next_commands(Path("x"), settings_of(**settings), history_of(*percents), best_at(best))[2]
+    def third(percents, best, spent=True, **settings):
+        return next_commands(Path("x"), settings_of(**settings), history_of(*percents), best_at(best), spent)[2]
 
     assert third([95.0, 80.0], 1) == "python run.py evaluate x --best"
     assert third([50.0, 80.0], 2, env_steps=200) == "python run.py --resume x --env-steps 400"
-    assert third([95.0, 96.0], 2, env_steps=200) == "python run.py --config x/config.json --seed 1"
+    assert third([95.0, 96.0], 2) == "python run.py --config x/config.json --seed 1"
+    assert third([50.0, 40.0], 1, spent=False) == "python run.py --resume x", "it was stopped by --iterations"
+    assert third([50.0, 80.0], 2, spent=False, iterations=2) == "python run.py --resume x --iterations 4"
+    assert third([50.0, 80.0], 2, algorithm="bc") == "python run.py --config x/config.json --seed 1"
 
 
 def test_a_run_that_has_ended_says_how_to_extend_it():
-    def longer(history, **settings):
-        return extension(Path("a b"), settings_of(**settings), history)
+    def said(spent, **settings):
+        return _nothing_left(Path("a b"), settings_of(**settings), 2, spent)
 
-    two = history_of(1.0, 2.0)
-    assert longer(two, env_steps=200) == "python run.py --resume 'a b' --env-steps 400"
-    assert longer(two, env_steps=1_000, iterations=2) == "python run.py --resume 'a b' --iterations 4"
-    both = longer(two, env_steps=200, iterations=2)
-    assert both == "python run.py --resume 'a b' --env-steps 400 --iterations 4", "either limit would end it at once"
-    assert longer(two, algorithm="bc") is None
-    said = _nothing_left(Path("x"), settings_of(env_steps=200), two)
-    assert said == ("the run has ended, so nothing was done; to extend it: python run.py --resume x --env-steps 400")
-    assert _nothing_left(Path("x"), settings_of("bc"), two) == "the run has ended, so nothing was done"
+    resume = "python run.py --resume 'a b'"
+    ended = "the run has ended, so nothing was done"
+    assert said(True, env_steps=200) == f"{ended}; to extend it: {resume} --env-steps 400"
+    assert said(False, iterations=2) == f"{ended}; to extend it: {resume} --iterations 4"
+    both = f"{ended}; to extend it: {resume} --env-steps 400 --iterations 4"
+    assert said(True, env_steps=200, iterations=2) == both, "either limit would end it at once"
+    assert said(False) == f"iteration 2 is over, so nothing was done; to continue it: {resume}"
+    assert said(True, algorithm="bc") == ended
 
 
 def test_a_limit_of_one_session_is_not_the_runs_own_end():

@@ -205,5 +205,7 @@ def test_a_run_resumed_for_some_iterations_continues_to_its_own_end_afterwards(t
     assert "20,000 gradient steps, at most 2 iterations" in resumed.stderr
     assert read_settings(directory).iterations is None, "the limit was this session's"
     again = cli("--resume", directory, "--iterations", 2)
-    assert f"so nothing was done; to extend it: python run.py --resume {directory} --iterations 4" in again.stderr
+    continued = f"python run.py --resume {directory}"
+    assert f"iteration 2 is over, so nothing was done; to continue it: {continued}\n" in again.stderr
+    assert again.stdout.endswith(f"  {continued}\n"), "and what comes next says so, too"
     assert resolved(["--resume", str(directory)]).iterations is None
