@@ -23,9 +23,8 @@ from mgail_dyna.runs.run import ImitationRun
 CHECKPOINT_SECONDS = 30.0
 # Seconds between two rows of a run that is never evaluated.
 ROW_SECONDS = 10.0
-# As measured; docs/troubleshooting.md names the commands.
-COMPILING = {"bc": "compiling, a few seconds"}
-COMPILING_ALL = "compiling the gradient steps: 30 to 50 s on two busy cores, once per start"
+# Seconds to the first row in three of four recorded runs (tests/cli/test_screens.py): compiling, and what is learned.
+FIRST_ROW, FIRST_ROW_OF_CLONING = (20, 80), (1, 6)
 
 
 class Session:
@@ -86,10 +85,11 @@ class Session:
             print(f"note: {MISSING}", file=sys.stderr)
         warm = self.run.config.warm_start == "bc"
         first = "cloning the demonstrations (--warm-start bc), then " if warm else ""
+        least, most = FIRST_ROW_OF_CLONING if self.settings.algorithm == "bc" else FIRST_ROW
         budget = self.run.agent.budget
         limit = "" if self.iterations is None else f", at most {self.iterations:,} iterations"
         display.print_line(f"{budget.total:,} {budget.unit}{limit}; files are written to {self.directory}")
-        display.wait(first + COMPILING.get(self.settings.algorithm, COMPILING_ALL))
+        display.wait(f"{first}compiling; the first row usually takes {least} to {most} s, longer on a busy machine")
 
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
         run = self.run

@@ -1,15 +1,21 @@
 """What stands on the terminal while a run trains: rows, the bar, the time left, Ctrl-C; and TensorBoard."""
 
 import io
+import json
 import signal
 
+import numpy as np
 import pytest
+from helpers import ROOT, small_config
 from rich.console import Console
 
 from mgail_dyna.cli import scalars
 from mgail_dyna.cli.pace import Pace, duration
 from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay
 from mgail_dyna.cli.report import EvaluationRows
+from mgail_dyna.cli.session import FIRST_ROW, FIRST_ROW_OF_CLONING, Session
+from mgail_dyna.runs.directory import RunSettings
+from mgail_dyna.runs.run import ImitationRun
 
 NAN = float("nan")
 
@@ -192,3 +198,27 @@ def test_without_tensorboard_a_run_goes_on_with_one_note(tmp_path, monkeypatch):
     writer.write(row(1, 2.0))
     writer.flush()
     assert not list(tmp_path.iterdir())
+
+
+def test_the_time_to_the_first_row_is_that_of_the_records():
+    seconds = {True: [], False: []}
+    for file in (ROOT / "results").glob("*/*.json"):
+        record = json.loads(file.read_text())
+        seconds[record["algorithm"] == "bc"].append(record["curve"]["wall_seconds"][0])
+    for cloning, (least, most) in ((False, FIRST_ROW), (True, FIRST_ROW_OF_CLONING)):
+        found = seconds[cloning]
+        assert np.mean([least <= round(each) <= most for each in found]) >= 0.75
+        assert len(found) > 50
+
+
+def test_a_run_says_where_its_files_are_and_how_long_the_first_row_takes(cartpole_demos, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(scalars.importlib.util, "find_spec", lambda name: None)
+    run = ImitationRun(small_config("bc"), cartpole_demos, "bc")
+    session = Session(run, tmp_path, RunSettings("bc", "tuned", "cartpole", 3, run.config), 3)
+    session._announce(ProgressDisplay("x", Pace(10), "gradient steps", []))
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f"note: {scalars.MISSING}",
+        f"x: 20,000 gradient steps, at most 3 iterations; files are written to {tmp_path}",
+        "x: compiling; the first row usually takes 1 to 6 s, longer on a busy machine",
+    ]
