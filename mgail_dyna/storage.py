@@ -19,10 +19,17 @@ import h5py
 import numpy as np
 
 from mgail_dyna.errors import UserError
+from mgail_dyna.seal import is_whole, seal
 
 # The number grows when the content of a state changes.
 OURS = "mgail_dyna state "
-FORMAT = OURS + "6"
+FORMAT = OURS + "7"
+# States of this format had no checksum; they are still read.
+WITHOUT_CHECKSUM = OURS + "6"
+
+
+class DamagedError(UserError):
+    """A file does not hold what was written to it."""
 
 
 @contextlib.contextmanager
@@ -163,38 +170,53 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         with path.open("rb") as handle:
             is_hdf5 = handle.read(8) == b"\x89HDF\r\n\x1a\n"
         found = "one that is truncated or damaged" if is_hdf5 else f"another kind of file ({path.stat().st_size} bytes)"
-        raise UserError(f"{path}: expected an HDF5 file, found {found}") from error
+        raise DamagedError(f"{path}: expected an HDF5 file, found {found}") from error
     with file:
         try:
             yield file
         except (OSError, RuntimeError, KeyError) as error:
             if getattr(error, "filename", None) is not None:
                 raise  # the error concerns another file
-            raise UserError(f"{path}: damaged HDF5 file: {' '.join(str(error).split())}") from error
+            raise DamagedError(f"{path}: damaged HDF5 file: {' '.join(str(error).split())}") from error
 
 
-def save_state(path: Path, state: dict[str, Any], kind: str) -> None:
+def save_state(path: Path, state: dict[str, Any], kind: str, previous: Path | None = None) -> None:
     """Writes a tree of dicts, lists, numbers, text, None and arrays as one HDF5 file, atomically.
+
+    A checksum follows what HDF5 reads.
 
     Args:
         path: of the file.
         state: the tree.
         kind: of the state; `load_state` must ask for the same.
+        previous: where to keep the file that is at `path` now, if it is whole.
     """
-    with replacing(path) as fresh, writing_hdf5(fresh) as file:
+    with replacing(path) as fresh:
+        with writing_hdf5(fresh) as file:
+            _write_tree(file, state, kind)
+        seal(fresh)
+        if previous is not None and path.is_file() and is_whole(path):
+            kept = fresh.with_name("kept")
+            try:
+                kept.hardlink_to(path)
+            except OSError:  # a file system without links
+                shutil.copyfile(path, kept)
+            kept.replace(previous)
 
-        def skeleton(node: Any, name: str) -> Any:
-            if isinstance(node, dict):
-                return {key: skeleton(child, f"{name}/{key}") for key, child in node.items()}
-            if isinstance(node, list | tuple):
-                return [skeleton(child, f"{name}/{i}") for i, child in enumerate(node)]
-            if isinstance(node, np.ndarray):
-                file.create_dataset(name, data=node)
-                return {"array": name}
-            return node.item() if isinstance(node, np.generic) else node
 
-        file.attrs["format"], file.attrs["kind"] = FORMAT, kind
-        file.create_dataset("tree", data=json.dumps(skeleton(state, "arrays")))
+def _write_tree(file: h5py.File, state: dict[str, Any], kind: str) -> None:
+    def skeleton(node: Any, name: str) -> Any:
+        if isinstance(node, dict):
+            return {key: skeleton(child, f"{name}/{key}") for key, child in node.items()}
+        if isinstance(node, list | tuple):
+            return [skeleton(child, f"{name}/{i}") for i, child in enumerate(node)]
+        if isinstance(node, np.ndarray):
+            file.create_dataset(name, data=node)
+            return {"array": name}
+        return node.item() if isinstance(node, np.generic) else node
+
+    file.attrs["format"], file.attrs["kind"] = FORMAT, kind
+    file.create_dataset("tree", data=json.dumps(skeleton(state, "arrays")))
 
 
 def kind_of(path: Path) -> str | None:
@@ -210,11 +232,19 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
     """Reads what `save_state` wrote as `kind`; tuples come back as lists.
 
     Raises:
-        UserError: the file is missing, damaged or holds something else.
+        DamagedError: the file is not as it was written.
+        UserError: the file is missing or holds something else.
     """
+    whole = None
+    with contextlib.suppress(OSError):  # reported below
+        whole = is_whole(path)
+    if whole is False:
+        raise DamagedError(f"{path}: damaged: its checksum does not match")
     with open_hdf5(path) as file:
         found = file.attrs.get("format")
-        if found != FORMAT:
+        if found == FORMAT and not whole:
+            raise DamagedError(f"{path}: damaged: its checksum is missing")
+        if found not in (FORMAT, WITHOUT_CHECKSUM):
             what = (
                 "one of another version, which cannot be resumed; start a new run"
                 if str(found).startswith(OURS)
@@ -234,7 +264,7 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
         try:
             state: dict[str, Any] = filled(json.loads(file["tree"].asstr()[()]))
         except ValueError as error:  # JSON's errors and those of text are among them
-            raise UserError(f"{path}: damaged: its tree cannot be read ({error})") from None
+            raise DamagedError(f"{path}: damaged: its tree cannot be read ({error})") from None
         return state
 
 

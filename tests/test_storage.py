@@ -19,6 +19,7 @@ from mgail_dyna import storage
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.errors import UserError
+from mgail_dyna.seal import seal
 from mgail_dyna.storage import load_state, open_hdf5, raise_on_mismatch, replacing, save_state, write_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -133,9 +134,8 @@ import json, resource, signal, sys
 from pathlib import Path
 import numpy as np
 from mgail_dyna.errors import UserError
-from mgail_dyna.errors import UserError
-from mgail_dyna.expert_data import load_demonstrations
-from mgail_dyna.expert_writer import save_demonstrations
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.storage import save_state, write_text
 dataset, checkpoint, note, size = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 expert, outcomes = load_demonstrations(dataset), []
@@ -238,6 +238,7 @@ def test_a_checkpoint_without_its_tree(tmp_path, refused):
     save_state(tmp_path / "state.h5", {"x": np.zeros(3)}, "a test")
     with h5py.File(tmp_path / "state.h5", "r+") as file:
         del file["tree"]
+    seal(tmp_path / "state.h5")
     refused([tmp_path / "state.h5", "tree"], load_state, tmp_path / "state.h5", "a test")
 
 
@@ -266,11 +267,12 @@ def test_a_checkpoint_whose_tree_is_damaged(tree, tmp_path, refused):
     with h5py.File(tmp_path / "state.h5", "r+") as file:
         del file["tree"]
         file["tree"] = tree.encode(errors="surrogateescape")
-    refused([tmp_path / "state.h5", "damaged"], load_state, tmp_path / "state.h5", "a test")
+    seal(tmp_path / "state.h5")
+    refused([tmp_path / "state.h5", "its tree cannot be read"], load_state, tmp_path / "state.h5", "a test")
 
 
 def test_a_checkpoint_that_does_not_fit(tmp_path):
-    told = r"state.h5: does not fit \(KeyError\('steps'\)\)"
+    told = r"state.h5: does not match \(KeyError\('steps'\)\)"
     with pytest.raises(UserError, match=told), raise_on_mismatch(tmp_path / "state.h5"):
         raise KeyError("steps")
 
@@ -287,7 +289,10 @@ def test_hdf5_is_not_held_open(dataset, data_file):
 def test_a_checkpoint_of_another_version_is_told_from_a_foreign_file(tmp_path):
     path = tmp_path / "checkpoint.h5"
     save_state(path, {"steps": 1}, "a test")
-    for found, told in (("mgail_dyna state 1", "another version, which cannot be resumed"), ("else", "another HDF5 file")):
+    for found, told in (
+        ("mgail_dyna state 1", "another version, which cannot be resumed"),
+        ("else", "another HDF5 file"),
+    ):
         with h5py.File(path, "a") as file:
             file.attrs["format"] = found
         with pytest.raises(UserError, match=told):

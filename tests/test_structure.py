@@ -13,13 +13,24 @@ PACKAGE = Path(__file__).resolve().parent.parent / "mgail_dyna"
 # Packages and single modules, from the bottom up: each may import those before it.
 ORDER = (
     *("errors", "types", "runtime"),
-    *("config", "storage", "normalization", "replay", "backend"),
+    *("config", "seal", "storage", "normalization", "replay", "backend"),
     *("ops", "networks", "environments", "demonstrations", "learners"),
     *("algorithms", "runs", "experiments", "cli", "__main__"),
 )
 # Everything from which the command line answers before TensorFlow is imported.
 WITHOUT_TENSORFLOW = (
-    *("errors", "types", "runtime", "config", "storage", "normalization", "replay", "environments", "demonstrations"),
+    *(
+        "errors",
+        "types",
+        "runtime",
+        "config",
+        "seal",
+        "storage",
+        "normalization",
+        "replay",
+        "environments",
+        "demonstrations",
+    ),
     *("algorithms.base", "algorithms.registry", "networks.numpy_policy"),
     *("runs", "experiments", "cli"),
 )

@@ -25,8 +25,9 @@ from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.errors import UserError
+from mgail_dyna.runs.checkpoint import load_checkpoint, previous_of, save_checkpoint
 from mgail_dyna.runs.directory import lock_run
-from mgail_dyna.storage import load_state, raise_on_mismatch, save_state, write_text
+from mgail_dyna.storage import raise_on_mismatch, write_text
 
 if TYPE_CHECKING:
     from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
@@ -46,7 +47,7 @@ def stored_config(checkpoint: Path) -> ExpertConfig:
     Raises:
         UserError: it cannot be read.
     """
-    return _config_of(checkpoint, load_state(checkpoint, KIND))
+    return _config_of(checkpoint, load_checkpoint(checkpoint, KIND, quiet=True))
 
 
 def _config_of(path: Path, saved: dict[str, Any]) -> ExpertConfig:
@@ -69,12 +70,13 @@ def train(command: ExpertCommand) -> None:
         check_contract(env, config.env)
     out.mkdir(parents=True, exist_ok=True)
     with lock_run(out):
-        saved = load_state(out / CHECKPOINT, KIND) if command.resume else None
+        saved = load_checkpoint(out / CHECKPOINT, KIND) if command.resume else None
         if saved is not None:
             refuse_changes(_config_of(out / CHECKPOINT, saved), config)
         elif command.overwrite:
-            for name in (CHECKPOINT, CURVE):  # so that --resume cannot continue from the old run if this one is killed
-                (out / name).unlink(missing_ok=True)
+            checkpoint = out / CHECKPOINT
+            for old in (previous_of(checkpoint), checkpoint, out / CURVE):  # so that --resume cannot continue from them
+                old.unlink(missing_ok=True)
         runtime.import_tensorflow()
         from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
 
@@ -86,7 +88,7 @@ def train(command: ExpertCommand) -> None:
 
 
 class _Session:
-    """A training run with its checkpoint, its learning curve and its progress line."""
+    """A training run with its checkpoint, its learning curve and its rows."""
 
     def __init__(self, trainer: ExpertTrainer, out: Path, saved: dict[str, Any] | None) -> None:
         self.trainer, self.out = trainer, out
@@ -146,7 +148,7 @@ class _Session:
             "cpu_seconds": self.cpu_seconds,
             "wall_seconds": self.wall_seconds,
         }
-        save_state(self.out / CHECKPOINT, state, KIND)
+        save_checkpoint(self.out / CHECKPOINT, state, KIND)
         if self.curve:
             text = io.StringIO()
             writer = csv.DictWriter(text, list(self.curve[0]), lineterminator="\n")

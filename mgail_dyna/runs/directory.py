@@ -18,7 +18,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from mgail_dyna import runtime
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.storage import load_state, locked, save_state, unwritable, write_text
+from mgail_dyna.runs.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from mgail_dyna.storage import locked, unwritable, write_text
 
 CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
 KIND = "a run"
@@ -205,23 +206,23 @@ def flatten(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def save_run(directory: Path, state: dict[str, Any]) -> None:
-    """Writes the checkpoint and the curve."""
-    save_state(directory / CHECKPOINT, state, KIND)
+    """Writes the checkpoint, of which the one before is kept, and the curve."""
+    save_checkpoint(directory / CHECKPOINT, state, KIND)
     write_curve(directory, state["history"])
 
 
 def load_run(directory: Path) -> dict[str, Any]:
-    """Reads the checkpoint.
+    """Reads the checkpoint; if it is damaged, the one before it, and a note says so.
 
     Raises:
-        UserError: there is no run, no checkpoint yet, or a damaged one.
+        UserError: there is no run, no checkpoint yet, or both are damaged.
     """
     if not directory.exists():
         raise UserError(f"{directory}: no such run")
-    if (directory / CONFIG).exists() and not (directory / CHECKPOINT).exists():
+    if (directory / CONFIG).exists() and not has_checkpoint(directory / CHECKPOINT):
         again = f"{runtime.program()} --config {shlex.quote(str(directory / CONFIG))}"
         raise UserError(f"{directory}: the run ended before its first checkpoint; start it again with: {again}")
-    return load_state(directory / CHECKPOINT, KIND)
+    return load_checkpoint(directory / CHECKPOINT, KIND)
 
 
 def write_curve(directory: Path, history: list[dict[str, float]]) -> None:

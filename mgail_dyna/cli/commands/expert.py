@@ -60,10 +60,11 @@ def _default_config(argv: Sequence[str]) -> ExpertConfig:
     name, out = peek(argv, "--env"), peek(argv, "--out")
     if "--resume" in argv:
         from mgail_dyna.cli.expert_training import CHECKPOINT, stored_config
+        from mgail_dyna.runs.checkpoint import has_checkpoint
 
         directory = Path(out) if out else default_directory(name or ExpertConfig.env, peek(argv, "--seed") or "0")
         checkpoint = directory / CHECKPOINT
-        if not checkpoint.exists():
+        if not has_checkpoint(checkpoint):
             raise UserError(f"--resume: no checkpoint at {checkpoint}; give the run's --out, or its --env and --seed")
         return stored_config(checkpoint)
     env_id = environment_id(name or ExpertConfig.env)
