@@ -20,6 +20,10 @@ class UserError(Exception):
         super().__init__(" ".join(message.splitlines()))
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM: as after Ctrl-C, but with exit code 143."""
+
+
 def unknown_name(kind: str, name: str, valid: Iterable[str], also: str = "") -> UserError:
     """The error for a name that is not in a list, with the nearest valid names.
 

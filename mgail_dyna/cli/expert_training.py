@@ -114,7 +114,7 @@ class _Session:
         """Trains to the end, or until interrupted.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C was pressed; the run is saved.
+            KeyboardInterrupt: Ctrl-C was pressed, or SIGTERM was sent; the run is saved.
         """
         config = self.trainer.config
         title, done = f"TRPO {environment_name(config.env)}", self.trainer.collector.env_steps
@@ -134,7 +134,7 @@ class _Session:
             self.save()
         if interrupts.asked:
             steps = self.trainer.collector.env_steps
-            raise KeyboardInterrupt(
+            raise interrupts.stop(
                 f" at env step {steps:,}; resume with: "
                 f"{runtime.program()} expert --resume --out {shlex.quote(str(self.out))}"
             )

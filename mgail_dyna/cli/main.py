@@ -5,20 +5,24 @@ Commands import what is heavy, TensorFlow above all, only after they have read t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import io
 import os
 import re
 import shlex
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import mgail_dyna
 from mgail_dyna import runtime
 from mgail_dyna.cli.help import HELP
-from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.errors import Terminated, UserError, unknown_name
 
 # Each has a module in `commands`, with `main(argv)`. Without a command, `commands.train` runs.
 COMMANDS = {
@@ -92,6 +96,23 @@ def _meant_flag(name: str) -> str | None:
     return "--mode" if name in ALGORITHMS else "--preset" if name in PRESETS else None
 
 
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does, unless the caller handles it or we are in another thread."""
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(*_: Any) -> None:
+    raise Terminated
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `run.py`, `mgail-dyna` and `python -m mgail_dyna`; returns the exit code.
 
@@ -104,15 +125,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # it is None where the shell has closed it
             stream.reconfigure(errors="replace")  # print "?" for a character that the terminal lacks
     try:
-        dispatch(sys.argv[1:] if argv is None else argv)
+        with _terminable():
+            dispatch(sys.argv[1:] if argv is None else argv)
         if sys.stdout is not None:
             sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print(f"interrupted{stop}", file=sys.stderr)
-        return 130
+        terminated = isinstance(stop, Terminated)
+        print(f"{'terminated' if terminated else 'interrupted'}{stop}", file=sys.stderr)
+        return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
     except BrokenPipeError:
         # The program that read our output has ended, such as `head`; nothing is wrong.
         sys.stderr.close()

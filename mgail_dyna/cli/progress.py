@@ -1,4 +1,4 @@
-"""What a person sees during training: one row per evaluation that stays, and on a terminal a bar below; and Ctrl-C."""
+"""What a person sees during training: one row per evaluation that stays, and on a terminal a bar below; and signals."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mgail_dyna.cli.pace import Pace, duration
+from mgail_dyna.errors import Terminated
 
 # Rows between two headings.
 PAGE = 25
@@ -122,31 +123,39 @@ class ProgressDisplay:
 
 
 class Interrupts:
-    """Handles Ctrl-C: the first asks for a stop after the iteration, the second stops at once.
+    """Handles Ctrl-C and SIGTERM: both ask for a stop after the iteration; a second Ctrl-C stops at once.
 
     Args:
         seconds_left: of the iteration; None while that is unknown.
 
     Attributes:
         asked: whether a stop was asked for.
+        terminated: whether SIGTERM asked first.
     """
 
     def __init__(self, seconds_left: Callable[[], float | None] = lambda: None) -> None:
-        self.seconds_left, self.asked = seconds_left, False
+        self.seconds_left, self.asked, self.terminated = seconds_left, False, False
 
     def __enter__(self) -> Interrupts:
-        self.before = signal.signal(signal.SIGINT, self._interrupt)
+        self.before = [(number, signal.signal(number, self._ask)) for number in (signal.SIGINT, signal.SIGTERM)]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self.before)
+        for number, handler in self.before:
+            signal.signal(number, handler)
 
-    def _interrupt(self, *_: Any) -> None:
+    def stop(self, where: str) -> KeyboardInterrupt:
+        """The exception to end with, as `cli.main` reports it; `where` says what is saved."""
+        return Terminated(where) if self.terminated else KeyboardInterrupt(where)
+
+    def _ask(self, number: int, _: Any) -> None:
         if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return
+        self.asked, self.terminated = True, number == signal.SIGTERM
         left = self.seconds_left()
         about = "" if left is None else f" (about {duration(left)})"
         print(f"finishing this iteration{about}; press Ctrl-C again to stop now and lose it", file=sys.stderr)

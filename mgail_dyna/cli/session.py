@@ -28,7 +28,7 @@ FIRST_ROW, FIRST_ROW_OF_CLONING = (20, 80), (1, 6)
 
 
 class Session:
-    """Trains a run with a row per evaluation, checkpoints and scalars; Ctrl-C stops it between two iterations.
+    """Trains a run with a row per evaluation, checkpoints and scalars; signals stop it between two iterations.
 
     Args:
         run: to train.
@@ -50,7 +50,7 @@ class Session:
         """Trains to the end, or until interrupted, and prints how it ended.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C was pressed; the run is saved.
+            KeyboardInterrupt: Ctrl-C was pressed, or SIGTERM was sent; the run is saved.
             UserError: training failed; the message names the last checkpoint.
         """
         run, budget = self.run, self.run.agent.budget
@@ -77,7 +77,7 @@ class Session:
                 error.add_note(f"{self.saved_steps:,} env steps are saved; resume with: {self._resume()}")
             raise
         if interrupts.asked and not run.ended(self.iterations):
-            raise KeyboardInterrupt(self._where_to_resume())
+            raise interrupts.stop(self._where_to_resume())
         self._report()
 
     def _announce(self, display: ProgressDisplay) -> None:

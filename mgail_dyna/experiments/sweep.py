@@ -37,9 +37,9 @@ def sweep(jobs: Sequence[Job], pool: Pool, title: str = "sweep") -> list[Job]:
     with SweepDisplay(jobs, title) as display:
         try:
             return _Sweep(jobs, pool, display).run()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:  # or `Terminated`, by SIGTERM
             display.console.print("stopping: every run finishes its iteration and saves", highlight=False)
-            raise KeyboardInterrupt("; the same command continues") from None
+            raise type(stop)("; the same command continues") from None
         finally:
             pool.stop()
 
