@@ -97,7 +97,7 @@ def learning_curves(
     for label, curves in kinds.items():
         lines = [_evaluated(curve, "percent" if known else "returns", smooth) for curve in curves]
         heights += [measured for _, measured in lines]
-        _draw_kind(axes, lines, label, drawn[label])
+        _draw_kind(axes, lines, label, drawn[label], "%" if known else "")
     axes.set_xlim(left=0)
     axes.set_xlabel(STEPS)
     axes.set_ylabel(PERCENT if known else RETURN)
@@ -127,11 +127,11 @@ def _evaluated(curve: Curve, measure: str, smooth: int) -> Line:
     return curve.env_steps[seen], np.array(means)
 
 
-def _draw_kind(axes: Axes, lines: Sequence[Line], label: str, look: Look) -> None:
+def _draw_kind(axes: Axes, lines: Sequence[Line], label: str, look: Look, unit: str) -> None:
     thick: dict[str, Any] = {"linestyle": look.line, "linewidth": 2.2, "zorder": 3}
     if not any(steps[-1] for steps, _ in lines):
         level = float(np.mean([measured[-1] for _, measured in lines]))
-        named = f"{_named(label, lines)}, no env steps: {level:,.0f}"
+        named = f"{_named(label, lines)}, no env steps: {level:,.0f}{unit}"
         axes.axhline(level, color=look.colour, linewidth=5.0, alpha=0.55, zorder=1.5, label=named)
         return
     if len(lines) == 1:
