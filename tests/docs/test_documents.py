@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import mgail_dyna
+from mgail_dyna.cli.help import HELP
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.experiments.markdown import BLOCK, experts_table, records_table, refresh
@@ -25,8 +26,8 @@ GENERATED = ["README.md", "docs/results.md", "docs/reproduction.md", "docs/exper
 # An estimate as tables print it: "100.3 [98.4, 100.8]", "19,264 (11,218 to never)".
 ESTIMATE = re.compile(r"(?:never|\d) (?:\[[-\d.,]+, [^\]]+\]|\([-\d.,]+ to [^)]+\))")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-# Flags of other programs.
-FOREIGN = {"peer_python", "repeats"}
+# Flags that are no fields: those of other programs, and those for help.
+OTHERS = {"peer_python", "repeats", *(flag.lstrip("-").replace("-", "_") for flag in HELP)}
 
 
 def read(page):
@@ -99,7 +100,7 @@ def test_links_resolve(page):
 def options():
     """Names of all command-line options: fields of configurations and commands."""
     files = [*(ROOT / "mgail_dyna" / "config").glob("*.py"), *(ROOT / "mgail_dyna" / "cli").rglob("*.py")]
-    return {name for path in files for name in re.findall(r"^    (\w+): ", path.read_text(), re.MULTILINE)} | FOREIGN
+    return {name for path in files for name in re.findall(r"^    (\w+): ", path.read_text(), re.MULTILINE)} | OTHERS
 
 
 @pytest.mark.parametrize("page", PAGES)
