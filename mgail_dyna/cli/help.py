@@ -21,7 +21,7 @@ HELP_ALL = "--help-all"
 HELP = ("-h", "--help", HELP_ALL)
 WIDEST, NARROWEST = 110, 50
 # Columns before the help of a flag; a longer flag stands on a line of its own.
-INDENT = 28
+INDENT = 24
 VALUES = {int: "N", float: "X", Path: "PATH"}
 
 

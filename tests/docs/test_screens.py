@@ -1,0 +1,31 @@
+"""The pictures of the terminal in the documents are those of today's code and records."""
+
+import re
+import runpy
+
+import pytest
+from helpers import ROOT
+
+ASSETS = ROOT / "docs" / "assets"
+
+
+@pytest.fixture(scope="module")
+def screens():
+    return runpy.run_path(str(ROOT / "docs" / "make_screens.py"))["screens"]()
+
+
+@pytest.mark.parametrize("name", ["screen-run.svg", "screen-end.svg", "screen-help.svg"])
+def test_a_picture_is_current(name, screens):
+    assert screens[name] == (ASSETS / name).read_text(encoding="utf-8"), "run: python docs/make_screens.py"
+
+
+def test_pictures_load_nothing_and_are_shown(screens):
+    shown = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for name, text in screens.items():
+        assert not re.findall(r"url\(.?https?:", text)
+        assert f"(assets/{name})" in shown
+
+
+def test_a_picture_has_the_numbers_of_the_record(screens):
+    words = re.sub(r"<[^>]+>", " ", screens["screen-run.svg"]).replace("&#160;", " ")
+    assert re.search(r"8 +3,200 +6,842\.4 +93\.1 +\+23\.2 +1 min 43 s", words)
