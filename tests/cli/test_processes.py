@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import signal
 import subprocess
@@ -36,6 +35,7 @@ def wait_for(file, process, seconds=200):
 
 SMOKE = {
     "evaluate": (["evaluate", "cartpole", "--episodes", "1"], "return"),
+    "doctor": (["doctor", "{run}"], "of the expert"),
     "plot": (["plot", "{run}", "--out", "{tmp}/curve.png"], "curve.png"),
     "sweep": (["sweep", "--suite", "planning", "--dry-run"], "run"),
     "figures": (["figures", "--results", "{records}", "--out", "{tmp}/figures"], ""),
@@ -58,9 +58,12 @@ def test_training_interrupted_resumed_and_evaluated(tmp_path, cli):
     asked = ["--env", "cartpole", "--mode", "mgail", *small_flags("mgail", env_steps=1_000_000), "--logdir"]
     process = started(*asked, tmp_path, stderr=subprocess.PIPE)
     directory = tmp_path / "cartpole-mgail-seed0"
-    wait_for(directory / "progress.csv", process)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        wait_for(directory / "progress.csv", process)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert re.search(rf"run.py --resume {directory}", errors)
     assert "Traceback" not in errors
@@ -104,14 +107,15 @@ EXPERT = ["expert", "--env", "cartpole", "--rollout", 256, "--evaluate-every", 5
 
 def test_an_expert_is_interrupted_between_two_iterations(tmp_path):
     process = started(*EXPERT, "--steps", 100_000_000, "--out", tmp_path, stderr=subprocess.PIPE)
-    line = ""
-    while "KL" not in line and process.poll() is None:
-        line = process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    try:
+        wait_for(tmp_path / "progress.csv", process)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
-    assert "stopping after this iteration" in said
-    assert f"resume with: python run.py expert --resume --out {tmp_path}" in said
+    assert "finishing this iteration" in said
+    assert f"run.py expert --resume --out {tmp_path}" in said
     trainer = load_state(tmp_path / "checkpoint.h5", "an expert's training")["trainer"]
     assert trainer["collector"]["env_steps"] % 256 == 0
     under_way = sum(len(episode["actions"]) for episode in trainer["collector"]["episodes"])
@@ -135,7 +139,7 @@ def test_a_killed_expert_is_resumed_and_writes_a_dataset(tmp_path, cli):
     options = ("--checkpoint-seconds", 0, "--trajectories", 2, "--length", 50)
     process = started(*EXPERT, "--steps", 100_000_000, *options, "--out", tmp_path, stderr=subprocess.DEVNULL)
     wait_for(tmp_path / "progress.csv", process)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     before = list(csv.DictReader((tmp_path / "progress.csv").open()))
     steps = int(before[-1]["env_steps"]) + 2_000
