@@ -27,6 +27,7 @@ from mgail_dyna.errors import Terminated, UserError, unknown_name
 # Each has a module in `commands`, with `main(argv)`. Without a command, `commands.train` runs.
 COMMANDS = {
     "evaluate": "play a trained policy, compare it with the expert, make a video",
+    "doctor": "say what is wrong with a run, and what to try",
     "plot": "draw the learning curves of runs",
     "sweep": "do and record every run of a figure or a suite",
     "figures": "draw every figure from the records",

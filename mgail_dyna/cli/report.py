@@ -18,6 +18,7 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.experiments.statistics import first_reached, lowest_after, share_after
 from mgail_dyna.experiments.tables import LEVEL
 from mgail_dyna.runs.directory import CONFIG, RunSettings
+from mgail_dyna.runs.findings import LEARNED
 from mgail_dyna.runs.policies import BestPolicy
 
 Row = dict[str, float]
@@ -182,3 +183,12 @@ def next_commands(
         third = longer
     film = f"{program} evaluate {run} --video agent.mp4"
     return film, f"{program} plot {run} --out curve.png", third
+
+
+def doctor_hint(directory: Path, history: Sequence[Row]) -> str | None:
+    """A line that points to `doctor` if a run ended below 80% of its expert; None if not, or if nothing is compared."""
+    seen = evaluations(history)
+    if not seen or not seen[-1]["expert_percent"] < LEARNED:  # NaN is not below
+        return None
+    ask = f"{runtime.program()} doctor {shlex.quote(str(directory))}"
+    return f"below {LEARNED:g}% of the expert; what may be wrong: {ask}"

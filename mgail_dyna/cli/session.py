@@ -14,7 +14,15 @@ from mgail_dyna import runtime
 from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.cli.pace import Pace
 from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
-from mgail_dyna.cli.report import EvaluationRows, evaluations, next_commands, phrases_of, start_of, summary
+from mgail_dyna.cli.report import (
+    EvaluationRows,
+    doctor_hint,
+    evaluations,
+    next_commands,
+    phrases_of,
+    start_of,
+    summary,
+)
 from mgail_dyna.cli.scalars import MISSING, Scalars
 from mgail_dyna.errors import UserError
 from mgail_dyna.runs.directory import CHECKPOINT, RunSettings, save_run, write_curve
@@ -88,7 +96,7 @@ class Session:
         least, most = FIRST_ROW_OF_CLONING if self.settings.algorithm == "bc" else FIRST_ROW
         budget = self.run.agent.budget
         limit = "" if self.iterations is None else f", at most {self.iterations:,} iterations"
-        display.print_line(f"{budget.total:,} {budget.unit}{limit}; files are written to {self.directory}")
+        display.print_line(f"{budget.total:,} {budget.unit}{limit}; files in {self.directory}")
         display.wait(f"{first}compiling; the first row usually takes {least} to {most} s, longer on a busy machine")
 
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
@@ -113,6 +121,8 @@ class Session:
         for command in next_commands(self.directory, self.settings, run.history, run.best, spent):
             # Never wrapped by us, so that it can be pasted.
             console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
+        if hint := doctor_hint(self.directory, run.history):
+            console.print(hint, highlight=False, markup=False, soft_wrap=True)
 
     def _resume(self) -> str:
         return f"{runtime.program()} --resume {shlex.quote(str(self.directory))}"

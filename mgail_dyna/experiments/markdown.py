@@ -8,7 +8,8 @@ A document holds blocks of this form; everything between the two comments is gen
     python -m mgail_dyna.experiments.markdown README.md docs/*.md      # write the blocks anew
 
 The numbers are those that `python run.py sweep` prints for the same suite or figure. `<!-- experts -->` lists the
-demonstrations that ship, `<!-- cost -->` says how long all recorded runs took.
+demonstrations that ship, `<!-- cost -->` says how long all recorded runs took, `<!-- findings -->` lists what
+`python run.py doctor` looks for.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ from mgail_dyna.experiments.records import Record, read_kind
 from mgail_dyna.experiments.statistics import first_reached, lowest_after
 from mgail_dyna.experiments.suites import CLONING, FIGURES, SUITES, Kind, everything
 from mgail_dyna.experiments.tables import seeds_of, summary
+from mgail_dyna.runs.findings import FINDINGS
 
-BLOCK = re.compile(r"(<!-- (records: [^\n]*|experts|cost) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (records: [^\n]*|experts|cost|findings) -->\n).*?(<!-- end -->)", re.DOTALL)
 # Columns by name. The first group is `summary`'s: its heading there, and its heading in a document.
 MEASURES = {
     "final": ("% of expert at the end", "% of expert at the end"),
@@ -67,7 +69,8 @@ def refresh(text: str, results: Path) -> str:
 def _block(request: str, results: Path) -> str:
     if request == "cost":
         return f"\n{cost_sentence(results)}\n\n"
-    rows = experts_table() if request == "experts" else records_table(request.partition(": ")[2], results)
+    tables = {"experts": experts_table, "findings": findings_table}
+    rows = tables[request]() if request in tables else records_table(request.partition(": ")[2], results)
     table = "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
     return f"\n{table}\n"  # between empty lines, as Python-Markdown wants it
 
@@ -207,6 +210,12 @@ def experts_table() -> Rows:
         ]
         rows.append([f"`{name}`", str(metadata.env_id), *returns, str(about["seed"]), f"`{about['commit']}`"])
     return rows
+
+
+def findings_table() -> Rows:
+    """What `doctor` looks for, in the order of its table."""
+    rows = [["finding", "measured", "found", "meaning", "try"]]
+    return [*rows, *([each.name, each.reads, each.when, each.meaning, each.advice] for each in FINDINGS)]
 
 
 def main(paths: Sequence[str], results: Path = Path("results")) -> None:

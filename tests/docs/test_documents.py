@@ -22,7 +22,7 @@ PAGES = [
     "README.md",
     *(f"docs/{name}.md" for name in ["results", "reproduction", "ablations", "experts", "troubleshooting", "formats"]),
 ]
-GENERATED = ["README.md", "docs/results.md", "docs/reproduction.md", "docs/experts.md"]
+GENERATED = ["README.md", *(f"docs/{name}.md" for name in ("results", "reproduction", "experts", "troubleshooting"))]
 # An estimate as tables print it: "100.3 [98.4, 100.8]", "19,264 (11,218 to never)".
 ESTIMATE = re.compile(r"(?:never|\d) (?:\[[-\d.,]+, [^\]]+\]|\([-\d.,]+ to [^)]+\))")
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -1,0 +1,82 @@
+"""`doctor`: says what is wrong with a run, and what to try."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from mgail_dyna import runtime
+from mgail_dyna.cli.arguments import parse
+
+if TYPE_CHECKING:
+    from mgail_dyna.runs.doctor import Diagnosis, Episode
+
+
+@dataclass(frozen=True)
+class DoctorCommand:
+    """Says what is wrong with a run, worst first, each with its number, its threshold and what to try.
+
+    docs/troubleshooting.md lists what it looks for. Nothing is written.
+    """
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Directory of a run."""
+    play: bool = False
+    """Play the run's evaluation episodes again, and name the initial states from which the policy fails."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the command."""
+    command = parse(DoctorCommand, argv, prog=f"{runtime.program()} doctor")
+    from mgail_dyna.runs.directory import directory_of
+    from mgail_dyna.runs.doctor import diagnose, play_evaluation
+
+    directory = directory_of(command.run)
+    print(*report(directory, diagnose(directory)), sep="\n")
+    if command.play:
+        print(*episodes_report(play_evaluation(directory)), sep="\n")
+
+
+def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
+    """A diagnosis as lines.
+
+    Args:
+        directory: of the run.
+        diagnosis: of it.
+    """
+    settings = diagnosis.settings
+    about = [f"{settings.algorithm} on {settings.config.env}", f"{diagnosis.iterations:,} iterations"]
+    about.append(f"{diagnosis.env_steps:,} of {settings.config.env_steps:,} env steps")
+    if math.isfinite(diagnosis.percent):
+        about.append(f"{diagnosis.percent:.1f}% of the expert")
+    yield f"{directory}: {', '.join(about)}"
+    for note in diagnosis.notes:
+        yield f"note: {note}"
+    for number, (finding, value) in enumerate(diagnosis.found, 1):
+        reads = finding.reads.replace("`", "")
+        yield f"{number}. {finding.name}: {finding.form.format(value)}, found {finding.when}"
+        yield f"   measured: {reads}"
+        yield f"   meaning: {finding.meaning}"
+        yield f"   try: {finding.advice.replace('`', '')}"
+    if not diagnosis.found:
+        yield f"nothing found; looked for {len(diagnosis.looked_for)} things: {', '.join(diagnosis.looked_for)}"
+    if diagnosis.skipped:
+        yield f"not looked for, as the run does not record it or it does not apply: {', '.join(diagnosis.skipped)}"
+
+
+def episodes_report(episodes: Sequence[Episode]) -> Iterator[str]:
+    """The evaluation episodes as lines.
+
+    Args:
+        episodes: that were played again.
+    """
+    failing = sum(episode.fails for episode in episodes)
+    yield f"evaluation episodes: {failing} of {len(episodes)} fail"
+    for each in sorted(episodes, key=lambda episode: episode.episode_return):
+        fails = ", fails" if each.fails else ""
+        yield f"  seed {each.seed}: return {each.episode_return:,.1f} in {each.steps:,} steps{fails}"

@@ -1,0 +1,185 @@
+"""Reads a run's directory and finds what is wrong with the run; TensorFlow is not needed."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.rollout import play_episode
+from mgail_dyna.errors import UserError
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.runs.directory import (
+    CURVE,
+    ENV_KWARGS,
+    EPISODE_LIMIT,
+    RunSettings,
+    read_about,
+    read_settings,
+)
+from mgail_dyna.runs.evidence import Column, Evidence
+from mgail_dyna.runs.findings import FINDINGS, Finding
+from mgail_dyna.runs.policies import load_policy
+from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
+from mgail_dyna.types import ActionSpec, Array
+
+# Of the box's width: actions this near to a bound are at it.
+NEAR = 1e-3
+# Demonstrated states at which the policy's actions are looked at, at most.
+STATES = 5_000
+# An evaluation episode below this share of the expert's return fails.
+FAILS = 0.5
+
+
+class Found(NamedTuple):
+    """A finding and its number."""
+
+    finding: Finding
+    value: float
+
+
+class Episode(NamedTuple):
+    """One of the run's evaluation episodes, played again."""
+
+    seed: int
+    episode_return: float
+    steps: int
+    fails: bool
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was seen in a run.
+
+    Attributes:
+        settings: of the run.
+        iterations: done so far.
+        env_steps: done so far.
+        percent: the last evaluation in percent of the expert; NaN if nothing is compared.
+        found: what is wrong, worst first.
+        looked_for: names of the findings that were looked for.
+        skipped: names of those that could not be.
+        notes: why something could not be read.
+    """
+
+    settings: RunSettings
+    iterations: int
+    env_steps: int
+    percent: float
+    found: tuple[Found, ...]
+    looked_for: tuple[str, ...]
+    skipped: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_columns(directory: Path) -> dict[str, Column]:
+    """Every column of a run's `progress.csv`, `[n]` each, one entry per iteration.
+
+    Raises:
+        UserError: it is missing, has no rows, or is not a run's.
+    """
+    path = directory / CURVE
+    if not path.exists():
+        raise UserError(f"{path}: no such file; it is written after the first iteration")
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        columns = {name: np.array([float(row[name]) for row in rows]) for name in (rows[0] if rows else ())}
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: expected numbers in every row, found something else ({error})") from None
+    for name in ("env_steps", "expert_percent", "return_mean", "return_std"):
+        if name not in columns:
+            raise UserError(f"{path}: expected a column {name} and at least 1 row, found none")
+    return columns
+
+
+def diagnose(directory: Path) -> Diagnosis:
+    """Looks for every finding in a run.
+
+    Raises:
+        UserError: it is no run, or its configuration or curve cannot be read.
+    """
+    settings, about, columns = read_settings(directory), read_about(directory), read_columns(directory)
+    expert_return, notes = about.get("expert_return"), []
+    comparable = math.nan if expert_return is None else float(expert_return)
+    run = Evidence(settings.config, columns, comparable)
+    policy = demos = None
+    try:
+        demos = load_demonstrations(settings.expert)
+    except UserError as error:
+        notes.append(f"the demonstrations cannot be read: {error}")
+    try:
+        policy = load_policy(directory)
+    except UserError as error:
+        notes.append(f"the policy cannot be read: {error}")
+    if demos is not None:
+        std = float(demos.returns.std()) if demos.has_rewards else None
+        length = float(np.mean([len(trajectory) for trajectory in demos.trajectories]))
+        run = replace(run, size=demos.observation_space.shape[0], demo_length=length, demo_std=std)
+    if policy is not None:
+        run = replace(run, size=int(policy.layers[0][0].shape[0]))
+    if policy is not None and demos is not None:
+        run = replace(run, at_bounds=_at_bounds(policy, demos))
+    measured = [(finding, finding.measure(run)) for finding in FINDINGS]
+    found = [Found(finding, value) for finding, value in measured if value is not None and finding.severity(value) > 0]
+    return Diagnosis(
+        settings,
+        len(columns["env_steps"]),
+        int(columns["env_steps"][-1]),
+        float(run.percents[-1]) if run.percents.size else math.nan,
+        tuple(sorted(found, key=lambda each: -each.finding.severity(each.value))),
+        tuple(finding.name for finding, value in measured if value is not None),
+        tuple(finding.name for finding, value in measured if value is None),
+        tuple(notes),
+    )
+
+
+def _at_bounds(policy: NumpyPolicy, demos: Demonstrations) -> float | None:
+    """How much more often the policy's mean action is at a bound than the demonstrations' actions; None if unknown."""
+    states = np.concatenate([each.observations[: len(each)] for each in demos.trajectories])
+    if policy.layers[0][0].shape[0] != states.shape[1] or policy.spec.size != demos.action.size:
+        return None
+    chosen = np.linspace(0, len(states) - 1, min(len(states), STATES)).astype(int)
+    own = _share_at_bounds(policy.spec, policy.act(states[chosen]))
+    theirs = _share_at_bounds(demos.action, np.concatenate([each.actions for each in demos.trajectories]))
+    return None if own is None or theirs is None else own - theirs
+
+
+def _share_at_bounds(spec: ActionSpec, actions: Array) -> float | None:
+    if spec.kind != "continuous" or not spec.bounded or spec.fixed.all():
+        return None
+    assert spec.low is not None and spec.high is not None
+    near = NEAR * 2 * spec.half_range
+    at = (actions <= spec.low + near) | (actions >= spec.high - near)
+    return float(at[..., ~spec.fixed].mean())
+
+
+def play_evaluation(directory: Path) -> list[Episode]:
+    """Plays the run's evaluation episodes again, with the policy of its checkpoint.
+
+    An episode fails if it returns less than half of what the expert does, or, where that is unknown, less than half of
+    the median. After a whole run these are the episodes of its last evaluation.
+
+    Raises:
+        UserError: there is no checkpoint, or the environment cannot be made.
+    """
+    settings, about, policy = read_settings(directory), read_about(directory), load_policy(directory)
+    config, first = settings.config, EVALUATION_SEED + EVALUATION_SEEDS * settings.config.seed
+    limit, arguments = about.get(EPISODE_LIMIT), dict(about.get(ENV_KWARGS) or {})
+    with contextlib.closing(make_env(config.env, limit, **arguments)) as env:
+        seeds = range(first, first + max(config.evaluation_episodes, 1))
+        played = [play_episode(env, policy, seed) for seed in seeds]
+    returns = np.array([each.episode_return for each in played])
+    expert: Any = about.get("expert_return")
+    usual = float(np.median(returns)) if expert is None else float(expert)
+    least = usual - (1 - FAILS) * abs(usual)  # half of it; if it is negative, half as much again
+    rows = zip(seeds, played, returns, strict=True)
+    return [Episode(seed, float(each), len(episode), bool(each < least)) for seed, episode, each in rows]

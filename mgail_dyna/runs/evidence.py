@@ -1,0 +1,129 @@
+"""What is known about a run, and how the numbers that `doctor` looks at are measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgail_dyna.config.imitation import ImitationConfig
+
+Column = NDArray[np.float64]
+# Evaluations that "the last ones" are.
+LAST = 10
+# D that sees no difference is a fault only below this percentage of the expert.
+LOW = 50.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about a run.
+
+    Attributes:
+        config: of the run.
+        columns: of its `progress.csv` by name, `[n]` each, one entry per iteration.
+        expert_return: mean return of the demonstrations; NaN if it cannot be compared.
+        size: coordinates of an observation; None if unknown.
+        demo_length: mean length of the demonstrations in steps; None if unknown.
+        demo_std: standard deviation of their returns; None if unknown.
+        at_bounds: share of the policy's actions at the bounds of the action space, in the demonstrated states, minus
+            that of the demonstrations' actions; None if unknown.
+    """
+
+    config: ImitationConfig
+    columns: Mapping[str, Column]
+    expert_return: float
+    size: int | None = None
+    demo_length: float | None = None
+    demo_std: float | None = None
+    at_bounds: float | None = None
+
+    def evaluated(self, name: str) -> Column:
+        """A column at the evaluations."""
+        return self.columns[name][np.isfinite(self.columns["return_mean"])]
+
+    @property
+    def percents(self) -> Column:
+        """The evaluations in percent of the expert; empty if nothing is compared."""
+        percents = self.columns["expert_percent"]
+        return percents[np.isfinite(percents)]
+
+    def late(self, name: str, share: float = 0.25) -> Column:
+        """The last `share` of a column, without NaN; empty if it is not recorded."""
+        column = self.columns.get(name, np.zeros(0))
+        last = column[-max(1, math.ceil(share * len(column))) :]
+        return last[np.isfinite(last)]
+
+    def mean(self, name: str) -> float | None:
+        """The mean of the last quarter of a column; None if it is not recorded."""
+        late = self.late(name)
+        return float(late.mean()) if late.size else None
+
+
+def highest(run: Evidence) -> float | None:
+    """The highest evaluation in percent of the expert."""
+    return float(run.percents.max()) if run.percents.size else None
+
+
+def fallen(run: Evidence) -> float | None:
+    """How far the last evaluation is below the highest, in points."""
+    return float(run.percents.max() - run.percents[-1]) if run.percents.size else None
+
+
+def swing(run: Evidence) -> float | None:
+    """How much successive evaluations differ, beyond a steady rise or fall, in points."""
+    changes = np.diff(run.percents[-LAST:])
+    return float(np.abs(changes).mean() - abs(changes.mean())) if changes.size > 1 else None
+
+
+def spread(run: Evidence) -> float | None:
+    """How much the last evaluation's episodes differ, beyond the demonstrations', in percent of the expert's return."""
+    if not math.isfinite(run.expert_return) or not run.percents.size:
+        return None
+    spread = float(run.evaluated("return_std")[-1]) - (run.demo_std or 0.0)
+    return 100.0 * spread / abs(run.expert_return)
+
+
+def length(run: Evidence) -> float | None:
+    """Length of the last evaluations' episodes, as a share of the demonstrations'."""
+    steps, episodes = run.columns.get("evaluation_steps"), run.config.evaluation_episodes
+    seen = np.isfinite(run.columns["return_mean"])
+    if steps is None or not episodes or not run.demo_length or not seen.any():
+        return None
+    lengths = np.diff(steps, prepend=0.0)[seen] / episodes
+    return float(lengths[-LAST:].mean()) / run.demo_length
+
+
+def recognised(run: Evidence) -> float | None:
+    """Share of the pairs of either kind that D recognises at least."""
+    shares = [run.mean(f"discriminator/accuracy_{whose}") for whose in ("agent", "expert")]
+    known = [share for share in shares if share is not None]
+    modelled = "dynamics/loss" in run.columns  # without a model D can be ahead for long, and the agent learns
+    return min(known) if len(known) == 2 and modelled else None
+
+
+def blind(run: Evidence) -> float | None:
+    """D's loss, if the return is low."""
+    low = run.percents.size and run.percents[-1] < LOW
+    return run.mean("discriminator/loss") if low else None
+
+
+def model_loss(run: Evidence) -> float | None:
+    """The model's loss, 1 where it predicts no change."""
+    loss = run.mean("dynamics/loss")
+    return None if loss is None or not run.size else loss / (run.size / 2)
+
+
+def clipped(run: Evidence) -> float | None:
+    """Share of the last half's iterations in which gradients are clipped, of the phase where it is larger."""
+    columns = [run.late(f"{phase}/gradient_norm", 0.5) for phase in ("learn", "plan")]
+    return max((float((late > run.config.policy.clip_norm).mean()) for late in columns if late.size), default=None)
+
+
+def exploding(run: Evidence) -> float | None:
+    """Norm of planning gradients, where it is far above that of learning."""
+    plan, learn = run.mean("plan/gradient_norm"), run.mean("learn/gradient_norm")
+    return plan if plan is not None and learn is not None and plan > 10 * learn else None

@@ -1,0 +1,264 @@
+"""`doctor` finds what is wrong with runs that were broken on purpose, and nothing in a healthy one."""
+
+import math
+import re
+from dataclasses import asdict, fields, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers import random_policy, small_config
+
+from mgail_dyna.algorithms.base import Budget
+from mgail_dyna.cli.commands.doctor import DoctorCommand
+from mgail_dyna.cli.commands.evaluate import EvaluateCommand
+from mgail_dyna.cli.commands.train import TrainCommand
+from mgail_dyna.cli.main import COMMANDS
+from mgail_dyna.cli.report import doctor_hint
+from mgail_dyna.cli.session import Session
+from mgail_dyna.demonstrations.record import record
+from mgail_dyna.demonstrations.writer import save_demonstrations
+from mgail_dyna.experiments.markdown import findings_table
+from mgail_dyna.runs.directory import CHECKPOINT, CURVE, RunSettings, flatten, save_run, write_settings
+from mgail_dyna.runs.doctor import diagnose, play_evaluation
+from mgail_dyna.runs.findings import FINDINGS, LEARNED
+from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
+
+EXPERT, STEPS, ITERATIONS, SIZE = 50.0, 6, 20, 17
+NAN = math.nan
+# A run that learned: each column at its last iterations.
+HEALTHY = {
+    "return_std": 1.0,
+    "discriminator/accuracy_agent": 0.5,
+    "discriminator/accuracy_expert": 0.8,
+    "discriminator/loss": 1.37,
+    "dynamics/loss": 0.03,
+    "dynamics/error_1": 0.1,
+    "learn/gradient_norm": 0.3,
+    "plan/gradient_norm": 0.3,
+    "policy/step_accepted": 1.0,
+    "policy/explained_variance": 0.8,
+}
+RISING = np.linspace(5, 98, ITERATIONS)
+# What breaks a run, by the name of the finding that it must lead to.
+BROKEN = {
+    "the agent was never near the expert": {"percents": np.linspace(5, 30, ITERATIONS), "discriminator/loss": 1.0},
+    "the return rose and fell again": {"percents": np.concatenate([RISING[::2], RISING[::-2]])},
+    "the return swings": {"percents": np.where(np.arange(ITERATIONS) % 2, 98.0, 80.0)},
+    "some evaluation episodes fail": {"return_std": 0.6 * EXPERT},
+    "episodes end early": {"length": 3},
+    "the discriminator has won": {"discriminator/accuracy_agent": 0.99, "discriminator/accuracy_expert": 1.0},
+    "the discriminator sees no difference": {"percents": np.linspace(5, 30, ITERATIONS)},
+    "the model predicts little better than no change": {"dynamics/loss": 0.9 * SIZE / 2},
+    "the model errs on new steps": {"dynamics/error_1": 0.9},
+    "the policy is at its bounds": {"bias": 100.0},
+    "gradients are clipped most of the time": {"plan/gradient_norm": 2.0},
+    "planning gradients explode": {"plan/gradient_norm": 400.0},
+    "the line search finds no improvement": {"policy/step_accepted": 0.4},
+    "the value network does not follow": {"policy/explained_variance": -0.5},
+}
+
+
+def policy_of(bias=0.0):
+    """A policy of small actions, or with a `bias` of all of them."""
+    policy = random_policy("HalfCheetah-v5")
+    weights = {**policy.weights, "kernel_1": policy.weights["kernel_1"] * np.float32(0.01)}
+    policy.load({**weights, "bias_1": np.full(policy.spec.size, bias, np.float32)})
+    return policy
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory):
+    path = tmp_path_factory.mktemp("demos") / "cheetah"
+    save_demonstrations(path, record("HalfCheetah-v5", STEPS, policy_of(), 2))
+    return path
+
+
+@pytest.fixture
+def made(tmp_path, demos):
+    """Makes a run's directory, by the functions that runs use: a healthy one, but for the changes."""
+
+    def make(percents=RISING, length=STEPS, bias=0.0, expert_return=EXPERT, expert=demos, checkpoint=True, **columns):
+        config = small_config("dyna", "HalfCheetah-v5", evaluation_episodes=10)
+        settings = RunSettings("dyna", "tuned", str(expert), None, config)
+        tmp_path.mkdir(exist_ok=True)
+        write_settings(tmp_path, settings, expert_return, STEPS, {})
+        history = [
+            {
+                **{"iteration": n, "env_steps": 100 * n, "real_trajectories": n, "return_mean": percent * EXPERT / 100},
+                **{"expert_percent": percent if math.isfinite(expert_return) else NAN},
+                **{name: value for name, value in (HEALTHY | columns).items() if value is not None},
+                "evaluation_steps": 10 * length * n,
+            }
+            for n, percent in enumerate(map(float, percents), 1)
+        ]
+        save_run(tmp_path, {"history": history, "agent": {"acting": policy_of(bias).state()}})
+        if not checkpoint:
+            (tmp_path / CHECKPOINT).unlink()
+        return tmp_path
+
+    return make
+
+
+def names(diagnosis):
+    return [found.finding.name for found in diagnosis.found]
+
+
+def test_nothing_is_found_in_a_healthy_run(made, cli):
+    diagnosis = diagnose(made())
+    assert (names(diagnosis), diagnosis.notes) == ([], ())
+    assert diagnosis.skipped == ("the discriminator sees no difference", "planning gradients explode")
+    assert len(diagnosis.looked_for) == len(FINDINGS) - 2
+    done = cli("doctor", made())
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0].endswith("20 iterations, 2,000 of 100,000 env steps, 98.0% of the expert")
+    assert done.stdout.splitlines()[1].startswith("nothing found; looked for 12 things: ")
+
+
+def test_every_finding_is_tried():
+    assert list(BROKEN) == [finding.name for finding in FINDINGS]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_run_broken_on_purpose_is_found(name, made, cli):
+    directory = made(**BROKEN[name])
+    assert name in names(diagnose(directory))
+    finding = next(finding for finding in FINDINGS if finding.name == name)
+    done = cli("doctor", directory / CHECKPOINT)
+    lines = done.stdout.splitlines()
+    at = next(i for i, line in enumerate(lines) if re.match(rf"\d+\. {name}: ", line))
+    assert lines[at].endswith(f", found {finding.when}")
+    assert [line.split(":")[0].strip() for line in lines[at + 1 : at + 4]] == ["measured", "meaning", "try"]
+
+
+def test_numbers_are_those_of_the_run(made):
+    def value(name, **changes):
+        return next(found.value for found in diagnose(made(**changes)).found if found.finding.name == name)
+
+    assert value("the agent was never near the expert", percents=[1, 40, 20]) == 40
+    assert value("the return rose and fell again", percents=[1, 90, 40]) == 50
+    assert value("the return swings", percents=[50, 90, 50, 90, 50]) == 40
+    assert value("episodes end early", length=3) == 0.5
+    assert value("the model predicts little better than no change", **{"dynamics/loss": 17.0}) == 2.0
+    assert value("the policy is at its bounds", bias=-100.0) == 1.0
+    norms = {"learn/gradient_norm": 3.0}
+    assert value("gradients are clipped most of the time", **norms) == 1.0
+
+
+def test_the_worst_comes_first(made):
+    slight, bad = (
+        {"dynamics/error_1": 0.51},
+        {"discriminator/accuracy_agent": 1.0, "discriminator/accuracy_expert": 1.0},
+    )
+    assert names(diagnose(made(**slight, **bad))) == ["the discriminator has won", "the model errs on new steps"]
+    slight, bad = {"dynamics/error_1": 2.0}, dict.fromkeys(bad, 0.951)
+    assert names(diagnose(made(**slight, **bad))) == ["the model errs on new steps", "the discriminator has won"]
+
+
+def test_a_rising_return_does_not_swing(made):
+    assert "the return swings" not in names(diagnose(made(percents=np.linspace(0, 100, 5))))
+
+
+def test_a_run_whose_returns_are_not_compared(made):
+    diagnosis = diagnose(made(expert_return=NAN, percents=np.linspace(1, 10, ITERATIONS)))
+    assert names(diagnosis) == [] and math.isnan(diagnosis.percent)
+    assert "the agent was never near the expert" in diagnosis.skipped
+
+
+def test_without_demonstrations_or_checkpoint_the_rest_is_looked_for(made, tmp_path):
+    directory = made(expert=tmp_path / "gone", checkpoint=False, **{"dynamics/error_1": 0.9})
+    diagnosis = diagnose(directory)
+    assert names(diagnosis) == ["the model errs on new steps"]
+    assert [note.split(":")[0] for note in diagnosis.notes] == [
+        "the demonstrations cannot be read",
+        "the policy cannot be read",
+    ]
+    assert {"episodes end early", "the policy is at its bounds"} <= set(diagnosis.skipped)
+
+
+def test_a_model_free_run_may_have_a_discriminator_that_is_ahead(made):
+    ahead = {"discriminator/accuracy_agent": 1.0, "discriminator/accuracy_expert": 1.0}
+    assert names(diagnose(made(**ahead, **{"dynamics/loss": None, "dynamics/error_1": None}))) == []
+
+
+def test_what_is_no_run_is_one_line(made, tmp_path, cli):
+    for directory in (tmp_path / "none", tmp_path):
+        done = cli("doctor", directory)
+        assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")
+    directory = made()
+    for curve in ("", "iteration\n1\n", "env_steps,expert_percent,return_mean,return_std\n1,x,2,3\n"):
+        (directory / CURVE).write_text(curve)
+        done = cli("doctor", directory)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert done.stderr.startswith(f"error: {directory / CURVE}: expected")
+    (directory / CURVE).unlink()
+    assert "no such file" in cli("doctor", directory).stderr
+
+
+def test_failing_starts_are_named(made, cli, monkeypatch):
+    directory = made(expert_return=100.0)
+    returns = {EVALUATION_SEED + n: 10.0 if n in (3, 7) else 95.0 for n in range(10)}
+    good = record("HalfCheetah-v5", STEPS, policy_of(), 1).trajectories[0]
+
+    def play(env, policy, seed):
+        return replace(good, rewards=np.full(STEPS, returns[seed] / STEPS))
+
+    monkeypatch.setattr("mgail_dyna.runs.doctor.play_episode", play)
+    episodes = play_evaluation(directory)
+    assert [episode.seed for episode in episodes if episode.fails] == [EVALUATION_SEED + 3, EVALUATION_SEED + 7]
+    lines = cli("doctor", directory, "--play").stdout.splitlines()
+    assert "evaluation episodes: 2 of 10 fail" in lines
+    assert f"  seed {EVALUATION_SEED + 3}: return 10.0 in 6 steps, fails" in lines
+
+
+def test_the_episodes_are_those_of_the_evaluation(made, demos):
+    from mgail_dyna.runs.run import ImitationRun
+
+    directory = made(expert_return=NAN)
+    seeds = [episode.seed for episode in play_evaluation(directory)]
+    assert seeds == [EVALUATION_SEED + n for n in range(10)]
+    config = replace(small_config("dyna", "HalfCheetah-v5"), seed=4)
+
+    class Run:
+        evaluation_seed = ImitationRun.evaluation_seed
+
+    run = Run()
+    run.config = config
+    assert run.evaluation_seed == EVALUATION_SEED + 4 * EVALUATION_SEEDS
+
+
+def test_a_run_below_80_percent_points_here(tmp_path):
+    def row(percent):
+        return {"return_mean": 1.0, "expert_percent": percent}
+
+    assert f"doctor {tmp_path}" in doctor_hint(tmp_path, [row(90.0), row(LEARNED - 0.1)])
+    assert doctor_hint(tmp_path, [row(10.0), row(LEARNED)]) is None
+    assert doctor_hint(tmp_path, [row(NAN)]) is None
+    assert doctor_hint(tmp_path, [{"return_mean": NAN, "expert_percent": NAN}]) is None
+
+
+def test_the_advice_names_flags_that_exist():
+    known = {name.replace("_", "-") for name, _ in flatten(asdict(small_config()))}
+    for kind in (TrainCommand, EvaluateCommand, DoctorCommand):
+        known |= {entry.name.replace("_", "-") for entry in fields(kind)}
+    for row in findings_table()[1:]:
+        for flag in re.findall(r"--([\w.-]+)", " ".join(row)):
+            assert flag in known, flag
+        for command in re.findall(r"`([a-z]+) RUN", row[-1]):
+            assert command in COMMANDS
+        assert all("|" not in cell for cell in row)
+
+
+@pytest.mark.parametrize("percent", [30.0, 95.0])
+def test_the_end_of_a_run_names_the_doctor_where_it_is_needed(percent, made, capsys):
+    directory = made(percents=[percent])
+    numbers = {"iteration": 1, "evaluation_steps": 60, "cpu_seconds": 1.0, "wall_seconds": 1.0, "return_std": 0.0}
+    row = {"env_steps": 100, "real_trajectories": 1, "return_mean": 1.0, "expert_percent": percent}
+    agent = SimpleNamespace(budget=Budget(100, "env steps"), progress=1.0)
+    reference, config = SimpleNamespace(mean=EXPERT), small_config("dyna", "HalfCheetah-v5")
+    run = SimpleNamespace(
+        history=[numbers | row], config=config, best=None, agent=agent, reference=reference, env_steps=100
+    )
+    run.ended = lambda iterations=None: True
+    Session(run, directory, RunSettings("dyna", "tuned", "halfcheetah", None, config), None)._report()
+    assert (f"doctor {directory}" in capsys.readouterr().out) == (percent < LEARNED)
