@@ -112,9 +112,10 @@ def from_run(directory: Path, run: Run) -> Record:
         run: what it was to do.
 
     Raises:
-        UserError: a file is missing or malformed, or nothing was evaluated.
+        UserError: a file is missing or malformed, nothing was evaluated, or returns cannot be compared.
     """
     about, progress = _read_json(directory / CONFIG), read_progress(directory)
+    _require_comparable(about, directory / CONFIG)
     seen = np.isfinite(progress["expert_percent"])
     if not seen.any():
         raise UserError(f"{directory / CURVE}: expected at least one evaluation, found none")
@@ -228,7 +229,16 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
+def _require_comparable(content: dict[str, Any], path: Path) -> None:
+    if "expert_return" in content and content["expert_return"] is None:
+        raise UserError(
+            f"{path}: expert_return: expected a number, found null: returns cannot be compared with these "
+            "demonstrations', and records are in percent of the expert; use demonstrations whose returns can be compared"
+        )
+
+
 def _validated(content: dict[str, Any], path: Path) -> Record:
+    _require_comparable(content, path)
     for entry in fields(Record):
         types, expected = _KINDS[entry.name]
         if entry.name not in content:
