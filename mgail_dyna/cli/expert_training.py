@@ -17,7 +17,7 @@ from mgail_dyna import runtime
 from mgail_dyna.cli.commands.expert import ExpertCommand, refuse_changes
 from mgail_dyna.cli.dataset_summary import table
 from mgail_dyna.cli.pace import Pace, duration
-from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay
+from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay, import_tensorflow
 from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.record import record
@@ -77,7 +77,7 @@ def train(command: ExpertCommand) -> None:
             checkpoint = out / CHECKPOINT
             for old in (previous_of(checkpoint), checkpoint, out / CURVE):  # so that --resume cannot continue from them
                 old.unlink(missing_ok=True)
-        runtime.import_tensorflow()
+        import_tensorflow()
         from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
 
         trainer = ExpertTrainer(config)
@@ -202,4 +202,9 @@ def _write_demonstrations(trainer: ExpertTrainer, out: Path, cpu_seconds: float)
     }
     demos = record(config.env, config.length, policy, config.trajectories, provenance)
     save_demonstrations(out, demos, overwrite=True)
-    Console().print(table(demos, out / "data"))
+    console = Console()
+    console.print(table(demos, out / "data"))
+    console.print("next:")
+    where = shlex.quote(str(out))
+    for words in (f"evaluate {where}", f"--env {shlex.quote(config.env)} --expert {where}"):
+        console.print(f"  {runtime.program()} {words}", highlight=False, markup=False, soft_wrap=True)

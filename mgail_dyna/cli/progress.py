@@ -14,12 +14,24 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mgail_dyna import runtime
 from mgail_dyna.cli.pace import Pace, duration
 from mgail_dyna.errors import Terminated
 
 # Rows between two headings.
 PAGE = 25
 NARROWEST_BAR, WIDEST_BAR = 4, 30
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow; on a terminal it says so meanwhile, as this takes seconds."""
+    words = "importing TensorFlow ..."
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    if shown:
+        print(words, end="\r", file=sys.stderr, flush=True)
+    runtime.import_tensorflow()
+    if shown:
+        print(" " * len(words), end="\r", file=sys.stderr, flush=True)
 
 
 class Column(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mgail_dyna import runtime
 from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.cli.commands.train import TrainCommand, refuse_changes
+from mgail_dyna.cli.progress import import_tensorflow
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.compatibility import (
     check_initial_states,
@@ -184,17 +185,7 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     reason = reference(demos, episode_limit(demos, config.env)).reason
     for note in filter(None, (*differences, constant_note(imitated), reason and f"note: {reason}")):
         print(note, file=sys.stderr)
-    _import_tensorflow()
+    import_tensorflow()
     from mgail_dyna.runs.run import ImitationRun
 
     return settings, ImitationRun(config, demos, settings.algorithm)
-
-
-def _import_tensorflow() -> None:
-    """Imports TensorFlow; on a terminal it says so meanwhile, as this takes seconds."""
-    shown = sys.stderr is not None and sys.stderr.isatty()
-    if shown:
-        print("importing TensorFlow ...", end="\r", file=sys.stderr, flush=True)
-    runtime.import_tensorflow()
-    if shown:
-        print(" " * len("importing TensorFlow ..."), end="\r", file=sys.stderr, flush=True)

@@ -2,18 +2,24 @@
 
 import io
 import json
+import shlex
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import ROOT, small_config
+from helpers import ROOT, random_policy, small_config
 from rich.console import Console
 
+from mgail_dyna import runtime
 from mgail_dyna.cli import scalars
+from mgail_dyna.cli.commands.train import resolved
+from mgail_dyna.cli.expert_training import _write_demonstrations
 from mgail_dyna.cli.pace import Pace, duration
-from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay
+from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay, import_tensorflow
 from mgail_dyna.cli.report import EvaluationRows
 from mgail_dyna.cli.session import FIRST_ROW, FIRST_ROW_OF_CLONING, Session
+from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.runs.directory import RunSettings
 from mgail_dyna.runs.run import ImitationRun
 
@@ -222,3 +228,30 @@ def test_a_run_says_where_its_files_are_and_how_long_the_first_row_takes(cartpol
         f"x: 20,000 gradient steps, at most 3 iterations; files in {tmp_path}",
         "x: compiling; the first row usually takes 1 to 6 s, longer on a busy machine",
     ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_import_of_tensorflow_is_seen_on_a_terminal_alone(terminal, monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: terminal)
+    monkeypatch.setattr("sys.stderr", shown)
+    monkeypatch.setattr(runtime, "import_tensorflow", lambda: shown.write("|"))
+    import_tensorflow()
+    before, _, after = shown.getvalue().partition("|")
+    assert before == ("importing TensorFlow ...\r" if terminal else "")
+    assert after.strip() == "" and after.endswith("\r" if terminal else ""), "it is wiped off"
+
+
+def test_an_expert_ends_with_the_commands_that_use_it(tmp_path, capsys):
+    trainer = SimpleNamespace(
+        config=ExpertConfig(env="CartPole-v1", length=20, trajectories=1),
+        choose=lambda: (random_policy("CartPole-v1"), {}),
+        collector=SimpleNamespace(env_steps=5),
+        evaluation_steps=6,
+    )
+    out = tmp_path / "my expert"
+    _write_demonstrations(trainer, out, 1.0)
+    *_, first, second = capsys.readouterr().out.splitlines()
+    assert shlex.split(first) == ["python", "run.py", "evaluate", str(out)]
+    assert shlex.split(second) == ["python", "run.py", "--env", "CartPole-v1", "--expert", str(out)]
+    assert resolved(shlex.split(second)[2:]).expert == str(out)

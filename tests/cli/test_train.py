@@ -207,5 +207,5 @@ def test_a_run_resumed_for_some_iterations_continues_to_its_own_end_afterwards(t
     again = cli("--resume", directory, "--iterations", 2)
     continued = f"python run.py --resume {directory}"
     assert f"iteration 2 is over, so nothing was done; to continue it: {continued}\n" in again.stderr
-    assert again.stdout.endswith(f"  {continued}\n"), "and what comes next says so, too"
+    assert f"\n  {continued}\n" in again.stdout, "and what comes next says so, too"
     assert resolved(["--resume", str(directory)]).iterations is None
