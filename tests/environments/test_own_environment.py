@@ -151,7 +151,7 @@ def test_an_environment_may_go_on_writing_into_what_it_gives_and_takes(own):
     ("env_id", "line"),
     [
         ("own_broken:Point-v0", "No module named 'no_such_physics'"),
-        ("own_broken:Point-v0", "start from the directory that holds it, install it, or put its directory on PYTHONPATH"),
+        ("own_broken:Point-v0", "start from the directory that holds it, install it, or put its directory on"),
         ("own_points:Piont-v0", "unknown environment 'own_points:Piont-v0'; did you mean own_points:Point-v0"),
     ],
 )

@@ -120,9 +120,7 @@ def test_the_network_predicts_the_change_of_state_in_units_of_its_scale():
     expected = states + tf.constant([0.5, 1.0, -2.0, 1.0])
     np.testing.assert_allclose(model.predict(states, actions, memory)[0], expected, rtol=1e-6)
     output.bias.assign([1e6, -1e6, 0.0, 0.0])
-    np.testing.assert_array_equal(
-        model.predict(states, actions, memory)[0][:, :2], [[STATE_LIMIT, -STATE_LIMIT]] * 6
-    )
+    np.testing.assert_array_equal(model.predict(states, actions, memory)[0][:, :2], [[STATE_LIMIT, -STATE_LIMIT]] * 6)
 
 
 def test_discrete_actions_are_one_hot_with_the_gradient_of_the_softmax():
