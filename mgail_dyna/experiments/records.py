@@ -233,7 +233,7 @@ def _require_comparable(content: dict[str, Any], path: Path) -> None:
     if "expert_return" in content and content["expert_return"] is None:
         raise UserError(
             f"{path}: expert_return: expected a number, found null: returns cannot be compared with these "
-            "demonstrations', and records are in percent of the expert; use demonstrations whose returns can be compared"
+            "demonstrations', and records are in percent of the expert; use some whose returns can be compared"
         )
 
 
