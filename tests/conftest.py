@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
-# Before anything of the package is imported; child processes inherit it. Tests marked `xla` compile with XLA all the
-# same.
+# Before anything of the package is imported; child processes inherit it. The fixture `with_xla` switches XLA on
+# again.
 os.environ.setdefault("MGAIL_DYNA_XLA", "0")
 # As in `runtime.import_tensorflow`, so that numbers are those of the command line, and a worker is content with a core.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import h5py
 import numpy as np
 import pytest
-from helpers import first, random_policy, small_config
+from helpers import compiled_functions, first, random_policy, small_config
 
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.cli.main import main
@@ -62,6 +62,16 @@ def _eagerly():
 def eager():
     """Runs gradient steps without tracing them, which is faster where there are few; the numbers are the same."""
     yield from _eagerly()
+
+
+@pytest.fixture
+def with_xla(monkeypatch):
+    """Compiles the learners' functions with XLA, as they are for users."""
+    from mgail_dyna.learners.compiled import XLA_SWITCH, compiled
+
+    monkeypatch.delenv(XLA_SWITCH, raising=False)
+    for kind, name in compiled_functions():
+        monkeypatch.setattr(kind, name, compiled(vars(kind)[name].python_function))
 
 
 @pytest.fixture(scope="session")

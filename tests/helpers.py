@@ -1,5 +1,6 @@
 """What many tests start from: tiny configurations, a policy of random weights, the command line in a process."""
 
+import importlib
 import subprocess
 import sys
 from dataclasses import replace
@@ -60,6 +61,16 @@ def assert_same_weights(one, other):
     assert one.weights.keys() == other.weights.keys()
     for name, weight in one.weights.items():
         np.testing.assert_array_equal(weight, other.weights[name], err_msg=name)
+
+
+def compiled_functions():
+    """Every method of a learner that is compiled: its class and its name."""
+    found = set()
+    for path in sorted((ROOT / "mgail_dyna" / "learners").glob("[!_]*.py")):
+        for kind in vars(importlib.import_module(f"mgail_dyna.learners.{path.stem}")).values():
+            methods = vars(kind).items() if isinstance(kind, type) else ()
+            found |= {(kind, name) for name, each in methods if hasattr(each, "experimental_get_tracing_count")}
+    return found
 
 
 def run_py(*words, timeout=300):

@@ -50,7 +50,8 @@ def test_cloning_stops_early_and_keeps_the_best_weights():
 
 
 @pytest.mark.slow
-def test_cloning_solves_cartpole_without_a_step_in_it():
+@pytest.mark.xla
+def test_cloning_solves_cartpole_without_a_step_in_it(with_xla):
     config = imitation_preset("tuned", "CartPole-v1", "bc")
     config = replace(config, cloning=CloningConfig(steps=2_000), evaluation_episodes=5)
     run = ImitationRun(config, load_demonstrations("cartpole"), "bc")

@@ -56,7 +56,8 @@ def test_planning_touches_neither_environment_nor_discriminator_and_moves_the_po
 
 
 @pytest.mark.slow
-def test_gail_learns_cartpole():
+@pytest.mark.xla
+def test_gail_learns_cartpole(with_xla):
     config = replace(imitation_preset("tuned", "CartPole-v1", "gail"), env_steps=40_000, evaluation_episodes=3)
     rows = list(ImitationRun(config, load_demonstrations("cartpole"), "gail").iterate())
     assert rows[-1]["env_steps"] >= 40_000

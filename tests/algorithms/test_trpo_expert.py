@@ -62,7 +62,8 @@ def test_an_expert_is_trained_under_the_environments_own_time_limit(told, limit)
 
 
 @pytest.mark.slow
-def test_trpo_learns_cartpole():
+@pytest.mark.xla
+def test_trpo_learns_cartpole(with_xla):
     trainer = ExpertTrainer(small_config(steps=30_720, evaluate_every=5_120))
     iterations = list(trainer.iterate())
     assert iterations[-1].env_steps == trainer.collector.env_steps == 30_720

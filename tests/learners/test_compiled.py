@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import compiled_functions
 
 from mgail_dyna.config.cloning import CloningConfig
 from mgail_dyna.config.expert import TrustRegionConfig
@@ -24,13 +25,8 @@ from mgail_dyna.types import ActionSpec, Rollout
 pytestmark = pytest.mark.xla
 SIZE, STEPS, BATCH, BURN_IN, LENGTH = 3, 3, 4, 1, 3
 ACTION = ActionSpec("continuous", 2, -np.ones(2, np.float32), np.ones(2, np.float32))
-CLASSES = (BCLearner, DiscriminatorLearner, DynamicsLearner, Imagination, ImitationReward, PolicyLearner, TRPOLearner)
-COMPILED = {
-    (kind, name)
-    for kind in CLASSES
-    for name, each in vars(kind).items()
-    if hasattr(each, "experimental_get_tracing_count")
-}
+CLASSES = {BCLearner, DiscriminatorLearner, DynamicsLearner, Imagination, ImitationReward, PolicyLearner, TRPOLearner}
+COMPILED = compiled_functions()
 
 
 def numbers(*shape):
@@ -111,14 +107,6 @@ def trpo():
 MAKERS = (bc, discriminator, reward, dynamics, policy, imagination, trpo)
 
 
-@pytest.fixture
-def with_xla(monkeypatch):
-    """Compiles the learners' functions as they are for users."""
-    monkeypatch.delenv(XLA_SWITCH, raising=False)
-    for kind, name in COMPILED:
-        monkeypatch.setattr(kind, name, compiled(vars(kind)[name].python_function))
-
-
 def outcome(make):
     """What two calls return, and the variables afterwards."""
     learner, call = make()
@@ -143,7 +131,7 @@ def test_with_xla_the_numbers_are_the_same(make, request):
 
 
 def test_every_function_has_such_a_test():
-    assert {kind for kind, _ in COMPILED} == set(CLASSES) and len(MAKERS) == len(CLASSES)
+    assert {kind for kind, _ in COMPILED} == CLASSES and len(MAKERS) == len(CLASSES)
     assert len(COMPILED) == 11
 
 

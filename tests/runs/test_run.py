@@ -98,7 +98,7 @@ def test_a_run_is_not_resumed_on_demonstrations_that_changed(cartpole_demos):
 
 @pytest.mark.slow
 @pytest.mark.xla
-def test_cartpole_is_learned_in_1000_env_steps():
+def test_cartpole_is_learned_in_1000_env_steps(with_xla):
     run = ImitationRun(imitation_preset("tuned", "CartPole-v1"), load_demonstrations("cartpole"), "dyna")
     reached = next((row["env_steps"] for row in run.iterate() if row["return_mean"] == 1000.0), None)
     assert reached is not None, "never returned 1000 in all 10 episodes"
