@@ -184,8 +184,8 @@ def mixed_windows(
         rng: draws them.
         shape: `(K, B)`.
         length: as for `Replay.windows`.
-        burn_in: likewise.
-        recent_steps: likewise, of replay.
+        burn_in: as for `Replay.windows`.
+        recent_steps: as for `Replay.windows`, of replay.
     """
     steps, batch = shape
     from_expert = round(batch * demo_fraction)

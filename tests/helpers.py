@@ -12,6 +12,7 @@ import numpy as np
 from mgail_dyna.algorithms.registry import ALGORITHMS, algorithm_named, imitation_preset
 from mgail_dyna.config.presets import apply
 from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.simulator import reset_to
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 
@@ -127,3 +128,19 @@ class StepCounter(gym.Wrapper):
     def step(self, action):
         self.steps += 1
         return self.env.step(action)
+
+
+def replay(expert, trajectory):
+    """Replays an episode and checks that it gives what was recorded."""
+    env = make_env(expert.env_id, expert.length)
+    if trajectory.qpos is None:
+        env.reset(seed=trajectory.seed)
+    else:
+        observed, _ = env.reset()
+        first = reset_to(env, trajectory.qpos[0], trajectory.qvel[0], observed)
+        np.testing.assert_array_equal(first, trajectory.observations[0])
+    steps = [env.step(action) for action in trajectory.actions]
+    np.testing.assert_allclose([step[1] for step in steps], trajectory.rewards, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(steps[-1][0], trajectory.observations[-1], rtol=1e-5, atol=1e-5)
+    assert steps[-1][2] == trajectory.terminated
+    assert not any(step[2] or step[3] for step in steps[:-1])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgail_dyna import runtime
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.config.presets import apply, base_config, check_preset, environment_id, layers
+from mgail_dyna.config.presets import apply, check_preset, environment_id, layers
 from mgail_dyna.errors import unknown_name
 
 if TYPE_CHECKING:  # the command line reads the registry before it imports NumPy or Gymnasium
@@ -111,7 +111,7 @@ def imitation_preset(
     check_preset(preset)
     env_id = environment_id(env_id)
     changes = layers(preset, env_id, entry.sections, entry.defaults)
-    config = entry.configure(functools.reduce(apply, changes, base_config(env_id)))
+    config = entry.configure(functools.reduce(apply, changes, ImitationConfig(env=env_id)))
     needs_states = config.rollout.initial_states != "reset"
     if preset == "tuned" and needs_states and demos is not None and not demos.has_simulator_states:
         return imitation_preset("reset", env_id, algorithm)

@@ -187,7 +187,7 @@ def _joined(
 ) -> tuple[Demonstrations, tuple[str, ...]]:
     """Several data sets of one environment as one."""
     demos = [each for each, _ in found]
-    notes = [f"{path}: {note}" for path, (_, told) in zip(paths, found, strict=True) for note in told]
+    notes = [f"{path}: {note}" for path, (_, own) in zip(paths, found, strict=True) for note in own]
     first = demos[0]
     for path, other in zip(paths[1:], demos[1:], strict=True):
         for name in ("env_kwargs", "env_wrappers"):

@@ -19,7 +19,7 @@ class Reference:
 
     Attributes:
         mean: undiscounted return of a whole episode; NaN if returns cannot be compared.
-        episode_limit: longest episode in steps, of the expert and of whoever is compared with it.
+        episode_limit: longest episode in steps, of the expert and of the agent compared with it.
         reason: why they cannot be compared, in one line; None if they can.
     """
 

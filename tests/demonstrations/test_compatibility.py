@@ -5,7 +5,7 @@ from dataclasses import replace
 import gymnasium as gym
 import numpy as np
 import pytest
-from helpers import random_policy
+from helpers import random_policy, replay
 
 from mgail_dyna.demonstrations.compatibility import check_compatible, other_env_note, replay_check, replay_note
 from mgail_dyna.demonstrations.reader import file_has_simulator_states, load_demonstrations
@@ -16,21 +16,6 @@ from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import RolloutCollector, play_episode
 from mgail_dyna.environments.simulator import reset_to
 from mgail_dyna.types import Trajectory
-
-
-def replay(expert, trajectory):
-    env = make_env(expert.env_id, expert.length)
-    if trajectory.qpos is None:
-        env.reset(seed=trajectory.seed)
-    else:
-        observed, _ = env.reset()
-        first = reset_to(env, trajectory.qpos[0], trajectory.qvel[0], observed)
-        np.testing.assert_array_equal(first, trajectory.observations[0])
-    steps = [env.step(action) for action in trajectory.actions]
-    np.testing.assert_allclose([step[1] for step in steps], trajectory.rewards, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(steps[-1][0], trajectory.observations[-1], rtol=1e-5, atol=1e-5)
-    assert steps[-1][2] == trajectory.terminated
-    assert not any(step[2] or step[3] for step in steps[:-1])
 
 
 def test_stored_actions_replayed_from_the_stored_state_give_the_stored_rewards(dataset):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from helpers import replay
 
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations
 from mgail_dyna.environments.make import make_env
-from mgail_dyna.environments.simulator import reset_to
 
 NAMES = sorted(path.parent.name for path in SHIPPED.glob("*/trpo-v0"))
 LEVELS = {
@@ -16,21 +16,6 @@ LEVELS = {
     "swimmer": lambda returns, lengths: returns.mean() >= 120 and (lengths == 1000).all(),
     "inverteddoublependulum": lambda returns, lengths: returns.mean() >= 9000 and (lengths == 1000).sum() == 49,
 }
-
-
-def replay(expert, trajectory):
-    env = make_env(expert.env_id, expert.length)
-    if trajectory.qpos is None:
-        env.reset(seed=trajectory.seed)
-    else:
-        observed, _ = env.reset()
-        first = reset_to(env, trajectory.qpos[0], trajectory.qvel[0], observed)
-        np.testing.assert_array_equal(first, trajectory.observations[0])
-    steps = [env.step(action) for action in trajectory.actions]
-    np.testing.assert_allclose([step[1] for step in steps], trajectory.rewards, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(steps[-1][0], trajectory.observations[-1], rtol=1e-5, atol=1e-5)
-    assert steps[-1][2] == trajectory.terminated
-    assert not any(step[2] or step[3] for step in steps[:-1])
 
 
 @pytest.mark.parametrize("name", LEVELS)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from mgail_dyna.config.expert import ExpertConfig
-from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
 
 PRESETS = ("tuned", "reset", "paper-like")
@@ -128,8 +127,3 @@ def expert_preset(env_id: str) -> ExpertConfig:
     """How an expert for `env_id` is trained by default."""
     config: ExpertConfig = apply(ExpertConfig(env=env_id), section(env_id, "expert"))
     return config
-
-
-def base_config(env_id: str) -> ImitationConfig:
-    """The dataclass's defaults for an environment."""
-    return ImitationConfig(env=env_id)

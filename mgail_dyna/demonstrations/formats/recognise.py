@@ -203,8 +203,8 @@ _BY_SUFFIX = {
 
 def _foreign_file(path: Path, start: bytes) -> UserError:
     expected = f"{path}: expected a Minari directory, a D4RL .hdf5 or an .npz file, found"
-    found = [layout for magic, layout in _BY_START.items() if start.startswith(magic)]
-    layout = found[0] if found else _BY_SUFFIX.get(path.suffix, "")
+    layouts = [layout for magic, layout in _BY_START.items() if start.startswith(magic)]
+    layout = layouts[0] if layouts else _BY_SUFFIX.get(path.suffix, "")
     pickled = " (no pickle is opened, as it can run code)" if layout == "a pickle" else ""
-    told = f"'{path.suffix or path.name}'" + (f", {layout}{pickled}" if layout else "")
-    return UserError(f"{expected} {told}; {_WRITE}")
+    found = f"'{path.suffix or path.name}'" + (f", {layout}{pickled}" if layout else "")
+    return UserError(f"{expected} {found}; {_WRITE}")
