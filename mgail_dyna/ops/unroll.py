@@ -26,7 +26,7 @@ import tensorflow as tf
 
 # (states [B, d], noise [B, n]) -> actions [B, a]
 ActionFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-# (states [B, d], actions [B, a]) -> costs [B]
+# (states [n, d], actions [n, a]) -> costs [n]
 CostFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 # In half ranges of the action space. A smaller difference is rounding, not another action.
@@ -74,7 +74,7 @@ class StateSource(Protocol):
         """The action `[B, a]` of step `t`, where the policy chooses `chosen`."""
 
     def state(self, t: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-        """The state `[B, d]` after step `t`, where the model predicts `predicted`."""
+        """The state `[B, d]` that step `t` leads to, where the model predicts `predicted`."""
 
 
 class Replayed(NamedTuple):
@@ -143,7 +143,7 @@ def unroll(
 
     Args:
         act: the policy.
-        cost: of a state and an action, from the discriminator.
+        cost: of states and actions, from the discriminator, for all steps at once.
         predict: the dynamics model.
         source: `Replayed(actions, states)` (MF) or `Imagined()` (MB).
         start: `[B, d]` first states.
@@ -153,23 +153,25 @@ def unroll(
             model's memory: J_s, discounted to the first step.
     """
     steps, batch = noise.shape[:2]
-    unrolled = [
-        tf.TensorArray(tf.float32, steps, element_shape=shape)
-        for shape in ((batch, start.shape[-1]), (batch, act(start, noise[0]).shape[-1]), (batch,))
-    ]
+    action = source.action(tf.constant(0), act(start, noise[0]))
+    states, actions = (
+        tf.TensorArray(tf.float32, steps, element_shape=first.shape, clear_after_read=False).write(0, first)
+        for first in (start, action)
+    )
 
-    def step(t: tf.Tensor, state: tf.Tensor, memory: tf.Tensor, *unrolled: tf.TensorArray) -> tuple[tf.Tensor, ...]:
-        action = source.action(t, act(state, noise[t]))
+    def step(t: tf.Tensor, state: tf.Tensor, action: tf.Tensor, memory: tf.Tensor, *trajectory: tf.TensorArray) -> Any:
         prediction = predict(state, action, memory)
-        written = [
-            array.write(t, item) for array, item in zip(unrolled, (state, action, cost(state, action)), strict=True)
-        ]
-        state, memory = clip_step_gradient(source.state(t, prediction.state), prediction.memory, clip_norm)
-        return t + 1, state, memory, *written
+        state, memory = clip_step_gradient(source.state(t - 1, prediction.state), prediction.memory, clip_norm)
+        action = source.action(t, act(state, noise[t]))
+        states, actions = (array.write(t, item) for array, item in zip(trajectory, (state, action), strict=True))
+        return t + 1, state, action, memory, states, actions
 
-    loop = (tf.constant(0), start, memory, *unrolled)
-    results = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps)
-    return Unrolled(*(array.stack() for array in results[3:]))
+    # The last action is judged, but nothing needs the state after it: one prediction fewer than steps.
+    loop = (tf.constant(1), start, action, memory, states, actions)
+    *_, states, actions = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps - 1)
+    trajectory = states.stack(), actions.stack()
+    costs = cost(*(tf.reshape(item, (steps * batch, item.shape[-1])) for item in trajectory))
+    return Unrolled(*trajectory, tf.reshape(costs, (steps, batch)))
 
 
 def discounted_cost(costs: tf.Tensor, mask: tf.Tensor, discount: float) -> tf.Tensor:
