@@ -72,7 +72,7 @@ def main(directory: str = "own_demonstrations", demonstrations: int = 5, env_ste
     print(f"{len(demos.trajectories)} demonstrations, mean return {demos.returns.mean():.1f}")
 
     # "reset": episodes start where the environment's reset puts them. The task is easy, so few updates will do.
-    config = mgail_dyna.imitation_preset("reset", "Mass-v0")
+    config = mgail_dyna.imitation_preset("recipe", "Mass-v0")
     rollout = dataclasses.replace(config.rollout, steps=100)
     config = dataclasses.replace(config, env_steps=env_steps, updates_per_iteration=3, rollout=rollout)
     run = mgail_dyna.ImitationRun(config, demos, "dyna", make_env)

@@ -34,7 +34,7 @@ def main(best_file: str = "best_policy.h5", env_steps: int = 2_000, episodes: in
     """Imitates CartPole's expert; returns the best mean return, whose policy is in `best_file`."""
     demos = mgail_dyna.load_demonstrations("cartpole")
     expert = reference(demos, limit=1_000)  # as long as the episodes below
-    config = mgail_dyna.imitation_preset("tuned", "CartPole-v1")
+    config = mgail_dyna.imitation_preset("recipe", "CartPole-v1")
     config = dataclasses.replace(config, env_steps=env_steps, **changes)
     agent, best = mgail_dyna.DynaAgent(config, lambda: gym.make("CartPole-v1"), demos), float("-inf")
     while agent.progress < 1.0:

@@ -3,7 +3,7 @@
     import gymnasium, mgail_dyna
 
     demos = mgail_dyna.load_demonstrations("halfcheetah")
-    config = mgail_dyna.imitation_preset("tuned", "HalfCheetah-v5", demos=demos)
+    config = mgail_dyna.imitation_preset("recipe", "HalfCheetah-v5")
     agent = mgail_dyna.DynaAgent(config, lambda: gymnasium.make("HalfCheetah-v5"), demos)
     while agent.env_steps < config.env_steps:
         metrics = agent.iterate()

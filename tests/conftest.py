@@ -216,7 +216,7 @@ def finished_run(tmp_path):
         directory = tmp_path / "finished" / f"{mode}-{best:g}-{steps_per_trajectory}-seed{seed}"
         directory.mkdir(parents=True, exist_ok=True)
         config = imitation_preset("tuned", "CartPole-v1")
-        settings = RunSettings(mode, "tuned", "cartpole", None, dataclasses.replace(config, seed=seed))
+        settings = RunSettings(mode, "recipe", "cartpole", None, dataclasses.replace(config, seed=seed))
         write_settings(directory, settings, 1000.0, 1_000)
         env_steps = 250.0 * np.arange(1, 13) + 7 * seed
         percent = best * np.minimum(1.0, env_steps / (1500.0 + 200.0 * seed))

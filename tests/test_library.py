@@ -2,19 +2,17 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from helpers import ROOT
 
 import mgail_dyna
 from mgail_dyna import runtime
-from mgail_dyna.algorithms.registry import imitation_preset
 
 FIRST_CALL = """
 import gymnasium, mgail_dyna
 demos = mgail_dyna.load_demonstrations("cartpole")
-config = mgail_dyna.imitation_preset("tuned", "CartPole-v1", demos=demos)
+config = mgail_dyna.imitation_preset("recipe", "CartPole-v1")
 agent = mgail_dyna.DynaAgent(config, lambda: gymnasium.make("CartPole-v1"), demos)
 agent.act(demos.trajectories[0].observations)
 """
@@ -36,13 +34,3 @@ def test_names_that_need_tensorflow_import_it_quietly(monkeypatch):
 def test_a_program_that_configured_tensorflow_keeps_its_settings(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # importing it again would fail
     runtime.import_tensorflow()
-
-
-def test_tuned_falls_back_to_reset_where_demonstrations_have_no_states(cheetah):
-    bare = replace(cheetah, trajectories=tuple(replace(t, qpos=None, qvel=None) for t in cheetah.trajectories))
-    env_id = "HalfCheetah-v5"
-    assert imitation_preset("tuned", env_id, demos=cheetah) == imitation_preset("tuned", env_id)
-    assert imitation_preset("tuned", env_id, demos=bare) == imitation_preset("reset", env_id)
-    assert imitation_preset("tuned", env_id, "mgail", demos=bare) == imitation_preset("reset", env_id, "mgail")
-    assert imitation_preset("tuned", env_id, "bc", demos=bare) == imitation_preset("tuned", env_id, "bc")
-    assert imitation_preset("paper-like", env_id, demos=bare) == imitation_preset("paper-like", env_id)

@@ -18,18 +18,29 @@ class WeightAverager:
     Args:
         acting: evaluated; holds the initial weights.
         decay: share of itself `acting` keeps per iteration.
+        noise_std: of `exploring`, where actions are continuous; the learned policy's own if None. Replay records the
+            same draws, but learning reparameterises with the policy's own. Eq. 7 then judges a smaller action than the
+            one taken, and nu absorbs the difference.
 
     Attributes:
         iterations: how many averages `acting` has seen.
     """
 
-    def __init__(self, acting: NumpyPolicy, decay: float) -> None:
-        self.acting, self.decay, self.iterations = acting, decay, 0
+    def __init__(self, acting: NumpyPolicy, decay: float, noise_std: float | None = None) -> None:
+        self.acting, self.decay, self.noise_std, self.iterations = acting, decay, noise_std, 0
         self.exploring = NumpyPolicy.from_state(acting.state())
+        self.explore(acting.weights)
 
-    def update(self, weights: Mapping[str, Array], *, warm: bool) -> None:
-        """Averages `weights` into `acting`: over few iterations at first, unless the run is `warm` (from a clone)."""
+    def explore(self, weights: Mapping[str, Array]) -> None:
+        """Explores with `weights` from now on."""
+        if self.noise_std is not None and "log_std" in weights:
+            weights = {**weights, "log_std": np.full_like(weights["log_std"], np.log(self.noise_std))}
+        self.exploring.load(weights)
+
+    def update(self, weights: Mapping[str, Array]) -> None:
+        """Explores with `weights` from now on, and averages them into `acting`, over few iterations at first."""
         self.iterations += 1
-        kept = np.float32(min(self.decay, 1.0 if warm else self.iterations / (4.0 + self.iterations)))
+        kept = np.float32(min(self.decay, self.iterations / (4.0 + self.iterations)))
         before = self.acting.weights
+        self.explore(weights)
         self.acting.load({name: kept * before[name] + (1 - kept) * weights[name] for name in weights})

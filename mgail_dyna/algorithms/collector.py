@@ -8,6 +8,7 @@ import numpy as np
 
 from mgail_dyna.algorithms.base import Env
 from mgail_dyna.algorithms.networks import add_trajectory
+from mgail_dyna.algorithms.straying import Straying
 from mgail_dyna.config.imitation import RolloutConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.environments.rollout import play_episode
@@ -31,6 +32,7 @@ class Collector:
     Attributes:
         env_steps: taken so far.
         recent_steps: taken by the last `collect`.
+        straying: how far the episodes stray from the demonstrations.
     """
 
     def __init__(
@@ -45,15 +47,16 @@ class Collector:
     ) -> None:
         self.env, self.policy, self.replay, self.demos = env, policy, replay, demos
         self.config, self.total, self.rng = config, total, rng
+        self.straying = Straying(demos, policy, np.random.default_rng(0))
         self.env_steps = self.recent_steps = 0
 
     def collect(self) -> dict[str, float]:
         """Acts for `config.steps` env steps and on to the end of the episode.
 
         Returns:
-            `reward_per_step` and `length` (mean episode), for monitoring only.
+            `reward_per_step` and `length` (mean episode), for monitoring only; `strayed`, see `Straying`.
         """
-        config, returns, lengths = self.config, [], []
+        config, returns, lengths, strayed = self.config, [], [], []
         left = self.total - self.env_steps if self.env_steps < self.total else math.inf
         target = min(config.steps, left)
         demo_fraction = {"reset": 0.0, "demos": 1.0, "mix": config.demo_fraction}[config.initial_states]
@@ -70,11 +73,17 @@ class Collector:
                 limit=int(min(longest, left - self.recent_steps)),
             )
             add_trajectory(self.replay, self.policy, trajectory)
+            states = self.policy.normalise(trajectory.observations[:-1])
+            strayed.append(self.straying.of_episode(states, trajectory.terminated))
             self.recent_steps += len(trajectory)
             returns.append(trajectory.episode_return)
             lengths.append(len(trajectory))
         self.env_steps += self.recent_steps
-        return {"reward_per_step": float(np.sum(returns) / np.sum(lengths)), "length": float(np.mean(lengths))}
+        return {
+            "reward_per_step": float(np.sum(returns) / np.sum(lengths)),
+            "length": float(np.mean(lengths)),
+            "strayed": self.straying.update(strayed),
+        }
 
     def _simulator_state(self) -> SimulatorState:
         trajectory = self.demos.trajectories[self.rng.integers(len(self.demos.trajectories))]

@@ -47,7 +47,9 @@ class DynaAgent:
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
 
         policy, average = (make.policy(action, size, config.policy, seeds[0]) for _ in range(2))
-        self.averager = WeightAverager(numpy_copy(policy, config.policy, demos), config.policy.acting_averaging)
+        self.averager = WeightAverager(
+            numpy_copy(policy, config.policy, demos), config.policy.acting_averaging, config.rollout.noise_std
+        )
         self.demo_replay = demo_replay(demos, self.acting)
         self.replay = Replay(size, action.size, action.size)
         discriminator = make.discriminator(self.demo_replay, config.discriminator, seeds[1])
@@ -95,31 +97,36 @@ class DynaAgent:
         return min(self.env_steps / self.config.env_steps, 1.0)
 
     def iterate(self) -> dict[str, float]:
-        """One iteration of Algorithm 1; returns scalars named `part/what`.
+        """One iteration of Algorithm 1; returns scalars named `part/what`. With a warm start, the first one clones.
 
         D and the policy are each other's moving target, so lines 5 to 9 can be repeated in many short rounds
         (`config.updates_per_iteration`; the paper's is 1).
         """
+        if self.warm_start.due:
+            return self._start_as_clone()
         first, learning_rate = self.env_steps == 0, self.config.learning_rate_at(self.progress)
-        if first and self.warm_start.wanted:
-            self._start_as_clone()
-        metrics = self.warm_start.metrics() | prefixed("rollout", self.collector.collect())  # lines 3, 4
+        metrics = prefixed("rollout", self.collector.collect())  # lines 3, 4
         if first:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
         rounds = [self._update(learning_rate) for _ in range(self.config.updates_per_iteration)]
-        self._explore_with_average()
-        self.averager.update(self.policy.average.acting_weights(), warm=self.warm_start.cloned)
+        self.averager.update(self.policy.average.acting_weights())
         return metrics | mean_metrics(rounds)
 
     def _update(self, learning_rate: float) -> dict[str, float]:
-        policy_rate = learning_rate * self.warm_start.lr_scale(self.averager.iterations)
+        policy_rate = learning_rate * self._policy_lr_scale()
         return {
             **prefixed("discriminator", self.update_discriminator(learning_rate)),  # line 5
             **prefixed("learn", self.learn(policy_rate)),  # line 6
             **prefixed("dynamics", self.update_dynamics(learning_rate)),  # line 7
             **prefixed("plan", self.plan(policy_rate)),  # lines 8, 9
         }
+
+    def _policy_lr_scale(self) -> float:
+        """Near the expert there is little to learn, and most of the gradient is noise."""
+        full = self.config.policy.slow_below
+        slow = 1.0 if full is None else min(self.collector.straying.share / full, 1.0)
+        return slow * self.warm_start.lr_scale(self.averager.iterations)
 
     def update_discriminator(self, learning_rate: float) -> dict[str, float]:
         """Line 5: D separates the agent's pairs from the demonstrations' (Eq. 6)."""
@@ -148,12 +155,12 @@ class DynaAgent:
         if not config.steps:
             return {}
         windows = self._plan_starts((config.steps, config.batch))
-        noise = self.acting.head.noise(self.rng, (config.steps, self.warm_start.plan_length, config.batch))
+        noise = self.acting.head.noise(self.rng, (config.steps, self.config.plan.length, config.batch))
         return self.policy.plan(windows, noise, learning_rate, self._regularizer(config.steps))
 
     def imagined_pairs(self, shape: tuple[int, int]) -> Pairs:
         """States `[*shape, d]` and actions `[*shape, a]` from plans under the current policy."""
-        length, wanted = self.warm_start.plan_length, shape[0] * shape[1]
+        length, wanted = self.config.plan.length, shape[0] * shape[1]
         batch = -(-wanted // length)
         noise = self.acting.head.noise(self.rng, (length, batch))
         imagined = self.policy.imagine(self._plan_starts((1, batch)), noise)
@@ -182,7 +189,8 @@ class DynaAgent:
             "env_steps": self.env_steps,
             "iterations": self.averager.iterations,
             "acting": self.acting.state(),
-            "overfit_ratio": self.warm_start.overfit_ratio,
+            "cloned": self.warm_start.cloned,
+            "strayed": self.collector.straying.share,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -192,26 +200,24 @@ class DynaAgent:
         self.rng.bit_generator.state = state["rng"]
         self.collector.env_steps = int(state["env_steps"])
         self.averager.iterations = int(state["iterations"])
-        self.warm_start.overfit_ratio = float(state["overfit_ratio"])
-        self._explore_with_average()
+        self.warm_start.cloned = bool(state["cloned"])
+        self.collector.straying.share = float(state["strayed"])
+        self.averager.explore(self.policy.average.acting_weights())
         self.acting.load(state["acting"]["weights"])
 
-    def _start_as_clone(self) -> None:
-        self.warm_start.clone(self.policy.network, self.acting, self.demos)
+    def _start_as_clone(self) -> dict[str, float]:
+        metrics = self.warm_start.clone(self.policy.network, self.acting, self.demos)
         for average, learned in zip(self.policy.average.variables, self.policy.network.variables, strict=True):
             average.assign(learned)
-        self._explore_with_average()
-
-    def _explore_with_average(self) -> None:
-        weights = self.policy.average.acting_weights()
-        self.averager.exploring.load(self.warm_start.exploration_weights(weights, 1.0 - self.progress))
+        self.averager.explore(self.acting.weights)
+        return prefixed("cloning", metrics)
 
     def _regularizer(self, steps: int) -> BCRegularizer | None:
-        return self.warm_start.regularizer(self.rng, steps, 1.0 - self.progress)
+        return self.warm_start.regularizer(self.rng, steps)
 
     def _plan_starts(self, shape: tuple[int, int]) -> Windows:
         """Observed steps, up to the state a plan starts from."""
-        return self._windows(self.warm_start.plan_demo_fraction, shape, 0, self.config.plan.recent_steps)
+        return self._windows(self.config.plan.demo_fraction, shape, 0, self.config.plan.recent_steps)
 
     def _windows(
         self, demo_fraction: float, shape: tuple[int, int], length: int, recent_steps: int | None = None

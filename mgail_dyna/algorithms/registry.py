@@ -92,17 +92,14 @@ def algorithm_named(name: str) -> Algorithm:
     return ALGORITHMS[name]
 
 
-def imitation_preset(
-    preset: str, env_id: str, algorithm: str = "dyna", demos: Demonstrations | None = None
-) -> ImitationConfig:
+def imitation_preset(preset: str, env_id: str, algorithm: str = "dyna") -> ImitationConfig:
     """How `env_id` is imitated by default.
 
     Args:
-        preset: "tuned"; "reset": the same, with episodes from the environment's own reset; or "paper-like": the paper's
-            constants.
+        preset: "recipe": one for every environment; "tuned": constants tuned on single tasks; "reset": these, with
+            episodes from the environment's own reset; or "paper-like": the paper's constants.
         env_id: a Gymnasium id, or a short name.
         algorithm: a name in `ALGORITHMS`.
-        demos: to be imitated. Where they have no simulator states, "tuned" becomes "reset", as on the command line.
 
     Raises:
         UserError: no such preset or algorithm.
@@ -111,11 +108,7 @@ def imitation_preset(
     check_preset(preset)
     env_id = environment_id(env_id)
     changes = layers(preset, env_id, entry.sections, entry.defaults)
-    config = entry.configure(functools.reduce(apply, changes, ImitationConfig(env=env_id)))
-    needs_states = config.rollout.initial_states != "reset"
-    if preset == "tuned" and needs_states and demos is not None and not demos.has_simulator_states:
-        return imitation_preset("reset", env_id, algorithm)
-    return config
+    return entry.configure(functools.reduce(apply, changes, ImitationConfig(env=env_id)))
 
 
 _WITHOUT_PLANNING = {"plan": {"steps": 0}, "discriminator": {"imagined_fraction": 0.0}}
@@ -138,17 +131,16 @@ _TRPO = {
 # Fields that only gradients through the graph, or the averages that act, depend on.
 _GRAPH_ONLY = (
     *("discount", "updates_per_iteration"),
-    *(f"policy.{name}" for name in ("learning_rate", "averaging", "acting_averaging", "clip_norm", "bptt_clip_norm")),
+    *(
+        f"policy.{name}"
+        for name in ("learning_rate", "averaging", "acting_averaging", "slow_below", "clip_norm", "bptt_clip_norm")
+    ),
 )
-_WARM_START_ONLY = tuple(
-    f"cloning.{name}"
-    for name in (
-        *("freeze_iterations", "lr_scale", "initial_noise_std", "bc_weight"),
-        *("plan_length", "demo_fraction", "max_overfit_ratio"),
-    )
-)
+_WARM_START_ONLY = ("cloning.freeze_iterations", "cloning.bc_weight")
 _ROLLOUTS_ONLY = ("rollout.num_envs", "rollout.replay_capacity")
-_EPISODES_ONLY = tuple(f"rollout.{name}" for name in ("initial_states", "demo_fraction", "reset_length", "demo_length"))
+_EPISODES_ONLY = tuple(
+    f"rollout.{name}" for name in ("initial_states", "demo_fraction", "reset_length", "demo_length", "noise_std")
+)
 _IGNORED_BY_TRPO = ("learn", "cloning", "warm_start", "discriminator.imagined_fraction", *_GRAPH_ONLY, *_EPISODES_ONLY)
 
 _JUDGED = "D right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert"
@@ -174,7 +166,6 @@ register(
         overrides=_WITHOUT_PLANNING,
         ignored_fields=(
             *("plan", "trust_region", "discriminator.imagined_fraction"),
-            *("cloning.demo_fraction", "cloning.plan_length"),
             *_ROLLOUTS_ONLY,
         ),
         progress=(_JUDGED, _MODEL),
@@ -208,6 +199,7 @@ register(
         name="bc",
         summary="behavioural cloning: regression on the demonstrations, no environment",
         agent="mgail_dyna.algorithms.bc:BCAgent",
+        sections=("bc",),
         defaults={"evaluate_every": 5, "rollout": {"initial_states": "reset"}},
         overrides=_WITHOUT_PLANNING,
         ignored_fields=(

@@ -81,15 +81,6 @@ def phrases_of(row: Row, horizon: int, phrases: Sequence[str]) -> list[str]:
     return shown
 
 
-def start_of(history: Sequence[Row], config: ImitationConfig) -> str:
-    """What a run with --warm-start bc started from: the clone, or scratch if the clone overfitted."""
-    ratio, limit = history[-1]["cloning/overfit_ratio"], config.cloning.max_overfit_ratio
-    measured = f"held-out loss / training loss of the clone: {ratio:.1f}, limit {limit:g}"
-    if ratio <= limit:
-        return f"a clone of the demonstrations ({measured})"
-    return f"from scratch, as the clone overfitted ({measured}, see --cloning.max-overfit-ratio)"
-
-
 def _place(row: Row) -> str:
     return f"iteration {row['iteration']:,.0f}, env step {row['env_steps']:,.0f}"
 
@@ -138,7 +129,8 @@ def summary(title: str, history: Sequence[Row], config: ImitationConfig, best: B
                 "that policy is kept, too (--best)"
             )
     if config.warm_start == "bc":
-        rows["start"] = start_of(history, config)
+        clone = history[0]["expert_percent"]
+        rows["start"] = "a clone of the demonstrations" + ("" if math.isnan(clone) else f", {clone:.1f}% of the expert")
     rows["env steps"] = f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories"
     rows["evaluation"] = f"{last['evaluation_steps']:,.0f} env steps, counted apart and not learned from"
     rows["time"] = f"{duration(last['wall_seconds'])}; {duration(last['cpu_seconds'])} of processor time"

@@ -20,7 +20,6 @@ from mgail_dyna.cli.report import (
     evaluations,
     next_commands,
     phrases_of,
-    start_of,
     summary,
 )
 from mgail_dyna.cli.scalars import MISSING, Scalars
@@ -91,18 +90,18 @@ class Session:
     def _announce(self, display: ProgressDisplay) -> None:
         if not self.scalars.installed:
             print(f"note: {MISSING}", file=sys.stderr)
-        warm = self.run.config.warm_start == "bc"
-        first = "cloning the demonstrations (--warm-start bc), then " if warm else ""
+        clones = self.settings.algorithm == "bc" or self.run.config.warm_start == "bc"
+        first = "cloning the demonstrations" if clones else "compiling"
         least, most = FIRST_ROW_OF_CLONING if self.settings.algorithm == "bc" else FIRST_ROW
         budget = self.run.agent.budget
         limit = "" if self.iterations is None else f", at most {self.iterations:,} iterations"
         display.print_line(f"{budget.total:,} {budget.unit}{limit}; files in {self.directory}")
-        display.wait(f"{first}compiling; the first row usually takes {least} to {most} s, longer on a busy machine")
+        display.wait(f"{first}; the first row usually takes {least} to {most} s, longer on a busy machine")
 
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
         run = self.run
         if run.config.warm_start == "bc" and len(run.history) == 1:
-            display.print_line(f"start: {start_of(run.history, run.config)}")
+            display.print_line("the first row is the clone; the second usually takes 20 to 80 s, as updates compile")
         phrases = algorithm_named(self.settings.algorithm).progress
         display.update(len(run.history), self._done(), phrases_of(row, run.config.plan.length, phrases))
         seen = evaluations(run.history)

@@ -48,12 +48,11 @@ if TYPE_CHECKING:
     from mgail_dyna.runs.run import ImitationRun
 
 
-def train(command: TrainCommand, preset_given: bool) -> None:
+def train(command: TrainCommand) -> None:
     """Trains a new run, or the one to resume, to its end.
 
     Args:
         command: what to do.
-        preset_given: whether the user chose the preset.
 
     Raises:
         UserError: the demonstrations do not fit, or the run cannot be resumed as asked.
@@ -72,7 +71,7 @@ def train(command: TrainCommand, preset_given: bool) -> None:
                 )
         settings, run = _built(command)
         stack.callback(run.close)
-        for note in _notes(command, preset_given):
+        for note in _notes(command):
             print(f"note: {note}", file=sys.stderr)
         if directory is None:
             name = f"{environment_name(run.config.env)}-{settings.algorithm}-seed{run.config.seed}"
@@ -112,14 +111,9 @@ def _nothing_left(directory: Path, settings: RunSettings, done: int, spent: bool
     return f"{what}, so nothing was done{f'; to {verb} it: {longer}' if longer else ''}"
 
 
-def _notes(command: TrainCommand, preset_given: bool) -> Iterator[str]:
+def _notes(command: TrainCommand) -> Iterator[str]:
     """What the user may not expect of this run."""
     source = command.rerun or command.resume
-    if command.preset == "reset" and not preset_given and source is None:
-        yield (
-            "the demonstrations have no simulator states (qpos, qvel), so episodes start at the environment's reset "
-            "(--preset reset)"
-        )
     if source is not None and (missing := _missing_fields(source, command)):
         yield f"its config.json is older than {', '.join(missing)}: they have today's defaults, unless flags set them"
     if command.rerun is not None and (earlier := read_about(command.rerun).get(EXTENDED)):

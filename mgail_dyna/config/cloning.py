@@ -23,20 +23,10 @@ class CloningConfig:
     """Gradient steps between two validations."""
     patience: int = 10
     """Training stops after this many validations in a row without a lower loss."""
-    freeze_iterations: int = 3
+    freeze_iterations: int = 1
     """--warm-start bc: iterations during which the policy is frozen while D and the dynamics model catch up."""
-    lr_scale: float = 0.2
-    """--warm-start bc: factor on the policy's learning rate after that."""
-    initial_noise_std: float | None = None
-    """--warm-start bc: exploration noise at the start, fading to --policy.noise-std; None: --policy.noise-std."""
-    bc_weight: float = 0.0
-    """--warm-start bc: weight of the cloning loss beside the cost of Eq. 7 and 8; it falls linearly to 0."""
-    plan_length: int | None = None
-    """--warm-start bc: replaces --plan.length; None: --plan.length."""
-    demo_fraction: float = 0.5
-    """--warm-start bc: upper limit on --plan.demo-fraction."""
-    max_overfit_ratio: float = 2.5
-    """--warm-start bc: the run starts from scratch if held-out loss / training loss of the clone exceeds this."""
+    bc_weight: float = 300.0
+    """--warm-start bc: weight of the cloning loss beside the cost of Eq. 7 and 8."""
 
     def __post_init__(self) -> None:
         require(
@@ -49,10 +39,5 @@ class CloningConfig:
             interval=(self.interval >= 1, "at least 1"),
             patience=(self.patience >= 1, "at least 1"),
             freeze_iterations=(self.freeze_iterations >= 0, "at least 0"),
-            lr_scale=(0 < self.lr_scale <= 1, "above 0 and at most 1"),
-            initial_noise_std=(self.initial_noise_std is None or self.initial_noise_std > 0, "above 0"),
             bc_weight=(self.bc_weight >= 0, "at least 0"),
-            plan_length=(self.plan_length is None or self.plan_length >= 1, "at least 1"),
-            demo_fraction=(0 <= self.demo_fraction <= 1, "between 0 and 1"),
-            max_overfit_ratio=(self.max_overfit_ratio > 0, "above 0"),
         )

@@ -28,6 +28,9 @@ class PolicyConfig:
     """Decay per gradient step of the averaged policy, which explores; 0: no averaging."""
     acting_averaging: float = 0.9
     """Decay per iteration of the evaluated policy, an average of those that explored; 0: no averaging."""
+    slow_below: float | None = None
+    """dyna, mgail: the policy learns more slowly, in proportion, below this share of its episodes away from the
+    demonstrations (`rollout/strayed`); None: never."""
     clip_norm: float = 1.0
     """Largest norm of the policy's gradient."""
     bptt_clip_norm: float | None = 5.0
@@ -42,6 +45,7 @@ class PolicyConfig:
             noise_std=(self.noise_std > 0, "above 0"),
             averaging=(0 <= self.averaging < 1, "at least 0 and below 1"),
             acting_averaging=(0 <= self.acting_averaging < 1, "at least 0 and below 1"),
+            slow_below=(self.slow_below is None or 0 < self.slow_below <= 1, "above 0 and at most 1"),
             clip_norm=(self.clip_norm > 0, "above 0"),
             bptt_clip_norm=(self.bptt_clip_norm is None or self.bptt_clip_norm > 0, "above 0"),
         )
@@ -191,6 +195,8 @@ class RolloutConfig:
     """Longest episode from reset."""
     demo_length: int = 50
     """Longest episode from a demonstration's state."""
+    noise_std: float | None = None
+    """dyna, mgail: standard deviation of continuous actions in the environment; None: --policy.noise-std."""
 
     def __post_init__(self) -> None:
         require(
@@ -202,6 +208,7 @@ class RolloutConfig:
             demo_fraction=(0 <= self.demo_fraction <= 1, "between 0 and 1"),
             reset_length=(self.reset_length >= 2, "at least 2"),
             demo_length=(self.demo_length >= 2, "at least 2"),
+            noise_std=(self.noise_std is None or self.noise_std > 0, "above 0"),
         )
 
 

@@ -124,8 +124,7 @@ def check_initial_states(demos: Demonstrations, initial_states: str) -> None:
     if initial_states != "reset" and not demos.has_simulator_states:
         raise UserError(
             f"--rollout.initial-states {initial_states}: expected demonstrations with qpos and qvel, found none; "
-            "use --preset reset or --rollout.initial-states reset, which need none "
-            "(in Python: imitation_preset(..., demos=demos))"
+            "use --rollout.initial-states reset, or --preset recipe or reset, which need none"
         )
 
 

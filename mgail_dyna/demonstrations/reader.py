@@ -66,16 +66,6 @@ def shipped_experts() -> list[str]:
     return sorted(entry.parent.name for entry in SHIPPED.glob("*/trpo-v0"))
 
 
-def file_has_simulator_states(name: str | Path) -> bool:
-    """`Demonstrations.has_simulator_states`, without reading the arrays; True if unreadable: loading tells why."""
-    try:
-        found = locate(name)
-        with open_hdf5(found if found.is_file() else found / DATA_FILE) as file:
-            return all(f"{key}/infos/{what}" in file for key in _episodes(file) for what in ("qpos", "qvel"))
-    except UserError:
-        return True
-
-
 def _episodes(file: h5py.File) -> list[str]:
     return sorted((key for key in file if re.fullmatch(r"episode_\d+", key)), key=lambda key: int(key[8:]))
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import Record, read_kind
-from mgail_dyna.experiments.suites import Kind, everything
+from mgail_dyna.experiments.suites import everything
 
 SECONDS = 3600.0
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mgail_dyna.errors import UserError
+from mgail_dyna.experiments.kinds import Run
 from mgail_dyna.experiments.records import from_run, record_path, write_record
-from mgail_dyna.experiments.suites import Run
 from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, new_directory
 from mgail_dyna.runtime import program_call
 from mgail_dyna.storage import locked, write_text

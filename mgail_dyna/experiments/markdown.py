@@ -30,9 +30,10 @@ from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.demonstrations.reader import locate, shipped_experts
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.cost import spent
+from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import Record, read_kind
 from mgail_dyna.experiments.statistics import first_reached, lowest_after
-from mgail_dyna.experiments.suites import CLONING, FIGURES, SUITES, Kind, everything
+from mgail_dyna.experiments.suites import CLONING, FIGURES, SUITES, everything
 from mgail_dyna.experiments.tables import seeds_of, summary
 from mgail_dyna.runs.findings import FINDINGS
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
-from mgail_dyna.experiments.suites import Kind, Run
+from mgail_dyna.experiments.kinds import Kind, Run
 from mgail_dyna.runs.directory import CONFIG, CURVE, flatten
 from mgail_dyna.storage import write_text
 

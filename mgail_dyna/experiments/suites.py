@@ -6,113 +6,23 @@ can use them too.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from mgail_dyna.algorithms.registry import algorithm_named, imitation_preset
+from mgail_dyna.algorithms.registry import imitation_preset
+from mgail_dyna.experiments.kinds import SHIPPED, DemonstrationSubset, Kind, Run
 
 SEEDS = 5
 TASKS = ("cartpole", "hopper", "halfcheetah")
 CLONING = "bc"
-# Demonstrations in each shipped file.
-SHIPPED = 50
-
-
-@dataclass(frozen=True)
-class DemonstrationSubset:
-    """Some of the expert's demonstrations.
-
-    Attributes:
-        trajectories: number of them.
-        subsample: one step in this many is kept.
-    """
-
-    trajectories: int
-    subsample: int = 1
-
-    @property
-    def name(self) -> str:
-        """For file names: "4", or "4x20" with one step in 20."""
-        return f"{self.trajectories}x{self.subsample}" if self.subsample > 1 else str(self.trajectories)
-
-    @property
-    def label(self) -> str:
-        """For legends and tables."""
-        whole = "" if self.subsample > 1 else "whole "
-        kept = f", every {self.subsample}th step" if self.subsample > 1 else ""
-        return f"{self.trajectories} {whole}trajector{'y' if self.trajectories == 1 else 'ies'}{kept}"
-
-    @property
-    def flags(self) -> str:
-        """Flags of `run.py`."""
-        subsample = f" --subsample {self.subsample}" if self.subsample > 1 else ""
-        return f"--demonstrations {self.trajectories}{subsample}"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a kind.
-
-    Attributes:
-        suite: it is recorded under.
-        name: of its record and directory.
-        arguments: of `run.py`.
-    """
-
-    suite: str
-    name: str
-    arguments: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Runs that differ in their seed alone.
-
-    Attributes:
-        suite: they are recorded under.
-        task: short name of the environment.
-        name: within suite and task, for file names.
-        label: for legends and tables.
-        arguments: of `run.py`, without the seed.
-        baseline: takes no env steps and is drawn as a level line.
-    """
-
-    suite: str
-    task: str
-    name: str
-    label: str
-    arguments: tuple[str, ...]
-    baseline: bool = False
-
-    @property
-    def algorithm(self) -> str:
-        """As `--mode` names it."""
-        return self._flags.get("--mode", "dyna")
-
-    @property
-    def trust_region(self) -> bool:
-        """Whether the policy learns by TRPO. Such runs take far more env steps and are compared among themselves."""
-        return not algorithm_named(self.algorithm).ignores("trust_region", "none")
-
-    @property
-    def demonstrations(self) -> DemonstrationSubset:
-        """What is imitated."""
-        flags = self._flags
-        return DemonstrationSubset(int(flags.get("--demonstrations", SHIPPED)), int(flags.get("--subsample", 1)))
-
-    @property
-    def _flags(self) -> dict[str, str]:
-        return dict(itertools.pairwise(self.arguments))
-
-    def run(self, seed: int) -> Run:
-        name = f"{self.task}-{self.name}-seed{seed}"
-        return Run(self.suite, name, (*self.arguments, "--seed", str(seed)))
 
 
 def _kind(suite: str, task: str, name: str, label: str, flags: str = "") -> Kind:
+    """A kind with constants tuned on its task, unless its flags name another preset."""
     mode = name.split("_")[0]
+    if "--preset" not in flags:
+        flags = f"--preset tuned {flags}"
     return Kind(suite, task, name, label, ("--env", task, "--mode", mode, *flags.split()), mode == CLONING)
 
 
@@ -228,8 +138,12 @@ def _reset(task: str) -> Kind:
     return _kind("reset", task, "dyna", "Dyna-AIL without simulator resets", "--preset reset")
 
 
-def _warm(task: str) -> Kind:
-    return _kind("warm", task, "dyna", "Dyna-AIL, warm start from cloning", "--warm-start bc")
+def _recipe(task: str) -> tuple[Kind, ...]:
+    """What `python run.py --env TASK` does, and cloning with the same policy."""
+    return (
+        _kind("tasks", task, "dyna", "Dyna-AIL", "--preset recipe"),
+        _kind("tasks", task, CLONING, "behavioural cloning", "--preset recipe"),
+    )
 
 
 def _untuned(task: str) -> Kind:
@@ -248,6 +162,8 @@ CONTINUOUS = ("hopper", "halfcheetah")
 UNTUNED = ("walker2d", "Swimmer-v5", "InvertedDoublePendulum-v5")
 
 SUITES: dict[str, tuple[Kind, ...]] = {
+    # One set of numbers on every task whose expert ships.
+    "tasks": tuple(kind for task in (*TASKS, *UNTUNED) for kind in _recipe(task)),
     "learning": tuple(kind for task in TASKS for kind in (_dyna(task), _mgail(task), _cloning(task))),
     "scarce": tuple(
         kind
@@ -256,8 +172,6 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         for kind in _from_scarce(task, mode, label)
     ),
     "demonstrations": tuple(kind for task in CONTINUOUS for kind in _by_number(task)),
-    # Not with few demonstrations: the clone overfits and is dropped, so the runs would repeat the suite scarce.
-    "warm": tuple(kind for task in TASKS for kind in (_dyna(task), _warm(task), _cloning(task))),
     "reset": tuple(kind for task in CONTINUOUS for kind in (_dyna(task), _reset(task))),
     "paper": (
         *(kind for task in TASKS for kind in _paper(task)),

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from mgail_dyna.config.presets import environment_title
 from mgail_dyna.errors import UserError
+from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import LAST, Record, read_kind
 from mgail_dyna.experiments.statistics import (
     INTERVAL_SEEDS,
@@ -26,7 +27,6 @@ from mgail_dyna.experiments.statistics import (
     lowest_after,
     share_after,
 )
-from mgail_dyna.experiments.suites import Kind
 
 LEVEL, HIGHER_LEVEL = 90.0, 95.0
 # Characters of a printed table where there is no terminal.

@@ -226,10 +226,11 @@ def load_run(directory: Path) -> dict[str, Any]:
 
 
 def write_curve(directory: Path, history: list[dict[str, float]]) -> None:
-    """Writes `progress.csv`, one row per iteration."""
+    """Writes `progress.csv`, one row per iteration, NaN where an iteration has no such number."""
     if history:
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+        names = dict.fromkeys(name for row in history for name in row)
+        writer = csv.DictWriter(text, list(names), restval="nan", lineterminator="\n")
         writer.writeheader()
         writer.writerows(
             {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}

@@ -111,7 +111,7 @@ def test_the_help_names_what_exists(capsys):
 def test_the_help_shows_the_environments_own_defaults(capsys):
     assert "(default: 12000)" in help_of(capsys, "--env", "hopper")
     text = help_of(capsys, "--env", "cartpole", "--mode", "gail")
-    assert "(default: 100000)" in text
+    assert "(default: 2000000)" in text
     assert "\n  --policy.no-train-noise" in text, "it is on by default, so the flag turns it off"
 
 

@@ -13,7 +13,7 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
     longer = replace(config, plan=replace(config.plan, length=50))
     configs = [config, replace(config, seed=1, evaluate_every=7), longer, imitation_preset("tuned", "Hopper-v5")]
     short = "cartpole dyna, plan.length 10"
-    assert _labels([RunSettings("dyna", "tuned", "mine", None, each) for each in configs]) == [
+    assert _labels([RunSettings("dyna", "recipe", "mine", None, each) for each in configs]) == [
         *(short, short),
         "cartpole dyna, plan.length 50",
         "hopper dyna",

@@ -74,7 +74,9 @@ def test_training_interrupted_resumed_and_evaluated(tmp_path, cli):
     result = cli("--resume", directory, "--iterations", len(before) + 1)
     assert result.returncode == 0, result.stderr
     after = list(csv.DictReader((directory / "progress.csv").open()))
-    assert after[:-1] == before
+    assert [{name: row[name] for name in before[0]} for row in after[:-1]] == before, (
+        "the clone's row has fewer columns"
+    )
     assert {"return_mean", "return_std", "expert_percent", "real_trajectories", *CLOCKS} <= set(after[-1])
     assert str(directory) in result.stdout.replace("\n", "")
 

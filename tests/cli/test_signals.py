@@ -16,7 +16,7 @@ from mgail_dyna.cli.main import main
 from mgail_dyna.cli.progress import Interrupts
 from mgail_dyna.errors import Terminated
 from mgail_dyna.experiments.jobs import Job, Outcome
-from mgail_dyna.experiments.suites import Run
+from mgail_dyna.experiments.kinds import Run
 from mgail_dyna.experiments.sweep import sweep
 
 

@@ -22,19 +22,21 @@ def test_what_is_asked_for_is_resolved():
     mgail = resolved(["--env", "hopper", "--mode", "mgail", "--preset", "paper-like"]).settings
     assert mgail.plan.steps == 0, "as it runs, so it is written down"
     twice = resolved(["--env", "hopper", "--env", "halfcheetah"]).settings
-    assert twice == imitation_preset("tuned", "HalfCheetah-v5"), "the last one counts, for what depends on it as well"
+    assert twice == imitation_preset("recipe", "HalfCheetah-v5"), "the last one counts, for what depends on it as well"
 
 
-def test_demonstrations_without_simulator_states_are_imitated_from_reset(cheetah, tmp_path, capsys):
+def test_demonstrations_without_simulator_states_are_enough(cheetah, tmp_path, capsys):
     trajectories = tuple(replace(t, qpos=None, qvel=None) for t in cheetah.trajectories)
     save_demonstrations(tmp_path / "mine", replace(cheetah, trajectories=trajectories))
     asked = ["--env", "halfcheetah", "--expert", str(tmp_path / "mine")]
     command = resolved(asked)
-    assert (command.preset, command.settings) == ("reset", imitation_preset("reset", "HalfCheetah-v5"))
-    assert resolved(["--env", "halfcheetah"]).preset == resolved(["--env", "cartpole"]).preset == "tuned"
-    assert resolved([*asked, "--mode", "bc"]).preset == "tuned", "no rollouts, no starts"
+    assert command.settings == imitation_preset("recipe", "HalfCheetah-v5")
+    assert command.settings.rollout.initial_states == "reset"
     assert main([*asked, "--preset", "tuned", "--logdir", str(tmp_path)]) == 2
-    assert "expected demonstrations with qpos and qvel, found none; use --preset reset" in capsys.readouterr().err
+    assert (
+        "expected demonstrations with qpos and qvel, found none; use --rollout.initial-states reset"
+        in capsys.readouterr().err
+    )
     assert main([*asked, "--logdir", str(tmp_path), "--iterations", "0"]) == 2
     assert "note" not in capsys.readouterr().err, "a mistake is one line"
 
@@ -70,7 +72,7 @@ def test_a_shipped_name_is_not_taken_over_by_a_directory(tmp_path, monkeypatch):
         ),
         (["--mode", "dyna", "--rollout.num-envs", "2"], "--rollout.num-envs: has no effect with --mode dyna"),
         (["--mode", "dyna", "--trust-region.damping", "1"], "--trust-region.damping: has no effect with --mode dyna"),
-        (["--mode", "dyna", "--cloning.lr-scale", "0.9"], "--cloning.lr-scale: has no effect without --warm-start bc"),
+        (["--warm-start", "none", "--cloning.bc-weight", "9"], "bc-weight: has no effect without --warm-start bc"),
         (["--mode", "bc", "--env-steps", "100"], "--env-steps: has no effect with --mode bc; leave it out"),
         (["--policy.clip-norm", "inf"], "--policy.clip-norm: expected above 0 and finite, found inf"),
         (["cartpole"], "unexpected argument 'cartpole'; all options: python run.py --help"),
@@ -152,7 +154,7 @@ def test_what_an_older_configuration_lacks_is_named(tmp_path):
     )
     file.write_text(json.dumps(record))
     argv = ["--config", str(file)]
-    (note,) = _notes(resolved(argv), preset_given=False)
+    (note,) = _notes(resolved(argv))
     assert note.startswith("its config.json is older than updates_per_iteration, policy.bptt_clip_norm: ")
 
 

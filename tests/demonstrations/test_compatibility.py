@@ -8,10 +8,9 @@ import pytest
 from helpers import random_policy, replay
 
 from mgail_dyna.demonstrations.compatibility import check_compatible, other_env_note, replay_check, replay_note
-from mgail_dyna.demonstrations.reader import file_has_simulator_states, load_demonstrations
+from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.reference import reference
-from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import RolloutCollector, play_episode
 from mgail_dyna.environments.simulator import reset_to
@@ -82,15 +81,6 @@ def test_demonstrations_with_other_actions(cheetah, refused):
     refused(["actions", "size 6", "size 7"], check_compatible, wide, make_env("HalfCheetah-v5"), "mine")
     strong = replace(cheetah, action_space=gym.spaces.Box(-2.0, 2.0, (6,), np.float32))
     refused(["mine: actions: low", "-1", "-2"], check_compatible, strong, make_env("HalfCheetah-v5"), "mine")
-
-
-def test_whether_simulator_states_are_told_is_seen_without_reading(dataset, data_file, cartpole, put, tmp_path):
-    assert file_has_simulator_states(dataset)
-    put(data_file, "episode_1/infos/qvel", None)
-    assert not file_has_simulator_states(dataset)
-    save_demonstrations(str(tmp_path / "pole"), cartpole)
-    assert not file_has_simulator_states(tmp_path / "pole")
-    assert file_has_simulator_states(tmp_path / "nowhere"), "loading it tells what is wrong"
 
 
 def test_another_task_of_the_same_sizes_is_told(cheetah):

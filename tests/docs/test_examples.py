@@ -79,9 +79,9 @@ def test_a_policy_acts_without_tensorflow(tmp_path):
 def test_a_preset_of_ones_own_is_read_from_its_file(example):
     command = resolved(["--env", "own_preset:Mass-v0", "--expert", "cartpole"])  # imports the module first
     assert command.settings.env_steps == 3_000
-    config = imitation_preset("tuned", "own_preset:Mass-v0")
+    config = imitation_preset("recipe", "own_preset:Mass-v0")
     assert (config.env_steps, config.plan.length, config.rollout.reset_length) == (3_000, 20, 100)
-    assert imitation_preset("tuned", "mass").env == "own_preset:Mass-v0"
+    assert imitation_preset("recipe", "mass").env == "own_preset:Mass-v0"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mgail_dyna.experiments.kinds import Kind, Run
 from mgail_dyna.experiments.records import (
     differences,
     from_run,
@@ -15,7 +16,6 @@ from mgail_dyna.experiments.records import (
     record_path,
     write_record,
 )
-from mgail_dyna.experiments.suites import Kind, Run
 
 KIND = Kind("tiny", "cartpole", "dyna", "Dyna-AIL", ("--env", "cartpole"))
 
@@ -36,7 +36,7 @@ def test_a_record_comes_back_as_it_was_written(recorded, finished_run):
     for name, values in before.curve.items():
         np.testing.assert_array_equal(after.curve[name], values, err_msg=name)
     assert replace(after, curve={}) == replace(before, curve={})
-    assert after.algorithm == "dyna" and after.preset == "tuned" and after.expert == "cartpole"
+    assert after.algorithm == "dyna" and after.preset == "recipe" and after.expert == "cartpole"
     assert after.expert_return == 1000
     assert after.config["env"] == "CartPole-v1" and after.versions["numpy"] and after.commit
     assert after.final["env_steps"] == 3000 and after.final["expert_percent"] == 100

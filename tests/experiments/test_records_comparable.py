@@ -5,8 +5,8 @@ import math
 
 from helpers import small_config
 
+from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import from_run, read_record, record_path, write_record
-from mgail_dyna.experiments.suites import Kind
 from mgail_dyna.runs.directory import CONFIG, RunSettings, write_curve, write_settings
 
 KIND = Kind("tiny", "cartpole", "dyna", "Dyna-AIL", ("--env", "cartpole"))

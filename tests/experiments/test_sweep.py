@@ -19,9 +19,10 @@ from mgail_dyna.cli.main import main
 from mgail_dyna.config.presets import environment_id
 from mgail_dyna.experiments import jobs as jobs_module
 from mgail_dyna.experiments.jobs import Job, Outcome, attempt
+from mgail_dyna.experiments.kinds import Run
 from mgail_dyna.experiments.pools import LocalPool
 from mgail_dyna.experiments.records import from_run, read_kind, read_record, record_path, write_record
-from mgail_dyna.experiments.suites import FIGURES, SUITES, Run, runs_of
+from mgail_dyna.experiments.suites import FIGURES, SUITES, runs_of
 from mgail_dyna.experiments.sweep import sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,7 +114,7 @@ def wait_for_child(job, evaluations=5, seconds=60):
 PARENT = """
 import sys
 from pathlib import Path
-from mgail_dyna.experiments.suites import Run
+from mgail_dyna.experiments.kinds import Run
 from mgail_dyna.experiments.jobs import Job
 from mgail_dyna.experiments.pools import LocalPool, RayPool
 from mgail_dyna.experiments.sweep import sweep
@@ -265,7 +266,7 @@ def test_a_real_run_is_interrupted_and_resumed(tmp_path):
         (
             [],
             "expected --figure (4a, 4b, 4c, 5a, 5b, 6) or "
-            "--suite (learning, scarce, demonstrations, warm, reset, paper, planning, trpo, untuned, all), "
+            "--suite (tasks, learning, scarce, demonstrations, reset, paper, planning, trpo, untuned, all), "
             "found neither",
         ),
         (["--figure", "6", "--suite", "paper"], "found both"),
@@ -325,11 +326,11 @@ def test_the_control_takes_at_least_the_policy_steps_of_learning_and_planning(fi
     env_id = environment_id(control.task)
     dyna, mgail = (imitation_preset("tuned", env_id, mode) for mode in ("dyna", "mgail"))
     assert (
-        control.arguments[:4] == ("--env", control.task, "--mode", "mgail")
-        and control.arguments[4] == "--updates-per-iteration"
+        control.arguments[:6] == ("--env", control.task, "--mode", "mgail", "--preset", "tuned")
+        and control.arguments[6] == "--updates-per-iteration"
     )
-    assert control.arguments[6:] == ("--env-steps", str(dyna.env_steps)), "the same number of env steps"
-    rate = int(control.arguments[5]) * mgail.learn.steps / mgail.rollout.steps
+    assert control.arguments[8:] == ("--env-steps", str(dyna.env_steps)), "the same number of env steps"
+    rate = int(control.arguments[7]) * mgail.learn.steps / mgail.rollout.steps
     dynas = dyna.updates_per_iteration * (dyna.learn.steps + dyna.plan.steps) / dyna.rollout.steps
     assert mgail.plan.steps == 0
     alike = mgail.rollout == dyna.rollout
@@ -355,7 +356,7 @@ def test_the_control_as_recorded_took_no_fewer_policy_steps_an_env_step(figure):
 
 def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path, monkeypatch, capsys):
     from mgail_dyna.cli.commands import sweep as command
-    from mgail_dyna.experiments.suites import Kind
+    from mgail_dyna.experiments.kinds import Kind
 
     kinds = (
         Kind("tiny", "task", "good", "Good", ("--env-steps", "10")),
@@ -380,7 +381,7 @@ def test_the_command_records_and_prints_and_exits_with_1_after_failures(tmp_path
 @pytest.mark.parametrize("flag", ["results", "logdir"])
 def test_directories_that_cannot_be_written_are_refused_before_the_first_run(flag, tmp_path, monkeypatch, capsys):
     from mgail_dyna.cli.commands import sweep as command
-    from mgail_dyna.experiments.suites import Kind
+    from mgail_dyna.experiments.kinds import Kind
 
     monkeypatch.setitem(command.SUITES, "paper", (Kind("tiny", "task", "good", "Good", ("--env-steps", "3")),))
     monkeypatch.setattr(jobs_module, "Job", partial(Job, program=STAND_IN))
@@ -437,16 +438,16 @@ def test_a_dry_run_says_what_is_to_do_and_does_nothing(tmp_path, capsys, finishe
 
 def test_records_that_their_command_would_not_make_today_are_named(tmp_path, monkeypatch, capsys, finished_run):
     from mgail_dyna.cli.commands import sweep as command
-    from mgail_dyna.experiments.suites import Kind
+    from mgail_dyna.experiments.kinds import Kind
 
     kinds = (
-        Kind("tiny", "cartpole", "dyna", "as today", ("--env", "cartpole")),
+        Kind("tiny", "cartpole", "dyna", "as today", ("--env", "cartpole", "--preset", "tuned")),
         Kind(
             "tiny",
             "cartpole",
             "fewer",
             "not so",
-            ("--env", "cartpole", "--updates-per-iteration", "3", "--env-steps", "2000"),
+            ("--env", "cartpole", "--preset", "tuned", "--updates-per-iteration", "3", "--env-steps", "2000"),
         ),
     )
     for kind in kinds:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import from_run, read_kind, write_record
 from mgail_dyna.experiments.statistics import estimate
-from mgail_dyna.experiments.suites import FIGURES, SUITES, Kind
+from mgail_dyna.experiments.suites import FIGURES, SUITES
 from mgail_dyna.experiments.tables import (
     WIDTH,
     common_spacings,

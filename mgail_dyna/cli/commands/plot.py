@@ -90,7 +90,7 @@ def _labels(settings: Sequence[RunSettings]) -> list[str]:
 
     names, alike = [], defaultdict(list)
     for each in settings:
-        preset = "" if each.preset == "tuned" else f" ({each.preset})"
+        preset = "" if each.preset == "recipe" else f" ({each.preset})"
         names.append(f"{environment_name(each.config.env)} {each.algorithm}{preset}")
         alike[names[-1]].append({**asdict(each.config), "expert": each.expert})
     labels = []

@@ -16,7 +16,8 @@ from mgail_dyna.cli.arguments import parse, peek
 from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.help import HELP
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.experiments.suites import FIGURES, SEEDS, SUITES, Kind, everything, runs_of
+from mgail_dyna.experiments.kinds import Kind
+from mgail_dyna.experiments.suites import FIGURES, SEEDS, SUITES, everything, runs_of
 
 # Of `--suite`: every suite and every figure.
 ALL, EVERYTHING = "all", "every suite and figure"
@@ -33,7 +34,8 @@ class SweepCommand:
     figure: str | None = None
     """Figure of the paper: 4a, 4b, 4c, 5a, 5b or 6."""
     suite: str | None = None
-    """learning, scarce, demonstrations, warm, reset, paper, planning, trpo, untuned, or all: these and every figure."""
+    """tasks, learning, scarce, demonstrations, reset, paper, planning, trpo, untuned, or all: these and every
+    figure."""
     seeds: int = SEEDS
     """Number of seeds of each kind of run, counted from 0."""
     jobs: int = os.cpu_count() or 1

@@ -14,9 +14,8 @@ import tyro
 from mgail_dyna import runtime
 from mgail_dyna.algorithms.registry import algorithm_named, imitation_preset
 from mgail_dyna.cli.arguments import parse, peek
-from mgail_dyna.cli.help import HELP
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.config.presets import check_preset, environment_id, environment_name, environments
+from mgail_dyna.config.presets import check_preset, environment_id, environments
 from mgail_dyna.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,9 +43,9 @@ class TrainCommand:
     mode: str = "dyna"
     """Algorithm: dyna (Dyna-AIL: learns on real trajectories and plans on imagined ones), mgail (on real ones only),
     gail (TRPO, no model), dyna-trpo (TRPO, real and imagined) or bc (behavioural cloning, no environment)."""
-    preset: str = "tuned"
-    """tuned, reset (as tuned, but every episode starts at the environment's reset) or paper-like (the paper's
-    constants). Demonstrations without simulator states make reset the default."""
+    preset: str = "recipe"
+    """recipe (the same numbers for every environment), tuned (numbers tuned on single tasks), reset (as tuned, but
+    every episode starts at the environment's reset) or paper-like (the paper's constants)."""
     expert: str | None = None
     """Demonstrations: a shipped expert's name, a directory or an HDF5 file. If not given: those shipped for --env."""
     logdir: Path = Path("runs")
@@ -69,7 +68,7 @@ def main(argv: Sequence[str]) -> None:
         raise UserError("--resume and --config: expected one of them, found both")
     from mgail_dyna.cli.training import train
 
-    train(command, preset_given=peek(argv, "--preset") is not None)
+    train(command)
 
 
 def resolved(argv: Sequence[str]) -> TrainCommand:
@@ -108,7 +107,7 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
         path = peek(argv, flag)
         if path is not None:
             return _stored(Path(path), is_run=flag == "--resume")
-    mode, preset = peek(argv, "--mode") or "dyna", peek(argv, "--preset") or "tuned"
+    mode, preset = peek(argv, "--mode") or "dyna", peek(argv, "--preset") or "recipe"
     name = peek(argv, "--env") or ImitationConfig.env
     env_id = environment_id(name)
     if env_id not in environments().values():
@@ -116,16 +115,7 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
 
         check_env_name(env_id)  # it may also import a module that registers a preset
     settings = imitation_preset(preset, env_id, mode)
-    command = TrainCommand(preset=preset, settings=settings)
-    expert = peek(argv, "--expert")
-    # For --help no file is opened, unless the user names one.
-    looks = expert is not None or not set(HELP) & set(argv)
-    if looks and peek(argv, "--preset") is None and settings.rollout.initial_states != "reset":
-        from mgail_dyna.demonstrations.reader import file_has_simulator_states
-
-        if not file_has_simulator_states(expert or environment_name(env_id)):
-            command = replace(command, preset="reset", settings=imitation_preset("reset", env_id, mode))
-    return command
+    return TrainCommand(preset=preset, settings=settings)
 
 
 def _stored(path: Path, is_run: bool) -> TrainCommand:

@@ -1,7 +1,9 @@
-"""Presets: one TOML file per environment, `default.toml` for all others, `paper-like.toml` for the paper's constants.
+"""Presets: `recipe.toml` for every environment, `paper-like.toml` for the paper's constants, and what was tuned.
 
-A file's tables (`[dyna]`, `[mgail]`, ...) hold changes to `ImitationConfig`; `[expert]` holds changes to
-`ExpertConfig`. What a file does not name keeps the dataclass's default. TOML has no null: "none" stands for None.
+A file's tables (`[dyna]`, `[mgail]`, ...) hold changes to `ImitationConfig`. What a file does not name keeps the
+dataclass's default. TOML has no null: "none" stands for None. One file per environment holds its `id` and, in
+`[expert]`, changes to `ExpertConfig`; its other tables go over the recipe's. The directory `tuned` holds constants that
+were tuned on single tasks, before there was a recipe.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from typing import Any, get_args, get_type_hints
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.errors import UserError, unknown_name
 
-PRESETS = ("tuned", "reset", "paper-like")
-_NOT_ENVIRONMENTS = ("default", "paper-like")
-_FILES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
+PRESETS = ("recipe", "tuned", "reset", "paper-like")
+_NOT_ENVIRONMENTS = ("recipe", "paper-like")
+_HERE = Path(__file__).parent
+_FILES = {path.stem: path for path in sorted(_HERE.glob("*.toml"))}
 
 
 def register_preset(path: str | Path) -> str:
@@ -73,11 +76,23 @@ def environment_title(name: str) -> str:
     return env_id.rpartition("-v")[0] or env_id
 
 
-def section(env_id: str, name: str) -> dict[str, Any]:
-    """The table `name` of the environment's file, or that of `default.toml` if it has none; empty if neither has."""
+def own_section(env_id: str, name: str) -> dict[str, Any]:
+    """The table `name` of the environment's file; empty if there is none."""
     short = environment_name(env_id)
-    own = preset_file(short) if short in environments() else {}
-    found: dict[str, Any] = own.get(name, preset_file("default").get(name, {}))
+    found: dict[str, Any] = preset_file(short).get(name, {}) if short in environments() else {}
+    return found
+
+
+@functools.cache
+def _tuned_file(name: str) -> dict[str, Any]:
+    path = _HERE / "tuned" / f"{name}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def tuned_section(env_id: str, name: str) -> dict[str, Any]:
+    """The table `name` that was tuned on the environment, or that of `tuned/default.toml`; empty if neither has one."""
+    tuned: dict[str, Any] = _tuned_file(environment_name(env_id))
+    found: dict[str, Any] = tuned.get(name, _tuned_file("default").get(name, {}))
     return found
 
 
@@ -109,21 +124,28 @@ def layers(preset: str, env_id: str, sections: tuple[str, ...], defaults: Mappin
     """What a preset changes, later layers over earlier ones.
 
     Args:
-        preset: "tuned"; "reset": the same, with episodes from the environment's own reset; "paper-like".
+        preset: "recipe", "tuned", "reset" (as tuned, with episodes from the environment's own reset) or "paper-like".
         env_id: a Gymnasium id.
         sections: of the preset files, as the algorithm uses them.
         defaults: what the algorithm needs in every environment.
     """
     if preset == "paper-like":
         return [preset_file("paper-like"), defaults]
-    changes = [defaults, *(section(env_id, name) for name in sections)]
+    if preset == "recipe":
+        recipe = preset_file("recipe")
+        return [
+            defaults,
+            *(recipe.get(name, {}) for name in sections),
+            *(own_section(env_id, name) for name in sections),
+        ]
+    changes = [defaults, *(tuned_section(env_id, name) for name in sections)]
     if preset == "reset":
-        own = [section(env_id, f"{name}-reset") for name in sections[-1:]]
+        own = [tuned_section(env_id, f"{name}-reset") for name in sections[-1:]]
         changes += [{"rollout": {"initial_states": "reset"}}, *own]
     return changes
 
 
 def expert_preset(env_id: str) -> ExpertConfig:
     """How an expert for `env_id` is trained by default."""
-    config: ExpertConfig = apply(ExpertConfig(env=env_id), section(env_id, "expert"))
+    config: ExpertConfig = apply(ExpertConfig(env=env_id), own_section(env_id, "expert"))
     return config

@@ -19,9 +19,9 @@ from mgail_dyna.experiments.figures.style import (
     explain,
     tidy,
 )
+from mgail_dyna.experiments.kinds import DemonstrationSubset, Kind
 from mgail_dyna.experiments.records import Record
 from mgail_dyna.experiments.statistics import INTERVAL_SEEDS, Estimate, estimate, spread_note
-from mgail_dyna.experiments.suites import DemonstrationSubset, Kind
 from mgail_dyna.experiments.tables import seeds_of
 
 LABELS = {"dyna": NAMES["dyna"], "mgail": NAMES["mgail"], "bc": f"{NAMES['bc']}, no env steps"}

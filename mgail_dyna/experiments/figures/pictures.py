@@ -15,8 +15,9 @@ from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.experiments.figures.comparison import comparison
 from mgail_dyna.experiments.figures.demonstrations import by_demonstrations
 from mgail_dyna.experiments.figures.style import METHODS, Look, looks
+from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import Record, read_kind
-from mgail_dyna.experiments.suites import CONTINUOUS, FIGURES, SUITES, Kind
+from mgail_dyna.experiments.suites import CONTINUOUS, FIGURES, SUITES
 from mgail_dyna.storage import replacing
 
 FORMATS = ("png", "svg")
@@ -74,7 +75,7 @@ def _of_paper() -> Iterator[tuple[str, Picture]]:
 def _of_suites() -> Iterator[tuple[str, Picture]]:
     about = {
         "scarce": "few demonstrations",
-        "warm": "warm start from cloning",
+        "tasks": "the recipe, one set of numbers",
         "reset": "without simulator resets",
         "paper": "the paper's constants",
         "planning": "plans, imagined pairs, or both",

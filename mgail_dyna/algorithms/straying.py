@@ -1,0 +1,79 @@
+"""How far episodes stray from the demonstrations: a measure of imitation without rewards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.types import Array, FloatArray
+
+# Demonstrated states that distances are taken to, at most.
+MOST = 10_000
+# Steps before and after a demonstrated state that are not compared with it: they are near in any task.
+NEIGHBOURS = 50
+# Share of the demonstrated states that are near the others.
+NEAR = 0.95
+# Weight of the episodes before the last iteration's.
+MEMORY = 0.7
+# Demonstrated states whose distance to the others is taken.
+DRAWN = 1_000
+# Distances are computed for so many states at a time.
+CHUNK = 256
+
+
+class Straying:
+    """The share of an episode that is spent away from all demonstrated states, or is missing.
+
+    A state is away if it is farther from every demonstrated state than twice the distance within which 95% of the
+    demonstrated states have another one, neighbours in time left out. Steps that an episode lacks because it terminated
+    sooner than the demonstrations count as away. Where demonstrations are subsampled, so may some of the gaps.
+
+    Args:
+        demos: the demonstrations.
+        policy: normalises observations as the networks see them.
+        rng: draws the demonstrated states, where there are more than 10,000.
+
+    Attributes:
+        share: a moving average over iterations, from 0 (as the expert) to 1; NaN before the first.
+    """
+
+    def __init__(self, demos: Demonstrations, policy: NumpyPolicy, rng: np.random.Generator) -> None:
+        episodes = [policy.normalise(trajectory.observations[:-1]) for trajectory in demos.trajectories]
+        kept = [trajectory.subsample for trajectory in demos.trajectories]
+        lengths = [len(states) * every for states, every in zip(episodes, kept, strict=True)]
+        # The time of each state, on one line, with gaps so that different episodes are never neighbours.
+        starts = np.cumsum([0, *(length + NEIGHBOURS for length in lengths[:-1])])
+        times = [start + every * np.arange(len(e)) for start, every, e in zip(starts, kept, episodes, strict=True)]
+        self.states, self.times, self.length = np.concatenate(episodes), np.concatenate(times), float(np.mean(lengths))
+        if len(self.states) > MOST:
+            rows = np.sort(rng.choice(len(self.states), MOST, replace=False))
+            self.states, self.times = self.states[rows], self.times[rows]
+        drawn = rng.permutation(len(self.states))[:DRAWN]
+        self.limit = 2.0 * float(np.quantile(self._distances(self.states[drawn], self.times[drawn]), NEAR))
+        self.share = math.nan
+
+    def update(self, shares: Sequence[float]) -> float:
+        """Takes the shares of an iteration's episodes into the average, and returns it."""
+        now = float(np.mean(shares))
+        self.share = now if math.isnan(self.share) else MEMORY * self.share + (1.0 - MEMORY) * now
+        return self.share
+
+    def of_episode(self, states: FloatArray, terminated: bool) -> float:
+        """The share of one episode with the normalised `states [T, d]`."""
+        near = int((self._distances(states) <= self.limit).sum())
+        return 1.0 - min(near / (self.length if terminated else len(states)), 1.0)
+
+    def _distances(self, states: FloatArray, times: Array | None = None) -> FloatArray:
+        """From each of `states` to the nearest demonstrated one, but not to those around its own time, if given."""
+        squares, nearest = (self.states**2).sum(axis=1), []
+        for start in range(0, len(states), CHUNK):
+            part = states[start : start + CHUNK]
+            found = (part**2).sum(axis=1)[:, None] + squares - 2.0 * part @ self.states.T
+            if times is not None:
+                found[np.abs(times[start : start + CHUNK, None] - self.times) <= NEIGHBOURS] = np.inf
+            nearest.append(np.sqrt(np.maximum(found.min(axis=1), 0.0)))
+        return np.concatenate(nearest)

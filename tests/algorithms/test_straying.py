@@ -1,0 +1,88 @@
+"""How far episodes stray from the demonstrations, on tracks with known distances."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from helpers import small_config
+
+from mgail_dyna.algorithms.dyna import DynaAgent
+from mgail_dyna.algorithms.straying import MOST, Straying
+from mgail_dyna.demonstrations.dataset import Demonstrations, subset
+from mgail_dyna.types import Trajectory
+
+BOX = gym.spaces.Box(-np.inf, np.inf, (2,), np.float32)
+
+
+class Plain:
+    """Leaves observations as they are."""
+
+    def normalise(self, observations):
+        return np.asarray(observations, np.float32)
+
+
+def track(rng, length=400, spread=0.01):
+    """A circle that is run through once in 100 steps, with some scatter."""
+    angle = 2 * np.pi * np.arange(length + 1) / 100
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1) + spread * rng.standard_normal((length + 1, 2))
+    actions = np.zeros((length, 1), np.float32)
+    return Trajectory(circle.astype(np.float32), actions, np.zeros(length), terminated=False, truncated=True)
+
+
+def demonstrations(count, length=400):
+    rng = np.random.default_rng(0)
+    return Demonstrations(tuple(track(rng, length) for _ in range(count)), BOX, gym.spaces.Box(-1, 1, (1,), np.float32))
+
+
+@pytest.mark.parametrize("count", [1, 4, 60])
+def test_the_share_of_an_episode_away_from_the_demonstrations(count):
+    straying = Straying(demonstrations(count), Plain(), np.random.default_rng(1))
+    assert straying.length == 400 and len(straying.states) <= MOST
+    states = track(np.random.default_rng(2)).observations[:-1]
+    assert straying.of_episode(states, terminated=False) <= 0.05
+    assert straying.of_episode(2.0 * states, terminated=False) == 1.0
+    half = np.concatenate([states[:200], 2.0 * states[200:]])
+    assert straying.of_episode(half, terminated=False) == pytest.approx(0.5, abs=0.05)
+    assert straying.of_episode(states[:100], terminated=True) == pytest.approx(1 - 100 / straying.length, abs=0.05)
+    assert straying.of_episode(states[:100], terminated=False) <= 0.05, "cut off, not fallen"
+
+
+def test_subsampled_demonstrations_are_as_long_as_they_were():
+    demos = subset(demonstrations(4), None, 20)
+    straying = Straying(demos, Plain(), np.random.default_rng(1))
+    assert (straying.length, len(straying.states)) == (400, 80)
+    states = track(np.random.default_rng(2)).observations[:-1]
+    assert straying.of_episode(states, terminated=False) < 1.0 == straying.of_episode(2.0 * states, terminated=False)
+
+
+def test_neighbours_in_time_are_no_evidence_of_nearness():
+    """One demonstration along a straight line passes every place once: what is near a state is far in time."""
+    line = np.stack([np.arange(401.0), np.zeros(401)], axis=1)
+    episode = Trajectory(line.astype(np.float32), np.zeros((400, 1), np.float32), np.zeros(400), False, True)
+    demos = Demonstrations((episode,), BOX, gym.spaces.Box(-1, 1, (1,), np.float32))
+    straying = Straying(demos, Plain(), np.random.default_rng(0))
+    assert straying.limit == pytest.approx(2 * 51, abs=1)
+
+
+def test_the_average_forgets():
+    straying = Straying(demonstrations(2), Plain(), np.random.default_rng(0))
+    assert straying.update([1.0, 0.5]) == 0.75
+    assert straying.update([0.0]) == pytest.approx(0.7 * 0.75)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("slow_below", "share", "scale"), [(None, 0.1, 1.0), (0.5, 0.1, 0.2), (0.5, 0.8, 1.0)])
+def test_near_the_expert_the_policy_learns_more_slowly(cartpole_demos, slow_below, share, scale):
+    config = small_config(policy={"slow_below": slow_below})
+    agent, rates = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos), []
+    agent.policy.learn = lambda windows, rate, pairs: rates.append(rate) or {}
+    agent.policy.plan = lambda windows, noise, rate, pairs: rates.append(rate) or {}
+    metrics = agent.iterate()
+    assert 0.0 <= metrics["rollout/strayed"] == agent.collector.straying.share <= 1.0
+    rates.clear()
+    agent.collector.straying.update = lambda shares: share
+    agent.collector.straying.share = share
+    agent.iterate()
+    assert rates == pytest.approx([scale * config.learning_rate_at(0.0)] * len(rates), rel=0.5) and rates
+    resumed = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos)
+    resumed.restore(agent.state())
+    assert resumed.collector.straying.share == share
