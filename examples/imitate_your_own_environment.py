@@ -71,7 +71,7 @@ def main(directory: str = "own_demonstrations", demonstrations: int = 5, env_ste
     demos = mgail_dyna.load_demonstrations(directory)
     print(f"{len(demos.trajectories)} demonstrations, mean return {demos.returns.mean():.1f}")
 
-    # "reset": episodes start where the environment's reset puts them. The task is easy, so few updates will do.
+    # The task is easy, so few updates will do.
     config = mgail_dyna.imitation_preset("recipe", "Mass-v0")
     rollout = dataclasses.replace(config.rollout, steps=100)
     config = dataclasses.replace(config, env_steps=env_steps, updates_per_iteration=3, rollout=rollout)

@@ -38,9 +38,9 @@ def main(best_file: str = "best_policy.h5", env_steps: int = 2_000, episodes: in
     config = dataclasses.replace(config, env_steps=env_steps, **changes)
     agent, best = mgail_dyna.DynaAgent(config, lambda: gym.make("CartPole-v1"), demos), float("-inf")
     while agent.progress < 1.0:
-        metrics = agent.iterate()
+        agent.iterate()  # the first time, it clones the demonstrations
         found = evaluate(agent, episodes)
-        print(f"{agent.env_steps:6,} env steps: return {found:7.1f}, model error {metrics['dynamics/error_1']:.3f}")
+        print(f"{agent.env_steps:6,} env steps: return {found:7.1f}")
         if found > best:
             best = found
             mgail_dyna.save_policy(best_file, agent.acting)

@@ -37,10 +37,13 @@ class WeightAverager:
             weights = {**weights, "log_std": np.full_like(weights["log_std"], np.log(self.noise_std))}
         self.exploring.load(weights)
 
-    def update(self, weights: Mapping[str, Array]) -> None:
-        """Explores with `weights` from now on, and averages them into `acting`, over few iterations at first."""
+    def update(self, weights: Mapping[str, Array], *, cloned: bool = False) -> None:
+        """Explores with `weights` from now on, and averages them into `acting`.
+
+        The average is over few iterations at first, as untrained weights are worth nothing. Those of a clone are.
+        """
         self.iterations += 1
-        kept = np.float32(min(self.decay, self.iterations / (4.0 + self.iterations)))
+        kept = np.float32(min(self.decay, 1.0 if cloned else self.iterations / (4.0 + self.iterations)))
         before = self.acting.weights
         self.explore(weights)
         self.acting.load({name: kept * before[name] + (1 - kept) * weights[name] for name in weights})

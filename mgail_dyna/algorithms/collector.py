@@ -71,10 +71,12 @@ class Collector:
                 self.rng,
                 start=self._simulator_state() if from_demo else None,
                 limit=int(min(longest, left - self.recent_steps)),
+                lost=self.straying.watch(config.lost_after) if config.lost_after else None,
             )
             add_trajectory(self.replay, self.policy, trajectory)
             states = self.policy.normalise(trajectory.observations[:-1])
-            strayed.append(self.straying.of_episode(states, trajectory.terminated))
+            near = self.straying.near(states[-config.lost_after :]) if config.lost_after else [True]
+            strayed.append(self.straying.of_episode(states, trajectory.terminated or not np.any(near)))
             self.recent_steps += len(trajectory)
             returns.append(trajectory.episode_return)
             lengths.append(len(trajectory))

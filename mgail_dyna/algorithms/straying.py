@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -42,6 +43,7 @@ class Straying:
     """
 
     def __init__(self, demos: Demonstrations, policy: NumpyPolicy, rng: np.random.Generator) -> None:
+        self.policy = policy
         episodes = [policy.normalise(trajectory.observations[:-1]) for trajectory in demos.trajectories]
         kept = [trajectory.subsample for trajectory in demos.trajectories]
         lengths = [len(states) * every for states, every in zip(episodes, kept, strict=True)]
@@ -62,10 +64,25 @@ class Straying:
         self.share = now if math.isnan(self.share) else MEMORY * self.share + (1.0 - MEMORY) * now
         return self.share
 
-    def of_episode(self, states: FloatArray, terminated: bool) -> float:
-        """The share of one episode with the normalised `states [T, d]`."""
-        near = int((self._distances(states) <= self.limit).sum())
-        return 1.0 - min(near / (self.length if terminated else len(states)), 1.0)
+    def of_episode(self, states: FloatArray, failed: bool) -> float:
+        """The share of one episode with the normalised `states [T, d]`; `failed` if it lacks steps."""
+        near = int(self.near(states).sum())
+        return 1.0 - min(near / (self.length if failed else len(states)), 1.0)
+
+    def near(self, states: FloatArray) -> NDArray[np.bool_]:
+        """Which of the normalised `states [n, d]` are not away."""
+        return self._distances(states) <= self.limit
+
+    def watch(self, steps: int) -> Callable[[Array], bool]:
+        """For one episode: takes its observations one by one and says when the last `steps` were all away."""
+        away = 0
+
+        def lost(observation: Array) -> bool:
+            nonlocal away
+            away = 0 if self.near(self.policy.normalise(observation[None]))[0] else away + 1
+            return away >= steps
+
+        return lost
 
     def _distances(self, states: FloatArray, times: Array | None = None) -> FloatArray:
         """From each of `states` to the nearest demonstrated one, but not to those around its own time, if given."""

@@ -195,6 +195,8 @@ class RolloutConfig:
     """Longest episode from reset."""
     demo_length: int = 50
     """Longest episode from a demonstration's state."""
+    lost_after: int | None = None
+    """dyna, mgail: an episode is cut off after so many steps in a row away from the demonstrations; None: never."""
     noise_std: float | None = None
     """dyna, mgail: standard deviation of continuous actions in the environment; None: --policy.noise-std."""
 
@@ -208,6 +210,7 @@ class RolloutConfig:
             demo_fraction=(0 <= self.demo_fraction <= 1, "between 0 and 1"),
             reset_length=(self.reset_length >= 2, "at least 2"),
             demo_length=(self.demo_length >= 2, "at least 2"),
+            lost_after=(self.lost_after is None or self.lost_after >= 1, "at least 1"),
             noise_std=(self.noise_std is None or self.noise_std > 0, "above 0"),
         )
 

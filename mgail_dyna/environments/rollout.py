@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ def play_episode(
     rng: np.random.Generator | None = None,
     start: SimulatorState | None = None,
     limit: int | None = None,
+    lost: Callable[[Array], bool] | None = None,
 ) -> Trajectory:
     """Plays one episode to its end.
 
@@ -33,7 +34,7 @@ def play_episode(
         seed: given to `env.reset`.
         rng: draws the action noise; None: the mean action (the most likely one) is played.
         start: simulator state to start from, in place of the environment's own.
-        limit: steps after which the episode is truncated.
+        limit: steps after which the episode is truncated; `lost`: truncates it where true of the newest observation.
 
     Raises:
         UserError: an observation, a reward or an action is NaN or infinite.
@@ -42,8 +43,7 @@ def play_episode(
     if start is not None:
         observation = reset_to(env, *start, observation)
     observations, states = [np.array(observation, np.float32)], [simulator_state(env)]
-    actions, rewards, noises = [], [], []
-    terminated = truncated = False
+    actions, rewards, noises, terminated, truncated = [], [], [], False, False
     while not (terminated or truncated):
         if rng is not None:
             noises.append(policy.head.noise(rng, ()))
@@ -53,7 +53,7 @@ def play_episode(
         rewards.append(float(reward))
         observations.append(np.array(observation, np.float32))
         states.append(simulator_state(env))
-        truncated = truncated or len(actions) == limit
+        truncated = truncated or len(actions) == limit or (lost is not None and lost(observations[-1]))
     try:
         return Trajectory(
             observations=np.stack(observations),

@@ -117,12 +117,6 @@ def model_loss(run: Evidence) -> float | None:
     return None if loss is None or not run.size else loss / (run.size / 2)
 
 
-def clipped(run: Evidence) -> float | None:
-    """Share of the last half's iterations in which gradients are clipped, of the phase where it is larger."""
-    columns = [run.late(f"{phase}/gradient_norm", 0.5) for phase in ("learn", "plan")]
-    return max((float((late > run.config.policy.clip_norm).mean()) for late in columns if late.size), default=None)
-
-
 def exploding(run: Evidence) -> float | None:
     """Norm of planning gradients, where it is far above that of learning."""
     plan, learn = run.mean("plan/gradient_norm"), run.mean("learn/gradient_norm")

@@ -155,17 +155,6 @@ FINDINGS = (
         "`data check` shows whether the demonstrations' actions have the environment's units",
     ),
     Finding(
-        "gradients are clipped most of the time",
-        "share of the last half's iterations in which `learn/gradient_norm`, or `plan/gradient_norm`, is above "
-        "`--policy.clip-norm`",
-        evidence.clipped,
-        0.5,
-        1.0,
-        "{:.2f}",
-        "the direction of a step is that of a few large gradients; plans may be unstable",
-        "a smaller `--policy.bptt-clip-norm`, a shorter `--plan.length`, a smaller `--policy.learning-rate`",
-    ),
-    Finding(
         "planning gradients explode",
         "`plan/gradient_norm`, if it is above ten times `learn/gradient_norm`",
         evidence.exploding,

@@ -66,6 +66,7 @@ OTHERWISE = {
     "rollout.demo_fraction": 0.3,
     "rollout.reset_length": 7,
     "rollout.demo_length": 7,
+    "rollout.lost_after": 3,
     "rollout.noise_std": 0.3,
     "cloning.freeze_iterations": 7,
     "cloning.bc_weight": 0.7,

@@ -38,12 +38,12 @@ def test_the_share_of_an_episode_away_from_the_demonstrations(count):
     straying = Straying(demonstrations(count), Plain(), np.random.default_rng(1))
     assert straying.length == 400 and len(straying.states) <= MOST
     states = track(np.random.default_rng(2)).observations[:-1]
-    assert straying.of_episode(states, terminated=False) <= 0.05
-    assert straying.of_episode(2.0 * states, terminated=False) == 1.0
+    assert straying.of_episode(states, failed=False) <= 0.05
+    assert straying.of_episode(2.0 * states, failed=False) == 1.0
     half = np.concatenate([states[:200], 2.0 * states[200:]])
-    assert straying.of_episode(half, terminated=False) == pytest.approx(0.5, abs=0.05)
-    assert straying.of_episode(states[:100], terminated=True) == pytest.approx(1 - 100 / straying.length, abs=0.05)
-    assert straying.of_episode(states[:100], terminated=False) <= 0.05, "cut off, not fallen"
+    assert straying.of_episode(half, failed=False) == pytest.approx(0.5, abs=0.05)
+    assert straying.of_episode(states[:100], failed=True) == pytest.approx(1 - 100 / straying.length, abs=0.05)
+    assert straying.of_episode(states[:100], failed=False) <= 0.05, "cut off, not fallen"
 
 
 def test_subsampled_demonstrations_are_as_long_as_they_were():
@@ -51,7 +51,7 @@ def test_subsampled_demonstrations_are_as_long_as_they_were():
     straying = Straying(demos, Plain(), np.random.default_rng(1))
     assert (straying.length, len(straying.states)) == (400, 80)
     states = track(np.random.default_rng(2)).observations[:-1]
-    assert straying.of_episode(states, terminated=False) < 1.0 == straying.of_episode(2.0 * states, terminated=False)
+    assert straying.of_episode(states, failed=False) < 1.0 == straying.of_episode(2.0 * states, failed=False)
 
 
 def test_neighbours_in_time_are_no_evidence_of_nearness():
@@ -61,6 +61,26 @@ def test_neighbours_in_time_are_no_evidence_of_nearness():
     demos = Demonstrations((episode,), BOX, gym.spaces.Box(-1, 1, (1,), np.float32))
     straying = Straying(demos, Plain(), np.random.default_rng(0))
     assert straying.limit == pytest.approx(2 * 51, abs=1)
+
+
+def test_an_episode_is_lost_after_so_many_steps_away_in_a_row():
+    straying = Straying(demonstrations(2), Plain(), np.random.default_rng(0))
+    near, away = np.array([1.0, 0.0], np.float32), np.array([2.0, 0.0], np.float32)
+    lost = straying.watch(3)
+    assert [lost(each) for each in (away, away, near, away, away, away)] == [False] * 5 + [True]
+    assert not straying.watch(3)(away), "each episode counts for itself"
+
+
+@pytest.mark.usefixtures("eager")
+def test_lost_episodes_are_cut_off_and_count_as_away(cheetah_demos):
+    rollout = {"steps": 60, "initial_states": "reset", "reset_length": 60, "lost_after": 5}
+    config = small_config(env_id="HalfCheetah-v5", env_steps=400, rollout=rollout)
+    agent = DynaAgent(config, lambda: gym.make("HalfCheetah-v5", max_episode_steps=60), cheetah_demos)
+    agent.collector.straying.limit = 0.0
+    metrics = agent.collector.collect()
+    assert (metrics["length"], metrics["strayed"]) == (5.0, 1.0)
+    agent.collector.straying.limit = np.inf
+    assert agent.collector.collect()["length"] == 60.0
 
 
 def test_the_average_forgets():
