@@ -53,6 +53,11 @@ def small_flags(algorithm="dyna", **changes):
     return flags
 
 
+def begins_with(after, before):
+    """Whether rows of a `progress.csv` begin with those of an earlier one; the row of a clone has fewer columns."""
+    return [{name: row[name] for name in before[0]} for row in after[: len(before)]] == before
+
+
 def without_clocks(history):
     return [{name: value for name, value in row.items() if name not in CLOCKS} for row in history]
 

@@ -14,8 +14,9 @@ from mgail_dyna.types import Array, FloatArray
 
 # Demonstrated states that distances are taken to, at most.
 MOST = 10_000
-# Steps before and after a demonstrated state that are not compared with it: they are near in any task.
-NEIGHBOURS = 50
+# Steps before and after a demonstrated state that are not compared with it, as they are near in any task; at most a
+# quarter of a demonstration.
+NEIGHBOURS, QUARTER = 50, 0.25
 # Share of the demonstrated states that are near the others.
 NEAR = 0.95
 # Weight of the episodes before the last iteration's.
@@ -51,6 +52,7 @@ class Straying:
         starts = np.cumsum([0, *(length + NEIGHBOURS for length in lengths[:-1])])
         times = [start + every * np.arange(len(e)) for start, every, e in zip(starts, kept, episodes, strict=True)]
         self.states, self.times, self.length = np.concatenate(episodes), np.concatenate(times), float(np.mean(lengths))
+        self.neighbours = min(NEIGHBOURS, int(QUARTER * min(lengths)))
         if len(self.states) > MOST:
             rows = np.sort(rng.choice(len(self.states), MOST, replace=False))
             self.states, self.times = self.states[rows], self.times[rows]
@@ -91,6 +93,6 @@ class Straying:
             part = states[start : start + CHUNK]
             found = (part**2).sum(axis=1)[:, None] + squares - 2.0 * part @ self.states.T
             if times is not None:
-                found[np.abs(times[start : start + CHUNK, None] - self.times) <= NEIGHBOURS] = np.inf
+                found[np.abs(times[start : start + CHUNK, None] - self.times) <= self.neighbours] = np.inf
             nearest.append(np.sqrt(np.maximum(found.min(axis=1), 0.0)))
         return np.concatenate(nearest)

@@ -83,6 +83,12 @@ def test_lost_episodes_are_cut_off_and_count_as_away(cheetah_demos):
     assert agent.collector.collect()["length"] == 60.0
 
 
+@pytest.mark.parametrize("length", [2, 8, 40])
+def test_one_short_demonstration_has_a_limit(length):
+    straying = Straying(demonstrations(1, length), Plain(), np.random.default_rng(0))
+    assert 0.0 < straying.limit < 10.0
+
+
 def test_the_average_forgets():
     straying = Straying(demonstrations(2), Plain(), np.random.default_rng(0))
     assert straying.update([1.0, 0.5]) == 0.75

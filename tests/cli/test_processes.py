@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from helpers import CLOCKS, ROOT, run_py, small_flags, without_clocks
+from helpers import CLOCKS, ROOT, begins_with, run_py, small_flags, without_clocks
 
 from mgail_dyna.cli import expert_training
 from mgail_dyna.cli.commands import expert as expert_command
@@ -74,9 +74,7 @@ def test_training_interrupted_resumed_and_evaluated(tmp_path, cli):
     result = cli("--resume", directory, "--iterations", len(before) + 1)
     assert result.returncode == 0, result.stderr
     after = list(csv.DictReader((directory / "progress.csv").open()))
-    assert [{name: row[name] for name in before[0]} for row in after[:-1]] == before, (
-        "the clone's row has fewer columns"
-    )
+    assert begins_with(after[:-1], before)
     assert {"return_mean", "return_std", "expert_percent", "real_trajectories", *CLOCKS} <= set(after[-1])
     assert str(directory) in result.stdout.replace("\n", "")
 

@@ -276,8 +276,9 @@ FEW = small_flags(rollout={"steps": 20})
 @pytest.mark.usefixtures("eager")
 def test_what_an_environment_raises_is_told_with_what_is_kept(own, tmp_path):
     save_demonstrations(tmp_path / "ds", demonstrations())
+    scratch = ["--warm-start", "none", *FEW[2:]]  # without the flag of the clone
     with pytest.raises(RuntimeError, match="on fire") as caught:
-        main(["--env", f"{own}:Breaks-v0", "--expert", str(tmp_path / "ds"), "--logdir", str(tmp_path), *FEW])
+        main(["--env", f"{own}:Breaks-v0", "--expert", str(tmp_path / "ds"), "--logdir", str(tmp_path), *scratch])
     (note,) = caught.value.__notes__
     kept, line = re.fullmatch(r"(\d+) env steps are saved; resume with: python run.py (--resume .*)", note).groups()
     run = tmp_path / f"{environment_name(f'{own}:Breaks-v0')}-dyna-seed0"

@@ -1,5 +1,6 @@
 """Sweeps: every run is done once and recorded once, whatever is killed."""
 
+import csv
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from helpers import begins_with
 
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.cli.commands.train import resolved
@@ -247,11 +249,11 @@ def test_a_real_run_is_interrupted_and_resumed(tmp_path):
     assert "every run finishes its iteration and saves" in err
     assert not real.recorded
     (checkpoint,) = real.directory.glob("*/checkpoint.h5")
-    before = (checkpoint.parent / "progress.csv").read_text()
+    before = list(csv.DictReader((checkpoint.parent / "progress.csv").open()))
     process = parent(real)
     _, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
-    assert (checkpoint.parent / "progress.csv").read_text().startswith(before)
+    assert begins_with(list(csv.DictReader((checkpoint.parent / "progress.csv").open())), before)
     record = record_of(real)
     assert record.algorithm == "dyna" and record.seed == 0 and record.expert_return == 1000
     assert record.final["env_steps"] >= 2000
