@@ -101,7 +101,7 @@ class Session:
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
         run = self.run
         if run.config.warm_start == "bc" and len(run.history) == 1:
-            display.print_line("the first row is the clone; the second usually takes 20 to 80 s, as updates compile")
+            display.print_line("the first row is the clone; the second takes longer, as updates compile first")
         phrases = algorithm_named(self.settings.algorithm).progress
         display.update(len(run.history), self._done(), phrases_of(row, run.config.plan.length, phrases))
         seen = evaluations(run.history)
