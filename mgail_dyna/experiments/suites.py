@@ -146,6 +146,20 @@ def _recipe(task: str) -> tuple[Kind, ...]:
     )
 
 
+def _few(task: str, demonstrations: DemonstrationSubset) -> tuple[Kind, ...]:
+    """`_recipe` with few demonstrations."""
+    return tuple(
+        replace(
+            kind,
+            suite="few",
+            name=f"{kind.name}_{demonstrations.name}",
+            label=f"{kind.label}, {demonstrations.label}",
+            arguments=(*kind.arguments, *demonstrations.flags.split()),
+        )
+        for kind in _recipe(task)
+    )
+
+
 def _untuned(task: str) -> Kind:
     return _kind("untuned", task, "dyna", "Dyna-AIL")
 
@@ -164,6 +178,13 @@ UNTUNED = ("walker2d", "Swimmer-v5", "InvertedDoublePendulum-v5")
 SUITES: dict[str, tuple[Kind, ...]] = {
     # One set of numbers on every task whose expert ships.
     "tasks": tuple(kind for task in (*TASKS, *UNTUNED) for kind in _recipe(task)),
+    # The recipe from one demonstration, whole and every 20th step of it.
+    "few": tuple(
+        kind
+        for demonstrations in (DemonstrationSubset(1), DemonstrationSubset(1, 20))
+        for task in (*CONTINUOUS, "walker2d")
+        for kind in _few(task, demonstrations)
+    ),
     "learning": tuple(kind for task in TASKS for kind in (_dyna(task), _mgail(task), _cloning(task))),
     "scarce": tuple(
         kind

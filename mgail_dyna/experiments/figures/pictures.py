@@ -76,6 +76,7 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
     about = {
         "scarce": "few demonstrations",
         "tasks": "the recipe, one set of numbers",
+        "few": "the recipe, one demonstration",
         "reset": "without simulator resets",
         "paper": "the paper's constants",
         "planning": "plans, imagined pairs, or both",
