@@ -11,16 +11,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 from mgail_dyna import storage
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.writer import save_demonstrations
-from mgail_dyna.errors import UserError
-from mgail_dyna.seal import seal
-from mgail_dyna.storage import load_state, open_hdf5, raise_on_mismatch, replacing, save_state, write_text
+from mgail_dyna.hdf5 import save_state
+from mgail_dyna.storage import replacing, write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -136,7 +134,8 @@ import numpy as np
 from mgail_dyna.errors import UserError
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.writer import save_demonstrations
-from mgail_dyna.storage import save_state, write_text
+from mgail_dyna.hdf5 import save_state
+from mgail_dyna.storage import write_text
 dataset, checkpoint, note, size = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 expert, outcomes = load_demonstrations(dataset), []
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -189,111 +188,3 @@ def test_a_full_disk_at_the_command_line_is_one_line(dataset, data_file, tmp_pat
     assert done.returncode == 2
     assert done.stderr == f"error: {dataset / 'data'}: cannot be written: {os.strerror(errno.EFBIG)}\n"
     assert snapshot(tmp_path) == before
-
-
-# State trees
-
-
-def test_a_state_comes_back_as_it_went(tmp_path):
-    generator = np.random.default_rng(3)
-    state = {
-        "rng": generator.bit_generator.state,
-        "layers": [{"kernel": generator.standard_normal((3, 2)).astype(np.float32)}, {"bias": np.zeros(0)}],
-        "flags": np.array([True, False]),
-        "count": np.int64(7),
-        "scalar": np.array(2.5),
-        "nothing": None,
-        "text": "Grüße",
-        "numbers": (1, 2.5, True, float("inf")),
-        "array": {"array": 1},
-    }
-    save_state(tmp_path / "state.h5", state, "a test")
-    loaded = load_state(tmp_path / "state.h5", "a test")
-    assert loaded.keys() == state.keys()
-    assert loaded["rng"] == state["rng"]
-    for found, expected in (
-        (loaded["layers"][0]["kernel"], state["layers"][0]["kernel"]),
-        (loaded["layers"][1]["bias"], state["layers"][1]["bias"]),
-        (loaded["flags"], state["flags"]),
-        (loaded["scalar"], state["scalar"]),
-    ):
-        assert found.dtype == expected.dtype
-        np.testing.assert_array_equal(found, expected)
-    assert (loaded["count"], loaded["nothing"], loaded["text"]) == (7, None, "Grüße")
-    assert loaded["numbers"] == [1, 2.5, True, float("inf")]
-    assert loaded["array"] == {"array": 1}
-
-
-def test_a_state_is_replaced_whole(tmp_path):
-    save_state(tmp_path / "state.h5", {"old": np.zeros(3)}, "a test")
-    save_state(tmp_path / "state.h5", {"new": np.ones(2)}, "a test")
-    assert load_state(tmp_path / "state.h5", "a test").keys() == {"new"}
-
-
-def test_another_hdf5_file_is_no_checkpoint(data_file, refused):
-    refused([data_file, "expected a checkpoint", "another HDF5 file"], load_state, data_file, "a test")
-
-
-def test_a_checkpoint_without_its_tree(tmp_path, refused):
-    save_state(tmp_path / "state.h5", {"x": np.zeros(3)}, "a test")
-    with h5py.File(tmp_path / "state.h5", "r+") as file:
-        del file["tree"]
-    seal(tmp_path / "state.h5")
-    refused([tmp_path / "state.h5", "tree"], load_state, tmp_path / "state.h5", "a test")
-
-
-@pytest.mark.parametrize("content", [b"", b"text", None])
-def test_a_damaged_checkpoint(content, tmp_path, refused):
-    path = tmp_path / "state.h5"
-    save_state(path, {"x": np.arange(1000)}, "a test")
-    path.write_bytes(path.read_bytes()[:4000] if content is None else content)
-    refused([path, "expected an HDF5 file"], load_state, path, "a test")
-
-
-def test_a_missing_checkpoint_and_a_directory(tmp_path, refused):
-    refused([tmp_path / "none.h5", "no such file"], load_state, tmp_path / "none.h5", "a test")
-    refused([tmp_path, "found a directory"], load_state, tmp_path, "a test")
-
-
-def test_a_checkpoint_of_something_else(tmp_path, refused):
-    save_state(tmp_path / "state.h5", {"x": 1}, "a run")
-    told = [tmp_path / "state.h5", "expected a checkpoint of an expert's training, found one of a run"]
-    refused(told, load_state, tmp_path / "state.h5", "an expert's training")
-
-
-@pytest.mark.parametrize("tree", ["{", "\udcff"])
-def test_a_checkpoint_whose_tree_is_damaged(tree, tmp_path, refused):
-    save_state(tmp_path / "state.h5", {"x": 1}, "a test")
-    with h5py.File(tmp_path / "state.h5", "r+") as file:
-        del file["tree"]
-        file["tree"] = tree.encode(errors="surrogateescape")
-    seal(tmp_path / "state.h5")
-    refused([tmp_path / "state.h5", "its tree cannot be read"], load_state, tmp_path / "state.h5", "a test")
-
-
-def test_a_checkpoint_that_does_not_fit(tmp_path):
-    told = r"state.h5: does not match \(KeyError\('steps'\)\)"
-    with pytest.raises(UserError, match=told), raise_on_mismatch(tmp_path / "state.h5"):
-        raise KeyError("steps")
-
-
-def test_hdf5_is_not_held_open(dataset, data_file):
-    with open_hdf5(data_file) as file:
-        assert "episode_0" in file
-    assert not file
-    load_demonstrations(dataset)
-    with h5py.File(data_file, "r+") as file:  # fails if it is open for reading elsewhere
-        assert file.mode == "r+"
-
-
-def test_a_checkpoint_of_another_version_is_told_from_a_foreign_file(tmp_path):
-    path = tmp_path / "checkpoint.h5"
-    save_state(path, {"steps": 1}, "a test")
-    for found, told in (
-        ("mgail_dyna state 1", "another version, which cannot be resumed"),
-        ("else", "another HDF5 file"),
-    ):
-        with h5py.File(path, "a") as file:
-            file.attrs["format"] = found
-        with pytest.raises(UserError, match=told):
-            load_state(path, "a test")

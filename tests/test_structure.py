@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "mgail_dyna"
 # Packages and single modules, from the bottom up: each may import those before it.
 ORDER = (
     *("errors", "types", "runtime"),
-    *("config", "seal", "storage", "normalization", "replay", "backend"),
+    *("config", "seal", "storage", "hdf5", "normalization", "replay", "backend"),
     *("ops", "networks", "environments", "demonstrations", "learners"),
     *("algorithms", "runs", "experiments", "cli", "__main__"),
 )
@@ -26,6 +26,7 @@ WITHOUT_TENSORFLOW = (
         "config",
         "seal",
         "storage",
+        "hdf5",
         "normalization",
         "replay",
         "environments",

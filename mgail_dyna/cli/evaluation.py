@@ -23,6 +23,7 @@ from mgail_dyna.environments.make import make_env, time_limit
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.directory import (
     CHECKPOINT,
@@ -35,7 +36,7 @@ from mgail_dyna.runs.directory import (
     read_settings,
 )
 from mgail_dyna.runs.policies import best_of, check_is_something, is_policy_file, load_policy
-from mgail_dyna.storage import raise_on_mismatch, replacing
+from mgail_dyna.storage import replacing
 
 
 class Subject(NamedTuple):

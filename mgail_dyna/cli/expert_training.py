@@ -25,9 +25,10 @@ from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.runs.checkpoint import load_checkpoint, previous_of, save_checkpoint
 from mgail_dyna.runs.directory import lock_run
-from mgail_dyna.storage import raise_on_mismatch, write_text
+from mgail_dyna.storage import write_text
 
 if TYPE_CHECKING:
     from mgail_dyna.algorithms.trpo_expert import ExpertTrainer

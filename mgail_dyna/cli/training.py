@@ -28,6 +28,7 @@ from mgail_dyna.demonstrations.reference import reference
 from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.runs.directory import (
     CHECKPOINT,
     DEMONSTRATIONS,
@@ -42,7 +43,6 @@ from mgail_dyna.runs.directory import (
     read_settings,
     write_settings,
 )
-from mgail_dyna.storage import raise_on_mismatch
 
 if TYPE_CHECKING:
     from mgail_dyna.runs.run import ImitationRun

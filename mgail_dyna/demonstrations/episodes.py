@@ -14,6 +14,7 @@ from h5py import h5a, h5d, h5g, h5s, h5t
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, outside
 from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import read_array, require_stored
 from mgail_dyna.types import ActionSpec, Array, Trajectory
 
 # Kinds of stored numbers that can be read as a kind, in NumPy's letters and as HDF5's classes.
@@ -125,6 +126,7 @@ class EpisodeReader:
             shape = node.shape
             usual = len(shape) == 2 if tail is None else len(shape) == 1 + len(tail) and shape[1:] == tail
             if usual and node.get_type().get_class() in _CLASSES[dtype.kind]:
+                require_stored(node)
                 array = np.empty(shape, dtype)
                 node.read(h5s.ALL, h5s.ALL, array, self.memory[dtype])
                 return array
@@ -147,7 +149,7 @@ class EpisodeReader:
             expected = ", ".join(["T", *map(str, tail)])
             raise UserError(f"{path}: {key}/{name}: expected shape [{expected}], found {list(node.shape)}")
         with np.errstate(over="ignore"):  # infinity is reported by the trajectory
-            return np.asarray(node[()].astype(dtype))
+            return np.asarray(read_array(node).astype(dtype))
 
     def _seed(self, key: str, group: h5g.GroupID) -> int | None:
         if not h5a.exists(group, b"seed"):

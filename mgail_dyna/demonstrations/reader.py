@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from mgail_dyna import runtime
 from mgail_dyna.demonstrations.dataset import Demonstrations
@@ -25,8 +24,8 @@ from mgail_dyna.demonstrations.formats.recognise import MINARI, recognise
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import open_hdf5, read_array
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
-from mgail_dyna.storage import open_hdf5
 from mgail_dyna.types import ActionSpec
 
 # At the top of a checkout; inside the package where it is installed.
@@ -117,13 +116,10 @@ def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: in
     if "policy" not in file:
         return None
     try:
-        weights = {name: node[()] for name, node in file["policy"].items()}
+        weights = {name: read_array(node) for name, node in file["policy"].items()}
         if "normalization/mean" not in file or "normalization/std" not in file:
             raise UserError("expected normalization/mean and normalization/std beside it, found one or none")
-        statistics = {name: file[f"normalization/{name}"][()] for name in ("mean", "std")}
-        for name, array in {**weights, **statistics}.items():
-            if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-                raise UserError(f"{name}: expected finite numbers, found NaN, infinity or none")
+        statistics = {name: read_array(file[f"normalization/{name}"]) for name in ("mean", "std")}
         attributes = file["policy"].attrs
         policy = NumpyPolicy(
             replace(spec, unit=attributes.get("unit")),
@@ -134,7 +130,7 @@ def _read_policy(path: Path, file: h5py.File, spec: ActionSpec, observations: in
             float(attributes["clip"]),
             bool(attributes.get("squash", False)),
         )
-        policy.act(np.zeros(observations, np.float32))
+        policy.check(observations)
     except UserError as error:
         raise UserError(f"{path}: policy: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:

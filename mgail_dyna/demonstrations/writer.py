@@ -20,8 +20,9 @@ from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.reader import DATA_FILE
 from mgail_dyna.environments.make import env_spec
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import writing_hdf5
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
-from mgail_dyna.storage import replacing, writing_hdf5
+from mgail_dyna.storage import replacing
 from mgail_dyna.types import Array, Trajectory
 
 # Every Minari since 0.5 accepts datasets that say they were written by this one.

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import load_state, save_state
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
-from mgail_dyna.storage import load_state, save_state
 
 Frames = list[NDArray[np.uint8]]
 KIND = "a film"

@@ -141,8 +141,39 @@ class NumpyPolicy:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> NumpyPolicy:
-        """The policy whose `state` this is."""
-        return cls(**{**state, "spec": ActionSpec(**state["spec"])})
+        """The policy whose `state` this is, checked."""
+        policy = cls(**{**state, "spec": ActionSpec(**state["spec"])})
+        policy.check()
+        return policy
+
+    def check(self, observations: int | None = None) -> None:
+        """Checks that all numbers are finite and all shapes fit, which is not so in every file.
+
+        Args:
+            observations: size of an observation; that of the first layer if None.
+
+        Raises:
+            UserError: naming the array, what was expected and what was found.
+        """
+        arrays = {**self.weights, "mean": self.mean, "std": self.std}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+                raise UserError(f"{name}: expected finite numbers, found NaN, infinity or none")
+        size = observations or (len(arrays["kernel_0"]) if arrays["kernel_0"].ndim else 0)
+        fits: dict[str, list[tuple[int, ...]]] = {
+            "mean": [(), (size,)],
+            "std": [(), (size,)],
+            "log_std": [(self.spec.size,)],
+        }
+        for i, (kernel, _) in enumerate(self.layers):
+            width = kernel.shape[-1] if kernel.ndim else 0
+            fits |= {f"kernel_{i}": [(size, width)], f"bias_{i}": [(width,)]}
+            size = width
+        for name in fits.keys() & arrays.keys():
+            if (found := arrays[name].shape) not in fits[name]:
+                raise UserError(f"{name}: expected shape {list(fits[name][-1])}, found {list(found)}")
+        if not (self.std > 0).all() or not self.clip > 0:
+            raise UserError("std and clip: expected numbers above 0, found others")
 
     def load(self, weights: Mapping[str, Array]) -> None:
         """Takes new weights, in the form the constructor takes."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mgail_dyna.errors import UserError
-from mgail_dyna.storage import DamagedError, load_state, save_state
+from mgail_dyna.hdf5 import DamagedError, load_state, save_state
 
 
 def previous_of(path: Path) -> Path:
@@ -21,7 +21,7 @@ def has_checkpoint(path: Path) -> bool:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], kind: str) -> None:
-    """Writes a checkpoint, see `storage.save_state`; the one before it is kept."""
+    """Writes a checkpoint, see `hdf5.save_state`; the one before it is kept."""
     save_state(path, state, kind, previous_of(path))
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from mgail_dyna import runtime
 from mgail_dyna.demonstrations.reader import load_demonstrations, shipped_experts
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import kind_of, load_state, raise_on_mismatch, save_state
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, directory_of, load_run
-from mgail_dyna.storage import kind_of, load_state, raise_on_mismatch, save_state
 
 POLICY_KIND = "a policy"
 # In a checkpoint: the best policy so far.

@@ -14,8 +14,8 @@ from mgail_dyna.algorithms.registry import ALGORITHMS, algorithm_named
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.config.presets import apply
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import load_state, save_state
 from mgail_dyna.runs.run import ImitationRun
-from mgail_dyna.storage import load_state, save_state
 
 pytestmark = pytest.mark.usefixtures("eager")
 

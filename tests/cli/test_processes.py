@@ -17,7 +17,7 @@ from mgail_dyna.cli import expert_training
 from mgail_dyna.cli.commands import expert as expert_command
 from mgail_dyna.cli.main import COMMANDS
 from mgail_dyna.demonstrations.reader import load_demonstrations
-from mgail_dyna.storage import load_state
+from mgail_dyna.hdf5 import load_state
 
 
 def started(*words, **pipes):

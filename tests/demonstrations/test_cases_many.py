@@ -16,7 +16,7 @@ from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.spaces import action_spec
-from mgail_dyna.storage import open_hdf5
+from mgail_dyna.hdf5 import open_hdf5
 from mgail_dyna.types import Trajectory
 
 CHEETAH = "HalfCheetah-v5"

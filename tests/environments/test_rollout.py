@@ -6,9 +6,9 @@ import pytest
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import RolloutCollector, segments
 from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.hdf5 import load_state, save_state
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
-from mgail_dyna.storage import load_state, save_state
 from mgail_dyna.types import Rollout
 
 

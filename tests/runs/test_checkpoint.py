@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from mgail_dyna.errors import UserError
+from mgail_dyna.hdf5 import FORMAT, WITHOUT_CHECKSUM, DamagedError, load_state, save_state
 from mgail_dyna.runs.checkpoint import has_checkpoint, load_checkpoint, previous_of, save_checkpoint
 from mgail_dyna.seal import is_whole
-from mgail_dyna.storage import FORMAT, WITHOUT_CHECKSUM, DamagedError, load_state, save_state
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE
 from mgail_dyna.demonstrations.formats.recognise import D4RL_NEEDS
 from mgail_dyna.demonstrations.formats.source import Skipped, Source, require_flags, require_keys
 from mgail_dyna.errors import UserError
-from mgail_dyna.storage import open_hdf5
+from mgail_dyna.hdf5 import open_hdf5, read_array
 from mgail_dyna.types import Array
 
 _READ = (*D4RL_NEEDS, "rewards", "timeouts", "next_observations", "infos/qpos", "infos/qvel")
@@ -55,7 +55,7 @@ def _arrays(path: Path) -> dict[str, Array]:
                 raise UserError(f"{path}: {name}: expected an array with one row a step, found a group or a scalar")
         found = [name for name in _READ if name in file]
         require_keys(path, found, D4RL_NEEDS, "D4RL")
-        arrays = {name: file[name][()] for name in found}
+        arrays = {name: read_array(file[name]) for name in found}
     steps = len(arrays["actions"])
     if not steps:
         raise UserError(f"{path}: expected at least 1 step, found 0")

@@ -11,7 +11,7 @@ import h5py
 
 from mgail_dyna.demonstrations.metadata import NPZ_REMEDY
 from mgail_dyna.errors import UserError
-from mgail_dyna.storage import OURS, open_hdf5
+from mgail_dyna.hdf5 import OURS, open_hdf5
 
 MINARI, D4RL, NPZ = "Minari", "D4RL", ".npz"
 DATA_FILE = "main_data.hdf5"
