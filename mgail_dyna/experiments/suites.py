@@ -174,10 +174,11 @@ def _trust_region(task: str) -> tuple[Kind, ...]:
 
 CONTINUOUS = ("hopper", "halfcheetah")
 UNTUNED = ("walker2d", "Swimmer-v5", "InvertedDoublePendulum-v5")
+MORE_TASKS = ("pusher", "invertedpendulum")
 
 SUITES: dict[str, tuple[Kind, ...]] = {
     # One set of numbers on every task whose expert ships.
-    "tasks": tuple(kind for task in (*TASKS, *UNTUNED) for kind in _recipe(task)),
+    "tasks": tuple(kind for task in (*TASKS, *UNTUNED, *MORE_TASKS) for kind in _recipe(task)),
     # The recipe from one demonstration, whole and every 20th step of it.
     "few": tuple(
         kind
