@@ -44,6 +44,12 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+def clear_scratch(path: Path) -> None:
+    """Removes what processes that were killed while they wrote `path` have left beside it; no other may be writing."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def _exchange(one: Path, other: Path) -> None:
     """Swaps two paths in one step, so that neither is ever missing, even if the process is killed.
 

@@ -24,6 +24,7 @@ class StateEncoder(keras.layers.Layer):
             units,
             kernel_initializer=keras.initializers.GlorotUniform(seed=seeds),
             recurrent_initializer=keras.initializers.Orthogonal(seed=seeds),
+            seed=seed,  # of dropout, of which there is none; Keras draws one otherwise, and saves it
         )
         self.outward = keras.layers.Dense(
             units, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed=seeds)

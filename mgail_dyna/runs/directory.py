@@ -19,7 +19,7 @@ from mgail_dyna import runtime
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.runs.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
-from mgail_dyna.storage import locked, unwritable, write_text
+from mgail_dyna.storage import clear_scratch, locked, unwritable, write_text
 
 CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
 KIND = "a run"
@@ -80,7 +80,7 @@ def directory_of(path: Path) -> Path:
 
 @contextlib.contextmanager
 def lock_run(directory: Path) -> Iterator[None]:
-    """Locks a run's directory against other processes.
+    """Locks a run's directory against other processes, and removes what a killed one left half written.
 
     Raises:
         UserError: another process uses it, or it cannot be written to.
@@ -88,6 +88,8 @@ def lock_run(directory: Path) -> Iterator[None]:
     with locked(directory / LOCK) as lock:
         if lock is None:
             raise UserError(f"{directory}: another process uses this run; wait until it has ended")
+        for name in (CONFIG, CHECKPOINT, CURVE):
+            clear_scratch(directory / name)
         yield
 
 
