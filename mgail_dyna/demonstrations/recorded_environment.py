@@ -171,7 +171,7 @@ def _single(bound: Array) -> Array:
     """Bounds in float32; the largest floats count as none, as some environments write them for it."""
     with np.errstate(over="ignore"):
         single = bound.astype(np.float32)
-    return np.where(np.abs(single) >= BOUNDLESS, np.sign(single) * np.inf, single)
+    return np.where(np.abs(single) >= BOUNDLESS, np.copysign(np.float32(np.inf), single), single)
 
 
 def time_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:

@@ -5,6 +5,7 @@ some deaths fall into the writing of a checkpoint. Others come from outside afte
 """
 
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -125,3 +126,26 @@ def test_an_expert_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path,
     killed_until_done(where, start, resume, 0)
     kept, whole = (load_state(place / "checkpoint.h5", "an expert's training") for place in (where, tmp_path / "whole"))
     same(kept, whole)
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_during_training_costs_nothing_that_was_saved(tmp_path, cli):
+    asked = ["--env", "cartpole", "--mode", "mgail", *small_flags("mgail"), "--logdir", tmp_path]
+    assert cli(*asked, "--iterations", 2).returncode == 0
+    where = tmp_path / "cartpole-mgail-seed0"
+    before = load_state(where / "checkpoint.h5", "a run")
+    most = (where / "checkpoint.h5").stat().st_size + 10_000  # the replay grows by more
+
+    def full():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    call = [sys.executable, "run.py", "--resume", str(where), "--iterations", "30"]
+    done = subprocess.run(call, cwd=ROOT, preexec_fn=full, capture_output=True, text=True, check=False, timeout=300)
+    complaints = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert (done.returncode, len(complaints), "Traceback" in done.stderr) == (2, 1, False), done.stderr
+    assert "cannot be written" in complaints[0] and f"last good checkpoint: {where / 'checkpoint.h5'}" in complaints[0]
+    assert not list(where.glob(".*"))
+    saved = load_state(where / "checkpoint.h5", "a run")["history"]
+    assert saved[:2] == before["history"]
+    assert cli("--resume", where, "--iterations", len(saved) + 1).returncode == 0

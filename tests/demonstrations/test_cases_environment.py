@@ -187,6 +187,11 @@ def test_other_bounds_of_observations_are_a_note(pendulum):
     assert note == "note: observation 0 was recorded within -2 to 2, and the environment's lies within -1 to 1"
 
 
+def test_a_bound_of_0_is_compared_without_a_warning(pendulum, recwarn):
+    (note,) = notes(replace(pendulum, observation_space=gym.spaces.Box(0, 2, (3,))))
+    assert "within 0 to 2" in note and not recwarn.list
+
+
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
