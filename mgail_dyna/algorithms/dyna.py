@@ -110,7 +110,8 @@ class DynaAgent:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
         rounds = [self._update(learning_rate) for _ in range(self.config.updates_per_iteration)]
-        self.averager.update(self.policy.average.acting_weights(), cloned=self.warm_start.cloned)
+        strayed = self.collector.straying.share if self.warm_start.cloned else None
+        self.averager.update(self.policy.average.acting_weights(), strayed=strayed)
         return metrics | mean_metrics(rounds)
 
     def _update(self, learning_rate: float) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -40,7 +39,8 @@ class Straying:
         rng: draws the demonstrated states, where there are more than 10,000.
 
     Attributes:
-        share: a moving average over iterations, from 0 (as the expert) to 1; NaN before the first.
+        share: a moving average over iterations, from 0 (as the expert) to 1. Before the first it is 1/(n + 1) with n
+            demonstrations: the fewer there are, the less one may trust a clone that has not been seen to fail.
     """
 
     def __init__(self, demos: Demonstrations, policy: NumpyPolicy, rng: np.random.Generator) -> None:
@@ -58,12 +58,12 @@ class Straying:
             self.states, self.times = self.states[rows], self.times[rows]
         drawn = rng.permutation(len(self.states))[:DRAWN]
         self.limit = 2.0 * float(np.quantile(self._distances(self.states[drawn], self.times[drawn]), NEAR))
-        self.share = math.nan
+        self.share = 1.0 / (1.0 + len(demos.trajectories))
 
     def update(self, shares: Sequence[float]) -> float:
         """Takes the shares of an iteration's episodes into the average, and returns it."""
         now = float(np.mean(shares))
-        self.share = now if math.isnan(self.share) else MEMORY * self.share + (1.0 - MEMORY) * now
+        self.share = MEMORY * self.share + (1.0 - MEMORY) * now
         return self.share
 
     def of_episode(self, states: FloatArray, failed: bool) -> float:
