@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from mgail_dyna.learners.policy import BCRegularizer, PolicyLearner
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.replay import Replay, Windows, mixed_windows
 from mgail_dyna.types import Array
+
+# Share of the update rounds that is always made.
+FEWEST_ROUNDS = 0.1
 
 
 class DynaAgent:
@@ -109,10 +113,17 @@ class DynaAgent:
         if first:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
-        rounds = [self._update(learning_rate) for _ in range(self.config.updates_per_iteration)]
+        rounds = [self._update(learning_rate) for _ in range(self._rounds())]
         strayed = self.collector.straying.share if self.warm_start.cloned else None
         self.averager.update(self.policy.average.acting_weights(), strayed=strayed)
         return metrics | mean_metrics(rounds)
+
+    def _rounds(self) -> int:
+        """Update rounds of this iteration: all at first, so that D and the model are trained before they are needed."""
+        full, rounds = self.config.fewer_updates_below, self.config.updates_per_iteration
+        if full is None or self.averager.iterations == 0:
+            return rounds
+        return math.ceil(rounds * min(max(self.collector.straying.share / full, FEWEST_ROUNDS), 1.0))
 
     def _update(self, learning_rate: float) -> dict[str, float]:
         policy_rate = learning_rate * self._policy_lr_scale()

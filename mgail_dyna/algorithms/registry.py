@@ -130,7 +130,7 @@ _TRPO = {
 
 # Fields that only gradients through the graph, or the averages that act, depend on.
 _GRAPH_ONLY = (
-    *("discount", "updates_per_iteration"),
+    *("discount", "updates_per_iteration", "fewer_updates_below"),
     *(
         f"policy.{name}"
         for name in ("learning_rate", "averaging", "acting_averaging", "slow_below", "clip_norm", "bptt_clip_norm")

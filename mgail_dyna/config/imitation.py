@@ -241,6 +241,9 @@ class ImitationConfig:
     """dyna, mgail: start from scratch, or from a clone of the demonstrations (see --cloning.*)."""
     updates_per_iteration: int = 30
     """Update rounds (D, learn, model, plan) per iteration; the paper's is 1."""
+    fewer_updates_below: float | None = None
+    """dyna, mgail: fewer rounds, in proportion, below this share of the episodes away from the demonstrations
+    (`rollout/strayed`), at least a tenth; None: always all."""
     final_learning_rate: float = 0.1
     """Learning rates fall linearly to this share of their start by the end of the run."""
     evaluation_episodes: int = 10
@@ -257,6 +260,7 @@ class ImitationConfig:
     cloning: CloningConfig = field(default_factory=CloningConfig)
 
     def __post_init__(self) -> None:
+        fewer = self.fewer_updates_below
         require(
             self,
             seed=(self.seed >= 0, "at least 0"),
@@ -265,6 +269,7 @@ class ImitationConfig:
             subsample=(self.subsample >= 1, "at least 1"),
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
             updates_per_iteration=(self.updates_per_iteration >= 1, "at least 1"),
+            fewer_updates_below=(fewer is None or 0 < fewer <= 1, "above 0 and at most 1"),
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
             evaluation_episodes=(self.evaluation_episodes >= 0, "at least 0"),
             evaluate_every=(self.evaluate_every >= 1, "at least 1"),

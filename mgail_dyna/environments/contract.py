@@ -8,12 +8,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from mgail_dyna.environments.errors import raised_by
 from mgail_dyna.environments.spaces import action_spec
+from mgail_dyna.environments.wrappers import Guarded
 from mgail_dyna.errors import UserError
 
 _STEP = "(observation, reward, terminated, truncated, info)"
 # What `gymnasium.make` puts around an environment; they change no value, and hide what the environment gave.
-_MADE = (gym.wrappers.OrderEnforcing, gym.wrappers.TimeLimit, gym.wrappers.PassiveEnvChecker)
+_MADE = (Guarded, gym.wrappers.OrderEnforcing, gym.wrappers.TimeLimit, gym.wrappers.PassiveEnvChecker)
 
 
 def check_contract(env: gym.Env[Any, Any], env_id: str) -> None:
@@ -63,8 +65,7 @@ def _called(env_id: str, method: str, call: Callable[[], Any]) -> Any:
         if isinstance(error, TypeError) and "unexpected keyword argument" in text and method == "reset":
             expected = "reset(self, *, seed=None, options=None)"
             raise _broken(env_id, method, expected, f"one that takes no seed ({text})", "add the arguments") from error
-        raised = f"{type(error).__name__}: {text}".removesuffix(": ")
-        raise UserError(f"environment '{env_id}': {method}: raised {raised}") from error
+        raise UserError(f"environment '{env_id}': {method}: {raised_by(error)}") from error
 
 
 def _check_observation(env_id: str, method: str, found: Any, space: gym.Space[Any]) -> None:

@@ -95,6 +95,13 @@ def unimportable(env_id: str, error: BaseException) -> UserError:
     return UserError(f"environment '{env_id}': {what}; python -c 'import {module}' shows where")
 
 
+def raised_by(error: Exception) -> str:
+    """What an environment's method raised, and where: the innermost place that is in no installed package."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is the caller's
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"raised {_named(error)}" + (f" ({own[-1].filename}, line {own[-1].lineno})" if own else "")
+
+
 def _needs(env_id: str, error: ModuleNotFoundError) -> UserError:
     where = "; start from the directory that holds it, install it, or put its directory on PYTHONPATH"
     hint = where if ":" in env_id else ""

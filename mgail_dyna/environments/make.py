@@ -13,6 +13,7 @@ from gymnasium.envs.registration import registry
 
 from mgail_dyna.environments.errors import unimportable, unknown_environment, unmakeable
 from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.environments.wrappers import Guarded
 from mgail_dyna.errors import UserError
 
 LONGEST_EPISODE = 1_000
@@ -53,7 +54,7 @@ def make_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[A
     except UserError as error:
         env.close()
         raise UserError(f"environment '{env_id}': {error}") from None
-    return env
+    return Guarded(env, env_id)
 
 
 def _import_module(env_id: str) -> None:

@@ -1,13 +1,53 @@
-"""Wrappers: one counts every step, one adds noise to actions."""
+"""Wrappers: one reports an environment's own errors, one counts every step, one adds noise to actions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from mgail_dyna.environments.errors import raised_by
 from mgail_dyna.environments.spaces import action_spec
+from mgail_dyna.errors import UserError
+
+
+class Guarded(gym.Wrapper[Any, Any, Any, Any]):
+    """Reports what an environment raises, or a wrong observation, in one line that names the place in its code.
+
+    Args:
+        env: to guard.
+        env_id: its name, for the message.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], env_id: str) -> None:
+        super().__init__(env)
+        self.env_id, self.shape = env_id, env.observation_space.shape
+
+    @property
+    def spec(self) -> gym.envs.registration.EnvSpec | None:  # type: ignore[override]
+        """That of the environment: this wrapper changes nothing."""
+        return self.env.spec
+
+    def reset(self, **kwargs: Any) -> Any:
+        return self._called("reset", lambda: self.env.reset(**kwargs))
+
+    def step(self, action: Any) -> Any:
+        return self._called("step", lambda: self.env.step(action))
+
+    def _called(self, method: str, call: Callable[[], Any]) -> Any:
+        try:
+            given = call()
+        except UserError:
+            raise
+        except Exception as error:  # the environment's own, of any kind
+            raise UserError(f"environment '{self.env_id}': {method}: {raised_by(error)}") from error
+        observation = given[0] if isinstance(given, tuple) and given else given
+        if (found := np.shape(observation)) != self.shape:
+            wanted = f"expected an observation of shape {list(self.shape or ())}, found {list(found)}"
+            raise UserError(f"environment '{self.env_id}': {method}: {wanted}")
+        return given
 
 
 class Ledger:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mgail_dyna.environments.contract import check_contract
-from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.make import make_env, wrapper_names
 from mgail_dyna.environments.spaces import action_spec, observation_size
 
 BOX = gym.spaces.Box
@@ -190,3 +190,39 @@ ACTIONS = {
 def test_other_actions_are_refused_with_what_they_are_and_a_remedy(case, refused):
     space, said = ACTIONS[case]
     refused(["expected actions in a Discrete space or a Box of floats", *said], action_spec, space)
+
+
+def fails(self, action):
+    type(self).steps += 1
+    if self.steps > 3:
+        raise ZeroDivisionError("no wind")
+    return self.observed(), 0.0, False, False, {}
+
+
+def shrinks(self, action):
+    type(self).steps += 1
+    return np.ones(3 - self.steps // 4, np.float32), 0.0, False, False, {}
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (fails, [f"step: raised ZeroDivisionError: no wind ({__file__}, line"]),
+        (shrinks, ["step: expected an observation of shape [3], found [2]"]),
+    ],
+)
+def test_what_breaks_later_is_one_line_too(step, said, refused):
+    env = made(variant(step=step))
+    check_contract(env, "Made-v0")
+    env.reset(seed=0)
+
+    def play():
+        for _ in range(10):
+            env.step(np.zeros(1, np.float32))
+
+    refused(["environment 'Made-v0'", *said], play)
+
+
+def test_the_guard_is_no_wrapper_of_the_task():
+    env = make_env("CartPole-v1")
+    assert wrapper_names(env) == () and env.spec.id == "CartPole-v1"
