@@ -37,19 +37,13 @@ class WeightAverager:
             weights = {**weights, "log_std": np.full_like(weights["log_std"], np.log(self.noise_std))}
         self.exploring.load(weights)
 
-    def update(self, weights: Mapping[str, Array], *, strayed: float | None = None) -> None:
+    def update(self, weights: Mapping[str, Array]) -> None:
         """Explores with `weights` from now on, and averages them into `acting`.
 
-        The average is over few iterations at first, as untrained weights are worth nothing. A clone's are worth
-        something, unless its episodes stray.
-
-        Args:
-            weights: of the policy that learns.
-            strayed: share of its episodes that is away from the demonstrations, from 0 to 1; None: it is no clone.
+        The average is over few iterations at first, as untrained weights are worth nothing.
         """
         self.iterations += 1
-        grown = self.iterations / (4.0 + self.iterations)
-        kept = np.float32(min(self.decay, grown) if strayed is None else self.decay * (1.0 - strayed))
+        kept = np.float32(min(self.decay, self.iterations / (4.0 + self.iterations)))
         before = self.acting.weights
         self.explore(weights)
         self.acting.load({name: kept * before[name] + (1 - kept) * weights[name] for name in weights})

@@ -114,8 +114,7 @@ class DynaAgent:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
         rounds = [self._update(learning_rate) for _ in range(self._rounds())]
-        strayed = self.collector.straying.share if self.warm_start.cloned else None
-        self.averager.update(self.policy.average.acting_weights(), strayed=strayed)
+        self.averager.update(self.policy.average.acting_weights())
         return metrics | mean_metrics(rounds)
 
     def _rounds(self) -> int:

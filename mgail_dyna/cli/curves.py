@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.figures import Curve, read_curve
-from mgail_dyna.experiments.records import config_differences, read_progress
-from mgail_dyna.runs.directory import CURVE, RunSettings, directory_of, read_settings
+from mgail_dyna.experiments.records import COLUMNS, config_differences
+from mgail_dyna.runs.directory import CURVE, RunSettings, directory_of, read_progress, read_settings
 
 
 class DrawnRun(NamedTuple):
@@ -54,7 +53,7 @@ def curves_to_draw(directories: Sequence[Path], unfinished: bool) -> tuple[list[
     found: list[DrawnRun] = []
     for directory in dict.fromkeys(directory_of(path) for path in directories):
         settings = read_settings(directory)
-        if not (directory / CURVE).exists() or not np.isfinite(read_progress(directory)["return_mean"]).any():
+        if not (directory / CURVE).exists() or not np.isfinite(read_progress(directory, COLUMNS)["return_mean"]).any():
             notes.append(f"{directory} is left out: it has not been evaluated yet")
             continue
         written = (directory / CURVE).stat().st_mtime
@@ -95,16 +94,15 @@ def is_finished(directory: Path, settings: RunSettings) -> bool:
         directory: of the run, with a readable curve.
         settings: its own.
     """
-    with (directory / CURVE).open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if settings.iterations is not None and len(rows) >= settings.iterations:
+    progress = read_progress(directory, COLUMNS)
+    iterations = progress["env_steps"].size
+    if settings.iterations is not None and iterations >= settings.iterations:
         return True
     config = settings.config
     if settings.algorithm != "bc":
-        return float(rows[-1]["env_steps"]) >= config.env_steps
-    if "cloning/steps" not in rows[-1]:
+        return bool(progress["env_steps"][-1] >= config.env_steps)
+    if "cloning/steps" not in progress:
         return True  # of an older version, which did not write them
     # Cloning ends after its gradient steps, or once the held-out loss has stopped falling.
-    losses = np.array([float(row["cloning/held_out_loss"]) for row in rows])
-    stopped = len(rows) - 1 - int(losses.argmin()) >= config.cloning.patience
-    return stopped or float(rows[-1]["cloning/steps"]) >= config.cloning.steps
+    stopped = iterations - 1 - int(progress["cloning/held_out_loss"].argmin()) >= config.cloning.patience
+    return stopped or bool(progress["cloning/steps"][-1] >= config.cloning.steps)

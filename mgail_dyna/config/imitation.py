@@ -27,8 +27,7 @@ class PolicyConfig:
     averaging: float = 0.99
     """Decay per gradient step of the averaged policy, which explores; 0: no averaging."""
     acting_averaging: float = 0.9
-    """Decay per iteration of the evaluated policy, an average of those that explored; 0: no averaging. After a clone it
-    falls with `rollout/strayed`."""
+    """Decay per iteration of the evaluated policy, an average of those that explored; 0: no averaging."""
     slow_below: float | None = None
     """dyna, mgail: the policy learns more slowly, in proportion, below this share of its episodes away from the
     demonstrations (`rollout/strayed`); None: never."""

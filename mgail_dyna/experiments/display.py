@@ -13,8 +13,8 @@ from rich.table import Table
 
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.jobs import Job
-from mgail_dyna.experiments.records import read_progress
-from mgail_dyna.runs.directory import read_settings
+from mgail_dyna.experiments.records import COLUMNS
+from mgail_dyna.runs.directory import read_progress, read_settings
 
 # States without a row in the table; its title counts them.
 COUNTED = ("recorded", "waiting")
@@ -81,7 +81,7 @@ def _progress(job: Job) -> tuple[str, str, str]:
     if directory is None:
         return "", "", ""
     try:
-        total, progress = read_settings(directory).config.env_steps, read_progress(directory)
+        total, progress = read_settings(directory).config.env_steps, read_progress(directory, COLUMNS)
     except UserError:  # nothing is written yet
         return "", "", ""
     evaluated = progress["expert_percent"][np.isfinite(progress["expert_percent"])]

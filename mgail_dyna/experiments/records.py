@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.kinds import Kind, Run
-from mgail_dyna.runs.directory import CONFIG, CURVE, flatten
+from mgail_dyna.runs.directory import CONFIG, CURVE, flatten, read_progress
 from mgail_dyna.storage import write_text
 
 COLUMNS = (
@@ -85,25 +84,6 @@ def record_path(results: Path, run: Run) -> Path:
     return results / run.suite / f"{run.name}.json"
 
 
-def read_progress(directory: Path) -> dict[str, NDArray[np.float64]]:
-    """The columns of a run's `progress.csv`: `[n]` each, one entry per iteration, NaN where it was not evaluated.
-
-    Raises:
-        UserError: it is missing or empty, or has other columns.
-    """
-    path = directory / CURVE
-    if not path.exists():
-        raise UserError(f"{path}: no such file; a run's directory holds a {CURVE}")
-    try:
-        with path.open(encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        if not rows:
-            raise UserError(f"{path}: expected at least 1 row, found none")
-        return {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS}
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: expected the columns of a run's {CURVE}, found others ({error!r})") from None
-
-
 def from_run(directory: Path, run: Run) -> Record:
     """The record of a finished run.
 
@@ -114,12 +94,12 @@ def from_run(directory: Path, run: Run) -> Record:
     Raises:
         UserError: a file is missing or malformed, nothing was evaluated, or returns cannot be compared.
     """
-    about, progress = _read_json(directory / CONFIG), read_progress(directory)
+    about, progress = _read_json(directory / CONFIG), read_progress(directory, COLUMNS)
     _require_comparable(about, directory / CONFIG)
     seen = np.isfinite(progress["expert_percent"])
     if not seen.any():
         raise UserError(f"{directory / CURVE}: expected at least one evaluation, found none")
-    curve = {name: values[seen] for name, values in progress.items()}
+    curve = {name: progress[name][seen] for name in COLUMNS}
     return _validated(
         {
             "suite": run.suite,

@@ -9,11 +9,14 @@ import itertools
 import json
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mgail_dyna import runtime
 from mgail_dyna.config.imitation import ImitationConfig
@@ -239,3 +242,28 @@ def write_curve(directory: Path, history: list[dict[str, float]]) -> None:
             for row in history
         )
         write_text(directory / CURVE, text.getvalue())
+
+
+def read_progress(directory: Path, needed: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Every column of a run's `progress.csv`, `[n]` each, one entry per iteration, NaN where it has no such number.
+
+    Args:
+        directory: of the run.
+        needed: columns that must be there.
+
+    Raises:
+        UserError: it is missing or has no rows, or is not a run's.
+    """
+    path = directory / CURVE
+    if not path.exists():
+        raise UserError(f"{path}: no such file; a run writes it after its first iteration")
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        columns = {name: np.array([float(row[name]) for row in rows]) for name in (rows[0] if rows else ())}
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: expected numbers in every row, found something else ({error})") from None
+    for name in needed:
+        if name not in columns:
+            raise UserError(f"{path}: expected a column {name} and at least 1 row, found none")
+    return columns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +17,14 @@ from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.directory import (
-    CURVE,
     ENV_KWARGS,
     EPISODE_LIMIT,
     RunSettings,
     read_about,
+    read_progress,
     read_settings,
 )
-from mgail_dyna.runs.evidence import Column, Evidence
+from mgail_dyna.runs.evidence import Evidence
 from mgail_dyna.runs.findings import FINDINGS, Finding
 from mgail_dyna.runs.policies import load_policy
 from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
@@ -37,6 +36,9 @@ NEAR = 1e-3
 STATES = 5_000
 # An evaluation episode below this share of the expert's return fails.
 FAILS = 0.5
+
+# Columns of `progress.csv` that every run has.
+_NEEDED = ("env_steps", "expert_percent", "return_mean", "return_std")
 
 
 class Found(NamedTuple):
@@ -80,34 +82,13 @@ class Diagnosis:
     notes: tuple[str, ...]
 
 
-def read_columns(directory: Path) -> dict[str, Column]:
-    """Every column of a run's `progress.csv`, `[n]` each, one entry per iteration.
-
-    Raises:
-        UserError: it is missing, has no rows, or is not a run's.
-    """
-    path = directory / CURVE
-    if not path.exists():
-        raise UserError(f"{path}: no such file; it is written after the first iteration")
-    try:
-        with path.open(encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        columns = {name: np.array([float(row[name]) for row in rows]) for name in (rows[0] if rows else ())}
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: expected numbers in every row, found something else ({error})") from None
-    for name in ("env_steps", "expert_percent", "return_mean", "return_std"):
-        if name not in columns:
-            raise UserError(f"{path}: expected a column {name} and at least 1 row, found none")
-    return columns
-
-
 def diagnose(directory: Path) -> Diagnosis:
     """Looks for every finding in a run.
 
     Raises:
         UserError: it is no run, or its configuration or curve cannot be read.
     """
-    settings, about, columns = read_settings(directory), read_about(directory), read_columns(directory)
+    settings, about, columns = read_settings(directory), read_about(directory), read_progress(directory, _NEEDED)
     expert_return, notes = about.get("expert_return"), []
     comparable = math.nan if expert_return is None else float(expert_return)
     run = Evidence(settings.config, columns, comparable)

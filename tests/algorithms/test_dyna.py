@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import StepCounter, random_policy
+from helpers import StepCounter
 
-from mgail_dyna.algorithms.averaging import WeightAverager
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.config.imitation import (
     DiscriminatorConfig,
@@ -147,15 +146,6 @@ def test_the_averaged_policy_explores_and_an_average_over_iterations_acts(dyna):
     for name, weight in agent.acting.weights.items():
         expected = kept * before[name] + (1 - kept) * agent.averager.exploring.weights[name]
         np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-7)
-
-
-@pytest.mark.parametrize(("strayed", "kept"), [(0.0, 0.9), (0.5, 0.45), (1.0, 0.0)])
-def test_a_clone_acts_for_longer_the_less_it_strays(strayed, kept):
-    policy = random_policy("Hopper-v5")
-    averager = WeightAverager(policy, 0.9)
-    before = policy.weights["kernel_0"]
-    averager.update({name: weight + 1 for name, weight in policy.weights.items()}, strayed=strayed)
-    np.testing.assert_allclose(policy.weights["kernel_0"], before + 1 - kept, rtol=1e-5)
 
 
 def test_the_averaged_policy_is_an_exponential_moving_average(dyna):

@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from mgail_dyna.cli.curves import curves_to_draw, is_finished
 from mgail_dyna.experiments.figures import curve_of, learning_curves
 from mgail_dyna.experiments.figures.style import METHODS
-from mgail_dyna.runs.directory import read_settings
+from mgail_dyna.experiments.records import COLUMNS
+from mgail_dyna.runs.directory import read_settings, write_curve
 
 
 def written(directory, seconds):
@@ -102,8 +103,8 @@ def test_cloning_is_finished_once_its_loss_has_stopped_falling(finished_run):
     patience = settings.config.cloning.patience
 
     def write(losses, steps):
-        rows = [f"{loss},{step}" for loss, step in zip(losses, steps, strict=True)]
-        (directory / "progress.csv").write_text("\n".join(["cloning/held_out_loss,cloning/steps", *rows]))
+        rows = [dict.fromkeys(COLUMNS, 0.0) | {"cloning/held_out_loss": loss} for loss in map(float, losses)]
+        write_curve(directory, [{**row, "cloning/steps": int(step)} for row, step in zip(rows, steps, strict=True)])
 
     falling = np.linspace(2, 1, 5)
     write(falling, 100 * np.arange(1, 6))

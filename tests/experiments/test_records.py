@@ -8,14 +8,15 @@ import pytest
 
 from mgail_dyna.experiments.kinds import Kind, Run
 from mgail_dyna.experiments.records import (
+    COLUMNS,
     differences,
     from_run,
     read_kind,
-    read_progress,
     read_record,
     record_path,
     write_record,
 )
+from mgail_dyna.runs.directory import read_progress
 
 KIND = Kind("tiny", "cartpole", "dyna", "Dyna-AIL", ("--env", "cartpole"))
 
@@ -76,14 +77,14 @@ def test_iterations_without_an_evaluation_are_left_out(tmp_path, finished_run):
     (tmp_path / "progress.csv").write_text("\n".join([rows[0], ",".join(cells), *rows[2:]]) + "\n")
     record = from_run(tmp_path, KIND.run(0))
     assert len(record.curve["env_steps"]) == len(rows) - 2
-    assert np.isnan(read_progress(tmp_path)["expert_percent"][0])
+    assert np.isnan(read_progress(tmp_path, COLUMNS)["expert_percent"][0])
 
 
 @pytest.mark.parametrize("spoilt", [b"\xff\xfe", b"env_steps\n"])
 def test_a_curve_that_is_no_text_is_refused(finished_run, refused, spoilt):
     directory = finished_run(0)
     (directory / "progress.csv").write_bytes(spoilt)
-    refused(["progress.csv", "expected"], read_progress, directory)
+    refused(["progress.csv", "expected"], read_progress, directory, COLUMNS)
 
 
 @pytest.mark.parametrize(

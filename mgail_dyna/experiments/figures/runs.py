@@ -28,8 +28,8 @@ from mgail_dyna.experiments.figures.style import (
     looks,
     tidy,
 )
-from mgail_dyna.experiments.records import read_progress
 from mgail_dyna.experiments.statistics import resampled
+from mgail_dyna.runs.directory import read_progress
 
 Array = NDArray[np.float64]
 Line = tuple[Array, Array]
@@ -60,7 +60,7 @@ def read_curve(run: Path) -> Curve:
     Raises:
         UserError: it is missing or has other columns, or nothing was evaluated yet.
     """
-    progress = read_progress(run)
+    progress = read_progress(run, COLUMNS)
     if not np.isfinite(progress["return_mean"]).any():
         raise UserError(f"{run}: expected at least one evaluation, found none yet")
     return Curve(*(progress[name] for name in COLUMNS))
