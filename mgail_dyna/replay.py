@@ -155,7 +155,16 @@ class Replay:
         return {"columns": columns, "first": self._first[rows], "last": self._last[rows], "acted": self._acted}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave."""
+        """Takes back what `state` gave.
+
+        Raises:
+            ValueError: its arrays do not fit those that are held.
+        """
+        rows = len(state["first"])
+        wanted = {name: (rows, *column.shape[1:]) for name, column in self._columns.items()}
+        found = {name: np.shape(column) for name, column in state["columns"].items()}
+        if found != wanted or np.shape(state["last"]) != (rows,) or np.ndim(state["acted"]) != 1:
+            raise ValueError(f"replay: expected columns of {wanted}, found {found}")
         self._columns = {name: np.array(column) for name, column in state["columns"].items()}
         self._first, self._last = np.array(state["first"]), np.array(state["last"])
         self._acted, self._rows = np.array(state["acted"]), len(state["first"])

@@ -66,7 +66,7 @@ def shipped_experts() -> list[str]:
 
 
 def _episodes(file: h5py.File) -> list[str]:
-    return sorted((key for key in file if re.fullmatch(r"episode_\d+", key)), key=lambda key: int(key[8:]))
+    return sorted((key for key in map(str, file) if re.fullmatch(r"episode_\d+", key)), key=lambda key: int(key[8:]))
 
 
 def load_demonstrations(

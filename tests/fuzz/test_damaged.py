@@ -12,6 +12,7 @@ import signal
 from dataclasses import dataclass
 
 import fuzz.damage as damage
+import h5py
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -118,3 +119,18 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(target, copy):
     case()
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown < MEGABYTES, f"memory grew by {grown:.0f} MB"
+
+
+def test_names_and_shapes_that_only_damage_gives(copy):
+    """What 20,000 cases found once."""
+    place = copy()
+    with h5py.File(place / "ours/data/main_data.hdf5", "r+") as file:
+        file.create_group(b"\x80\xff")
+    assert read(CHECK, place)[0] == 0
+    damage.damage_hdf5(place / "run/checkpoint.h5", [(8, ((2,), "O", 0.0))])
+    code, said = read(RESUME, place)
+    assert (code, said.count("\n")) == (2, 1), said
+    header = (place / "padded.npz").read_bytes().replace(b"{'descr'", b"{'descr\0", 1)
+    (place / "padded.npz").write_bytes(header)
+    code, said = read(PADDED, place)
+    assert (code, said.count("\n")) == (2, 1), said

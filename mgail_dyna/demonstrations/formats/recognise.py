@@ -118,7 +118,7 @@ _IN_NPZ: tuple[tuple[Callable[[Collection[str]], bool], str, str], ...] = (
 
 def _hdf5(path: Path) -> str:
     with open_hdf5(path) as file:
-        names = set(file)
+        names = set(map(str, file))  # bytes where they are no text
         if any(re.fullmatch(r"episode_\d+", name) and file.get(name, getclass=True) is h5py.Group for name in names):
             return MINARI
         if str(file.attrs.get("format", "")).startswith(OURS):
