@@ -55,6 +55,7 @@ OTHERWISE = {
     "cost": "nonsaturating",
     "discount": 0.5,
     "updates_per_iteration": 2,
+    "fewer_updates_below": 0.5,
     "discriminator.imagined_fraction": 0.3,
     "policy.learning_rate": 0.1,
     "policy.averaging": 0.5,
