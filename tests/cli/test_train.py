@@ -97,7 +97,7 @@ def test_mistakes_in_the_options_of_an_algorithm_are_one_line_and_exit_2(words, 
         (["--plan.steps", "many"], "--plan.steps"),
         (["--rollout-initial-states", "foo"], "invalid choice 'foo' for argument '--rollout.initial-states'"),
         (["--env", "ant"], "--expert: no demonstrations of Ant-v5 ship"),
-        (["--env", "Pusher-v5"], "train an expert first: python run.py expert --env Pusher-v5"),
+        (["--env", "Reacher-v5"], "train an expert first: python run.py expert --env Reacher-v5"),
         (
             ["--env", "cartpole", "--rollout-initial-states", "mix"],
             "expected demonstrations with qpos and qvel, found none",
