@@ -142,7 +142,13 @@ def _write_tree(file: h5py.File, state: dict[str, Any], kind: str) -> None:
 
 
 def kind_of(path: Path) -> str | None:
-    """The kind that `save_state` wrote the file at `path` as; None if there is no such file."""
+    """The kind that `save_state` wrote the file at `path` as; None if there is no such file, or it is another one.
+
+    Raises:
+        DamagedError: it was written by `save_state` and is not as it was. HDF5 itself can crash on such a file.
+    """
+    if path.is_file() and is_whole(path) is False:
+        raise DamagedError(f"{path}: damaged: its checksum does not match")
     try:
         with open_hdf5(path) as file:
             return file.attrs.get("kind")

@@ -6,7 +6,7 @@ import pytest
 
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.errors import UserError
-from mgail_dyna.hdf5 import DamagedError, load_state, open_hdf5, raise_on_mismatch, read_array, save_state
+from mgail_dyna.hdf5 import DamagedError, kind_of, load_state, open_hdf5, raise_on_mismatch, read_array, save_state
 from mgail_dyna.seal import seal
 
 
@@ -125,3 +125,16 @@ def test_no_memory_is_taken_for_what_is_not_stored(tmp_path):
         assert read_array(file["whole"]).shape == (2_000, 200)
     with pytest.raises(DamagedError, match=told), open_hdf5(path) as file:
         read_array(file["declared"])
+
+
+def test_hdf5_does_not_open_what_its_checksum_gives_away(tmp_path, monkeypatch):
+    path = tmp_path / "state.h5"
+    save_state(path, {"x": np.zeros(3)}, "a test")
+    assert kind_of(path) == "a test" and kind_of(tmp_path / "none.h5") is None
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    monkeypatch.setattr("mgail_dyna.hdf5.open_hdf5", lambda _: pytest.fail("opened"))
+    for read in (kind_of, lambda where: load_state(where, "a test")):
+        with pytest.raises(DamagedError, match="checksum does not match"):
+            read(path)
