@@ -24,8 +24,9 @@ OURS = "mgail_dyna state "
 FORMAT = OURS + "7"
 # States of this format had no checksum; they are still read.
 WITHOUT_CHECKSUM = OURS + "6"
-# No filter of HDF5 shrinks an array by more (deflate: 1,032 times). Smaller arrays are read anyway.
-_MOST_SHRUNK, _SMALL = 1_100, 1 << 20
+# No filter of HDF5 shrinks an array by more (deflate: 1,032 times). Arrays of at most so many bytes are read anyway:
+# some programs declare one and write only what is not 0.
+_MOST_SHRUNK, _SMALL = 1_100, 1 << 24
 
 
 class DamagedError(UserError):

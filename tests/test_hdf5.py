@@ -73,8 +73,8 @@ def test_a_missing_checkpoint_and_a_directory(tmp_path, refused):
 
 def test_a_checkpoint_of_something_else(tmp_path, refused):
     save_state(tmp_path / "state.h5", {"x": 1}, "a run")
-    told = [tmp_path / "state.h5", "expected a checkpoint of an expert's training, found one of a run"]
-    refused(told, load_state, tmp_path / "state.h5", "an expert's training")
+    said = [tmp_path / "state.h5", "expected a checkpoint of an expert's training, found one of a run"]
+    refused(said, load_state, tmp_path / "state.h5", "an expert's training")
 
 
 @pytest.mark.parametrize("tree", ["{", "\udcff"])
@@ -88,8 +88,8 @@ def test_a_checkpoint_whose_tree_is_damaged(tree, tmp_path, refused):
 
 
 def test_a_checkpoint_that_does_not_fit(tmp_path):
-    told = r"state.h5: does not match \(KeyError\('steps'\)\)"
-    with pytest.raises(UserError, match=told), raise_on_mismatch(tmp_path / "state.h5"):
+    said = r"state.h5: does not match \(KeyError\('steps'\)\)"
+    with pytest.raises(UserError, match=said), raise_on_mismatch(tmp_path / "state.h5"):
         raise KeyError("steps")
 
 
@@ -105,25 +105,26 @@ def test_hdf5_is_not_held_open(dataset, data_file):
 def test_a_checkpoint_of_another_version_is_told_from_a_foreign_file(tmp_path):
     path = tmp_path / "checkpoint.h5"
     save_state(path, {"steps": 1}, "a test")
-    for found, told in (
+    for found, said in (
         ("mgail_dyna state 1", "another version, which cannot be resumed"),
         ("else", "another HDF5 file"),
     ):
         with h5py.File(path, "a") as file:
             file.attrs["format"] = found
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=said):
             load_state(path, "a test")
 
 
 def test_no_memory_is_taken_for_what_is_not_stored(tmp_path):
     path = tmp_path / "large.h5"
     with h5py.File(path, "w") as file:
-        file.create_dataset("whole", data=np.zeros((2_000, 200)), compression="gzip")
+        file.create_dataset("whole", data=np.zeros((2_000, 2_000)), compression="gzip")
+        file.create_dataset("never written", (10**6,), "?")
         file.create_dataset("declared", (2**40,), "f8", chunks=(1024,))
-    told = "declared is said to have 8,796,093,022,208 bytes, and 0 are stored"
+    said = "declared is said to have 8,796,093,022,208 bytes, and 0 are stored"
     with open_hdf5(path) as file:
-        assert read_array(file["whole"]).shape == (2_000, 200)
-    with pytest.raises(DamagedError, match=told), open_hdf5(path) as file:
+        assert read_array(file["whole"]).shape == (2_000, 2_000) and not read_array(file["never written"]).any()
+    with pytest.raises(DamagedError, match=said), open_hdf5(path) as file:
         read_array(file["declared"])
 
 

@@ -91,7 +91,7 @@ def lock_run(directory: Path) -> Iterator[None]:
     with locked(directory / LOCK) as lock:
         if lock is None:
             raise UserError(f"{directory}: another process uses this run; wait until it has ended")
-        for name in (CONFIG, CHECKPOINT, CURVE):
+        for name in (CONFIG, CHECKPOINT, CURVE, "data"):  # the last is an expert's
             clear_scratch(directory / name)
         yield
 

@@ -113,3 +113,16 @@ def test_near_the_expert_the_policy_learns_more_slowly(cartpole_demos, slow_belo
     resumed = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos)
     resumed.restore(agent.state())
     assert resumed.collector.straying.share == share
+
+
+@pytest.mark.parametrize(("share", "rounds"), [(0.0, 1), (0.25, 5), (0.9, 10)])
+def test_near_the_expert_there_are_fewer_update_rounds(cartpole_demos, share, rounds):
+    config, made = small_config(updates_per_iteration=10, fewer_updates_below=0.5), []
+    agent = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos)
+    agent._update = lambda learning_rate: made.append(1) or {}
+    agent.collector.straying.update = lambda shares: share
+    agent.collector.straying.share = share
+    agent.iterate()
+    assert len(made) == 10, "the first iteration makes all"
+    agent.iterate()
+    assert len(made) == 10 + rounds
