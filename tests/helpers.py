@@ -23,6 +23,7 @@ SMALL = {
     "env_steps": 100_000,
     "evaluate_every": 1,
     "evaluation_episodes": 1,
+    "final_episodes": 0,
     "updates_per_iteration": 1,
     "policy": {"hidden": (16,)},
     "cloning": {"interval": 20, "batch": 16},

@@ -77,7 +77,12 @@ class DynaAgent:
             self.idle_env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
         )
         self.pairs = PairSampler(
-            self.demo_replay, self.replay, config.discriminator, config.rollout.steps, self.rng, self.imagined_pairs
+            self.demo_replay,
+            self.replay,
+            config.discriminator,
+            config.rollout.steps,
+            self.rng,
+            lambda shape: self.imagined_pairs(shape, self.rng),
         )
 
     @property
@@ -114,6 +119,7 @@ class DynaAgent:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
         rounds = [self._update(learning_rate) for _ in range(self._rounds())]
+        metrics |= prefixed("discriminator", self.imagined_gap())
         self.averager.update(self.policy.average.acting_weights())
         return metrics | mean_metrics(rounds)
 
@@ -158,24 +164,26 @@ class DynaAgent:
         """Line 7: the model fits replay and demonstrations (Eq. 5)."""
         config = self.config.dynamics
         demo_fraction = config.demo_fraction if self.demos.has_transitions else 0.0
-        return self.dynamics(self._windows(demo_fraction, (config.steps, config.batch), config.length), learning_rate)
+        sources, shape = (self.demo_replay, self.replay), (config.steps, config.batch)
+        windows = mixed_windows(*sources, demo_fraction, self.rng, shape, config.length, config.burn_in, None)
+        return self.dynamics(windows, learning_rate)
 
     def plan(self, learning_rate: float) -> dict[str, float]:
         """Lines 8, 9: the policy learns on imagined trajectories (Eq. 8). The environment is not touched."""
         config = self.config.plan
         if not config.steps:
             return {}
-        windows = self._plan_starts((config.steps, config.batch))
+        windows = self._plan_starts((config.steps, config.batch), self.rng)
         noise = self.acting.head.noise(self.rng, (config.steps, self.config.plan.length, config.batch))
         return self.policy.plan(windows, noise, learning_rate, self._regularizer(config.steps))
 
-    def imagined_pairs(self, shape: tuple[int, int]) -> Pairs:
+    def imagined_pairs(self, shape: tuple[int, int], rng: np.random.Generator) -> Pairs:
         """States `[*shape, d]` and actions `[*shape, a]` from plans under the current policy."""
         length, wanted = self.config.plan.length, shape[0] * shape[1]
         batch = -(-wanted // length)
-        noise = self.acting.head.noise(self.rng, (length, batch))
-        imagined = self.policy.imagine(self._plan_starts((1, batch)), noise)
-        rows = self.rng.permutation(length * batch)[:wanted].reshape(shape)
+        noise = self.acting.head.noise(rng, (length, batch))
+        imagined = self.policy.imagine(self._plan_starts((1, batch), rng), noise)
+        rows = rng.permutation(length * batch)[:wanted].reshape(shape)
         states, actions = (array.reshape(-1, array.shape[-1])[rows] for array in imagined)
         return states, actions
 
@@ -184,6 +192,21 @@ class DynaAgent:
         config, horizon = self.config.dynamics, self.config.plan.length
         unseen = min(self.collector.recent_steps, self.config.rollout.steps)
         return self.dynamics.errors(self.replay.windows(self.rng, (1, config.batch), horizon, config.burn_in, unseen))
+
+    def imagined_gap(self) -> dict[str, float]:
+        """How much more D takes the newest real pairs for the agent's than imagined ones, in logits: how far the model
+        flatters the policy. It draws from a generator of its own, so that training is the same without it.
+        """
+        config = self.config.discriminator
+        shape = config.steps, round(config.batch * config.imagined_fraction)
+        if not shape[1]:
+            return {}
+        rng = np.random.default_rng(np.random.SeedSequence([self.config.seed, 3, self.averager.iterations]))
+        real = self.replay.pairs(rng, shape, self.collector.recent_steps)
+        on_real, on_imagined = (
+            self.discriminator.mean_logit(pairs) for pairs in (real, self.imagined_pairs(shape, rng))
+        )
+        return {"imagined_gap": on_real - on_imagined}
 
     def act(self, observations: Array) -> Array:
         """The acting policy's mean actions, as executed, for raw `observations [..., d]`."""
@@ -226,12 +249,8 @@ class DynaAgent:
     def _regularizer(self, steps: int) -> BCRegularizer | None:
         return self.warm_start.regularizer(self.rng, steps)
 
-    def _plan_starts(self, shape: tuple[int, int]) -> Windows:
+    def _plan_starts(self, shape: tuple[int, int], rng: np.random.Generator) -> Windows:
         """Observed steps, up to the state a plan starts from."""
-        return self._windows(self.config.plan.demo_fraction, shape, 0, self.config.plan.recent_steps)
-
-    def _windows(
-        self, demo_fraction: float, shape: tuple[int, int], length: int, recent_steps: int | None = None
-    ) -> Windows:
-        sources, burn_in = (self.demo_replay, self.replay), self.config.dynamics.burn_in
-        return mixed_windows(*sources, demo_fraction, self.rng, shape, length, burn_in, recent_steps)
+        config, burn_in = self.config.plan, self.config.dynamics.burn_in
+        sources, recent = (self.demo_replay, self.replay), config.recent_steps
+        return mixed_windows(*sources, config.demo_fraction, rng, shape, 0, burn_in, recent)

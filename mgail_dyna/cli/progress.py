@@ -143,10 +143,12 @@ class Interrupts:
     Attributes:
         asked: whether a stop was asked for.
         terminated: whether SIGTERM asked first.
+        work: what is finished first, and its pronoun.
     """
 
     def __init__(self, seconds_left: Callable[[], float | None] = lambda: None) -> None:
         self.seconds_left, self.asked, self.terminated = seconds_left, False, False
+        self.work = ("this iteration", "it")
 
     def __enter__(self) -> Interrupts:
         self.before = [(number, signal.signal(number, self._ask)) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -170,4 +172,5 @@ class Interrupts:
         self.asked, self.terminated = True, number == signal.SIGTERM
         left = self.seconds_left()
         about = "" if left is None else f" (about {duration(left)})"
-        print(f"finishing this iteration{about}; press Ctrl-C again to stop now and lose it", file=sys.stderr)
+        work, them = self.work
+        print(f"finishing {work}{about}; press Ctrl-C again to stop now and lose {them}", file=sys.stderr)

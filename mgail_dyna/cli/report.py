@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.table import Table
 
 from mgail_dyna import runtime
@@ -15,9 +16,11 @@ from mgail_dyna.cli.pace import duration
 from mgail_dyna.cli.progress import Column
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.experiments.statistics import first_reached, lowest_after, share_after
 from mgail_dyna.experiments.tables import LEVEL
 from mgail_dyna.runs.directory import CONFIG, RunSettings
+from mgail_dyna.runs.final import FAILURE, FinalEpisodes
 from mgail_dyna.runs.findings import LEARNED
 from mgail_dyna.runs.policies import BestPolicy
 
@@ -106,7 +109,24 @@ def arrival(history: Sequence[Row]) -> dict[str, str]:
     return reached | {"since then": f"{share:.0%} of {since} evaluations at {LEVEL:g}% or more, lowest {lowest:.1f}%"}
 
 
-def summary(title: str, history: Sequence[Row], config: ImitationConfig, best: BestPolicy | None) -> Table:
+def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
+    """The final episodes in one line."""
+    count = f"{len(final.returns):,} from other initial states"
+    percents = final.percents(expert)
+    if not np.isfinite(percents).all():
+        return f"{count}: {final.returns.mean():,.1f} ± {final.returns.std():,.1f}, lowest {final.returns.min():,.1f}"
+    failed = int((percents < FAILURE).sum())
+    return f"{count}: {percents.mean():.1f}% of the expert, lowest {percents.min():.1f}%, {failed:,} below {FAILURE:g}%"
+
+
+def summary(
+    title: str,
+    history: Sequence[Row],
+    config: ImitationConfig,
+    best: BestPolicy | None,
+    final: FinalEpisodes | None,
+    expert: Reference,
+) -> Table:
     """How a run ended.
 
     Args:
@@ -114,6 +134,8 @@ def summary(title: str, history: Sequence[Row], config: ImitationConfig, best: B
         history: of the run.
         config: of the run.
         best: the best policy that was kept.
+        final: the episodes at the end.
+        expert: whose return is 100%.
     """
     last, evaluated = history[-1], evaluations(history)
     rows: dict[str, str] = {}
@@ -123,6 +145,8 @@ def summary(title: str, history: Sequence[Row], config: ImitationConfig, best: B
         percent = "" if math.isnan(end["expert_percent"]) else f", {end['expert_percent']:.1f}% of the expert"
         rows["return"] = f"{end['return_mean']:,.1f} ± {end['return_std']:,.1f}{percent}{at}"
         rows |= arrival(history)
+        if final is not None:
+            rows["final episodes"] = at_the_end(final, expert)
         if best is not None and best.iteration != end["iteration"]:
             rows["best return"] = (
                 f"{best.return_mean:,.1f} at iteration {best.iteration:,}, env step {best.env_steps:,}; "

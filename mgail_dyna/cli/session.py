@@ -67,11 +67,16 @@ class Session:
             with Interrupts(pace.of_this_iteration) as interrupts, display:
                 if not run.ended(self.iterations):
                     self._announce(display)
+                elif run.final_due:
+                    self._announce_final(display, interrupts)
                 for row in run.iterate(self.iterations):
                     self._show(display, row)
                     self._record(row)
                     if interrupts.asked:
                         break
+                    if run.final_due:
+                        self._save()
+                        self._announce_final(display, interrupts)
                 self._save()
         except UserError as error:
             checkpoint = self.directory / CHECKPOINT
@@ -98,6 +103,10 @@ class Session:
         display.print_line(f"{budget.total:,} {budget.unit}{limit}; files in {self.directory}")
         display.wait(f"{first}; the first row usually takes {least} to {most} s, longer on a busy machine")
 
+    def _announce_final(self, display: ProgressDisplay, interrupts: Interrupts) -> None:
+        interrupts.seconds_left, interrupts.work = lambda: None, ("the final episodes", "them")
+        display.wait(f"playing {self.run.config.final_episodes:,} final episodes")
+
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
         run = self.run
         if run.config.warm_start == "bc" and len(run.history) == 1:
@@ -114,7 +123,7 @@ class Session:
 
     def _report(self) -> None:
         console, run = Console(), self.run
-        console.print(summary(self.directory.name, run.history, run.config, run.best))
+        console.print(summary(self.directory.name, run.history, run.config, run.best, run.final, run.reference))
         console.print("next:")
         spent = run.agent.progress >= 1.0
         for command in next_commands(self.directory, self.settings, run.history, run.best, spent):

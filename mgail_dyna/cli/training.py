@@ -82,9 +82,9 @@ def train(command: TrainCommand) -> None:
             with raise_on_mismatch(directory / CHECKPOINT):
                 run.restore(saved)
         kept = settings if stored is None else replace(settings, iterations=_own_end(stored, settings))
-        if run.ended(settings.iterations):
+        if run.ended(settings.iterations) and not run.final_due:
             print(f"note: {_nothing_left(directory, kept, len(run.history), run.ended())}", file=sys.stderr)
-        else:
+        elif not run.ended(settings.iterations):
             own, arguments = run.reference, run.environment_arguments
             write_settings(directory, kept, own.mean, own.episode_limit, arguments)
         from mgail_dyna.cli.session import Session

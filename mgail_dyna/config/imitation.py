@@ -249,6 +249,8 @@ class ImitationConfig:
     """Episodes of the mean action per evaluation; their env steps are counted apart; 0: no evaluations."""
     evaluate_every: int = 1
     """Iterations between two evaluations."""
+    final_episodes: int = 100
+    """Episodes of the mean action at the end of the run, from initial states of their own; 0: none."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
@@ -272,6 +274,7 @@ class ImitationConfig:
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
             evaluation_episodes=(self.evaluation_episodes >= 0, "at least 0"),
             evaluate_every=(self.evaluate_every >= 1, "at least 1"),
+            final_episodes=(0 <= self.final_episodes <= 1_000, "between 0 and 1,000"),
         )
 
     def learning_rate_at(self, progress: float) -> float:

@@ -46,6 +46,7 @@ MEASURES = {
     "higher": ("to 95%", "env steps to 95%"),
     "stays": ("stays", "stays at 90%, worst seed"),
     "lowest": ("lowest after", "lowest after, worst seed"),
+    "episode": ("worst episode", "worst episode at the end (most below 50%)"),
 }
 HEADINGS = {"budget": "env steps given", "worst": "worst seed at the end", "cpu": "CPU minutes"}
 ALGORITHMS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", CLONING: "cloning"}

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.kinds import Kind, Run
 from mgail_dyna.runs.directory import CONFIG, CURVE, flatten, read_progress
+from mgail_dyna.runs.final import read_final
 from mgail_dyna.storage import write_text
 
 COLUMNS = (
@@ -29,6 +31,7 @@ COLUMNS = (
     "wall_seconds",
 )
 LAST = 10
+FINAL_RETURNS = "final_returns"
 # Entries of a run's `config.json` that a record keeps.
 _ABOUT = ("algorithm", "preset", "expert", "expert_return", "commit", "versions", "config")
 _SEED = re.compile(r"-seed(\d+)$")
@@ -52,6 +55,7 @@ class Record:
         config: the resolved configuration.
         curve: by name of column (`COLUMNS`) `[n]`, one entry per evaluation. Env steps and trajectories count training
             only; seconds include evaluation.
+        final_returns: `[n]`, of the episodes at the end; empty in records that are older than these.
     """
 
     suite: str
@@ -66,6 +70,7 @@ class Record:
     versions: dict[str, str]
     config: dict[str, Any]
     curve: dict[str, NDArray[np.float64]]
+    final_returns: NDArray[np.float64]
 
     @property
     def final(self) -> dict[str, float]:
@@ -77,6 +82,12 @@ class Record:
     def swing(self) -> float:
         """Standard deviation of the last ten evaluations, in percent of the expert's return."""
         return float(self.curve["expert_percent"][-LAST:].std())
+
+    @property
+    def final_percents(self) -> NDArray[np.float64]:
+        """`[n]` final returns in percent of the expert's."""
+        expert = Reference(self.expert_return, 0)
+        return np.array([expert.percent(float(value)) for value in self.final_returns])
 
 
 def record_path(results: Path, run: Run) -> Path:
@@ -99,7 +110,7 @@ def from_run(directory: Path, run: Run) -> Record:
     seen = np.isfinite(progress["expert_percent"])
     if not seen.any():
         raise UserError(f"{directory / CURVE}: expected at least one evaluation, found none")
-    curve = {name: progress[name][seen] for name in COLUMNS}
+    curve, final = {name: progress[name][seen] for name in COLUMNS}, read_final(directory)
     return _validated(
         {
             "suite": run.suite,
@@ -108,6 +119,7 @@ def from_run(directory: Path, run: Run) -> Record:
             "seed": about.get("config", {}).get("seed"),
             **{name: about.get(name) for name in _ABOUT},
             "curve": {name: values.tolist() for name, values in curve.items()},
+            FINAL_RETURNS: [] if final is None else final.returns.tolist(),
         },
         directory / CONFIG,
     )
@@ -116,6 +128,7 @@ def from_run(directory: Path, run: Run) -> Record:
 def write_record(results: Path, run: Run, record: Record) -> Path:
     """Writes the record of `run`, whole or not at all, with one line per column of the curve."""
     content = {**asdict(record), "final": record.final}
+    content[FINAL_RETURNS] = [_short(value) for value in record.final_returns]
     content["curve"] = {name: [_short(value) for value in values] for name, values in record.curve.items()}
     lines = []
     for key, value in content.items():
@@ -206,6 +219,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "expert_return": ((int, float), "a number"),
     "commit": ((str, type(None)), "text or null"),
     **dict.fromkeys(("versions", "config", "curve"), ((dict,), "an object")),
+    FINAL_RETURNS: ((list,), "a list"),
 }
 
 
@@ -219,6 +233,7 @@ def _require_comparable(content: dict[str, Any], path: Path) -> None:
 
 def _validated(content: dict[str, Any], path: Path) -> Record:
     _require_comparable(content, path)
+    content = {FINAL_RETURNS: [], **content}
     for entry in fields(Record):
         types, expected = _KINDS[entry.name]
         if entry.name not in content:
@@ -233,17 +248,27 @@ def _validated(content: dict[str, Any], path: Path) -> Record:
     for name in ("env_steps", "real_trajectories"):
         if (np.diff(curve[name]) < 0).any():
             raise UserError(f"{path}: curve.{name}: expected numbers that never fall, found some that do")
-    about = {entry.name: content[entry.name] for entry in fields(Record) if entry.name not in ("curve", "arguments")}
-    return Record(**about, arguments=tuple(map(str, content["arguments"])), curve=curve)
+    final_returns = _numbers(content[FINAL_RETURNS], FINAL_RETURNS, path)
+    made: dict[str, Any] = {
+        "curve": curve,
+        FINAL_RETURNS: final_returns,
+        "arguments": tuple(map(str, content["arguments"])),
+    }
+    return Record(**{entry.name: made.get(entry.name, content[entry.name]) for entry in fields(Record)})
 
 
 def _column(curve: dict[str, Any], name: str, path: Path) -> NDArray[np.float64]:
     if name not in curve:
         raise UserError(f"{path}: curve.{name}: missing")
+    return _numbers(curve[name], f"curve.{name}", path, least=1)
+
+
+def _numbers(found: Any, what: str, path: Path, least: int = 0) -> NDArray[np.float64]:
     try:
-        values = np.array(curve[name], np.float64)
+        values = np.array(found, np.float64)
     except (TypeError, ValueError):
         values = np.array([np.nan])
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise UserError(f"{path}: curve.{name}: expected a list of one or more numbers, found something else")
+    if values.ndim != 1 or values.size < least or not np.isfinite(values).all():
+        wanted = "one or more numbers" if least else "numbers"
+        raise UserError(f"{path}: {what}: expected a list of {wanted}, found something else")
     return values

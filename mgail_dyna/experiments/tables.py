@@ -27,10 +27,11 @@ from mgail_dyna.experiments.statistics import (
     lowest_after,
     share_after,
 )
+from mgail_dyna.runs.final import FAILURE
 
 LEVEL, HIGHER_LEVEL = 90.0, 95.0
 # Characters of a printed table where there is no terminal.
-WIDTH = 170
+WIDTH = 185
 NAMES = ("task", "kind of run", "seeds")
 MEASURES = (
     "% of expert at the end",
@@ -39,6 +40,7 @@ MEASURES = (
     f"to {HIGHER_LEVEL:.0f}%",
     "stays",
     "lowest after",
+    "worst episode",
 )
 NOTE = (
     f"{INTERVAL_SEEDS} seeds or more: interquartile mean [95% bootstrap interval]. "
@@ -47,7 +49,9 @@ NOTE = (
     f"to {LEVEL:.0f}%: env steps until a run is at {LEVEL:.0f}%. "
     "Runs that are compared are read at the same multiples of env steps; the last evaluation so far counts. "
     f"stays: % of evaluations at {LEVEL:.0f}% or more, from the first one there on; 0 if there is none. "
-    "lowest after: the lowest of these evaluations. Both are those of the worst seed."
+    "lowest after: the lowest of these evaluations. Both are those of the worst seed. "
+    "worst episode: the lowest of all seeds' final episodes, in % of the expert. "
+    f"In brackets: how many episodes of one seed are below {FAILURE:.0f}%, at most."
 )
 # Runs that are compared: those on one task, TRPO by itself.
 Group = tuple[str, bool]
@@ -196,8 +200,18 @@ def _cells(tasks: Sequence[Sequence[Record]], baseline: bool, spacing: float | N
         steps_to(HIGHER_LEVEL),
         worst(lambda run: 100.0 * share_after(percent(run), LEVEL)),
         worst(lambda run: lowest_after(percent(run), LEVEL)),
+        _worst_episode([record for records in tasks for record in records]),
     ]
-    return [cells[0], "", *cells[2:4], "", ""] if baseline else cells
+    return [cells[0], "", *cells[2:4], "", "", cells[6]] if baseline else cells
+
+
+def _worst_episode(records: Sequence[Record]) -> str:
+    """ "12 (3)" if the lowest episode returned 12% of the expert's and at most 3 of a seed's were failures."""
+    played = [record.final_percents for record in records if record.final_percents.size]
+    if not played:
+        return ""
+    failures = max(int((percents < FAILURE).sum()) for percents in played)
+    return f"{_number(min(float(percents.min()) for percents in played), '.0f')} ({failures})"
 
 
 def format_estimate(found: Estimate, digits: str) -> str:

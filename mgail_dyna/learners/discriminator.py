@@ -42,6 +42,10 @@ class DiscriminatorLearner:
         means = self._update(*agent, *expert, mix)
         return {name: float(number) for name, number in means.items()}
 
+    def mean_logit(self, pairs: Pairs) -> float:
+        """D's mean logit on pairs, states `[..., d]` and actions `[..., a]`; above 0 where it sees the agent's."""
+        return float(np.mean(self.network(*(array.reshape(-1, array.shape[-1]) for array in pairs))))
+
     @compiled
     def _update(
         self,

@@ -22,6 +22,7 @@ from mgail_dyna import runtime
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.runs.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from mgail_dyna.runs.final import FINAL, FINAL_EPISODES, FinalEpisodes, write_final
 from mgail_dyna.storage import clear_scratch, locked, unwritable, write_text
 
 CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
@@ -91,7 +92,7 @@ def lock_run(directory: Path) -> Iterator[None]:
     with locked(directory / LOCK) as lock:
         if lock is None:
             raise UserError(f"{directory}: another process uses this run; wait until it has ended")
-        for name in (CONFIG, CHECKPOINT, CURVE, "data"):  # the last is an expert's
+        for name in (CONFIG, CHECKPOINT, CURVE, FINAL, "data"):  # the last is an expert's
             clear_scratch(directory / name)
         yield
 
@@ -211,9 +212,11 @@ def flatten(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def save_run(directory: Path, state: dict[str, Any]) -> None:
-    """Writes the checkpoint, of which the one before is kept, and the curve."""
+    """Writes the checkpoint, of which the one before is kept, the curve, and the final episodes if they were played."""
     save_checkpoint(directory / CHECKPOINT, state, KIND)
     write_curve(directory, state["history"])
+    final = state[FINAL_EPISODES]
+    write_final(directory, FinalEpisodes.from_state(final) if final else None)
 
 
 def load_run(directory: Path) -> dict[str, Any]:

@@ -22,13 +22,16 @@ from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.wrappers import Ledger
 from mgail_dyna.errors import UserError
 from mgail_dyna.runs.directory import DEMONSTRATIONS
+from mgail_dyna.runs.final import FINAL_EPISODES, FinalEpisodes
 from mgail_dyna.runs.policies import BEST, BestPolicy
 
 # NaN if no episode lasted that long.
 _MEASURED = "dynamics/error_"
 # First seed of evaluation episodes, the same ones after every iteration.
 EVALUATION_SEED = 1_000_000
-# Evaluation seeds that each run has to itself.
+# The same for the episodes at the end.
+FINAL_SEED = 1_000_000_000
+# Seeds of either kind that each run has to itself.
 EVALUATION_SEEDS = 1_000
 
 
@@ -57,6 +60,7 @@ class ImitationRun:
         ledger: env steps and episodes by purpose.
         history: one row per iteration: counters, returns, metrics, clocks.
         best: the policy whose evaluation returned most so far; None before the first evaluation.
+        final: the episodes at the end; None before.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class ImitationRun:
         self.reference = reference(demos, limit or max(demos.length or 0, longest))
         self.history: list[dict[str, float]] = []
         self.best: BestPolicy | None = None
+        self.final: FinalEpisodes | None = None
         self.cpu_before = self.wall_before = 0.0
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
 
@@ -102,13 +107,21 @@ class ImitationRun:
         """Whether the agent's budget is spent, or `iterations` in all are done."""
         return self.agent.progress >= 1.0 or (iterations is not None and len(self.history) >= iterations)
 
+    @property
+    def final_due(self) -> bool:
+        """Whether the budget is spent and the final episodes are still to be played."""
+        return self.agent.progress >= 1.0 and self.final is None and self.config.final_episodes > 0
+
     def iterate(self, iterations: int | None = None) -> Iterator[dict[str, float]]:
         """Trains until the agent's budget is spent or `iterations` in all are done; yields the rows of `history`.
+
+        Once the budget is spent and the last row was taken, the final episodes are played, if they are not yet.
 
         Raises:
             DivergenceError: a metric is NaN or infinite; the message names it, the iteration and the env step.
         """
         while not self.ended(iterations):
+            self.final = None  # an extended run has another end
             metrics = self.agent.iterate()
             number = len(self.history) + 1
             for name, value in metrics.items():
@@ -129,6 +142,10 @@ class ImitationRun:
             if row["return_mean"] >= (self.best.return_mean if self.best else -math.inf):  # NaN never is
                 self.best = BestPolicy.of(self.agent.acting, row)
             yield row
+        if self.final_due:
+            first = FINAL_SEED + EVALUATION_SEEDS * self.config.seed
+            episodes = self.config.final_episodes
+            self.final = FinalEpisodes.play(self.evaluation_env, self.agent.acting, first, episodes)
 
     def _evaluated(self, due: bool) -> dict[str, float]:
         if not due or not self.config.evaluation_episodes:
@@ -173,6 +190,7 @@ class ImitationRun:
             "ledger": self.ledger.state(),
             "history": history,
             BEST: self.best.state() if self.best else None,
+            FINAL_EPISODES: self.final.state() if self.final else None,
             **clocks,
         }
 
@@ -195,5 +213,7 @@ class ImitationRun:
         self.history = [dict(row) for row in state["history"]]
         best = state.get(BEST)  # old checkpoints have none
         self.best = BestPolicy.from_state(best) if best else None
+        final = state.get(FINAL_EPISODES)
+        self.final = FinalEpisodes.from_state(final) if final else None
         self.cpu_before, self.wall_before = state["cpu_seconds"], state["wall_seconds"]
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()

@@ -35,6 +35,20 @@ def test_the_discriminator_can_be_shown_recent_and_imagined_pairs(cartpole_demos
     assert agent.env_steps == before
 
 
+def test_the_imagined_gap_is_what_d_sees_in_real_pairs_beyond_imagined_ones_and_changes_no_run(cartpole_demos):
+    config = small_config(discriminator={"recent_fraction": 0.0, "imagined_fraction": 0.5})
+    agent = DynaAgent(config, make_env, cartpole_demos)
+    metrics, other = agent.iterate(), DynaAgent(config, make_env, cartpole_demos)
+    other.imagined_gap = dict
+    assert other.iterate().keys() | {"discriminator/imagined_gap"} == metrics.keys()
+    assert other.rng.bit_generator.state == agent.rng.bit_generator.state
+    state, _ = agent.replay.all_pairs()
+    agent.discriminator.mean_logit = lambda pairs: float((pairs[0][..., None, :] == state).all(-1).any(-1).mean())
+    assert agent.imagined_gap()["imagined_gap"] > 0.7, "of plans, only the first step is in replay"
+    agent.config = small_config(discriminator={"imagined_fraction": 0.0})
+    assert agent.imagined_gap() == {}
+
+
 def test_shares_of_a_discriminator_batch(cartpole_demos):
     assert DiscriminatorConfig(recent_fraction=0.1, imagined_fraction=0.9).recent_fraction == 0.1
     with pytest.raises(UserError, match=r"--discriminator.recent-fraction: expected at least 0, and at most 1 with"):

@@ -12,7 +12,9 @@ from rich.text import Text
 from mgail_dyna.algorithms.registry import ALGORITHMS
 from mgail_dyna.cli.report import arrival, next_commands, phrases_of, summary
 from mgail_dyna.cli.training import _nothing_left, _own_end
+from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.runs.directory import RunSettings
+from mgail_dyna.runs.final import FinalEpisodes
 from mgail_dyna.runs.policies import BestPolicy
 from mgail_dyna.runs.run import ImitationRun
 
@@ -37,8 +39,8 @@ def best_at(iteration, return_mean=10.0):
     return BestPolicy(None, iteration, 100 * iteration, 2 * iteration, return_mean)
 
 
-def cells(history, best=None, title="somewhere"):
-    table = summary(title, history, small_config(), best)
+def cells(history, best=None, title="somewhere", final=None, expert=1000.0):
+    table = summary(title, history, small_config(), best, final, Reference(expert, 200))
     return dict(zip(*(column.cells for column in table.columns[:2]), strict=True))
 
 
@@ -79,6 +81,15 @@ def test_the_end_says_whether_the_expert_was_reached_and_whether_it_stayed():
     fell = arrival(history_of(10.0, 95.0, math.nan, 60.0, 92.0))
     assert fell == reached | {"since then": "67% of 3 evaluations at 90% or more, lowest 60.0%"}
     assert arrival(history_of(math.nan)) == {}, "returns that cannot be compared"
+
+
+def test_the_end_says_how_the_final_episodes_went():
+    final = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([1000.0, 1000.0, 900.0, 300.0]))
+    line = cells(history_of(95), final=final)["final episodes"]
+    assert line == "4 from other initial states: 80.0% of the expert, lowest 30.0%, 1 below 50%"
+    line = cells(history_of(95), final=final, expert=math.nan)["final episodes"]
+    assert line == "4 from other initial states: 800.0 ± 291.5, lowest 300.0"
+    assert "final episodes" not in cells(history_of(95))
 
 
 def test_the_best_policy_is_named_where_it_is_not_the_last():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.kinds import Kind, Run
 from mgail_dyna.experiments.records import (
     COLUMNS,
@@ -17,6 +18,7 @@ from mgail_dyna.experiments.records import (
     write_record,
 )
 from mgail_dyna.runs.directory import read_progress
+from mgail_dyna.runs.final import FinalEpisodes, write_final
 
 KIND = Kind("tiny", "cartpole", "dyna", "Dyna-AIL", ("--env", "cartpole"))
 
@@ -36,7 +38,9 @@ def test_a_record_comes_back_as_it_was_written(recorded, finished_run):
     after = read_record(record_path(recorded, run))
     for name, values in before.curve.items():
         np.testing.assert_array_equal(after.curve[name], values, err_msg=name)
-    assert replace(after, curve={}) == replace(before, curve={})
+    np.testing.assert_array_equal(after.final_returns, before.final_returns)
+    without = {"curve": {}, "final_returns": None}
+    assert replace(after, **without) == replace(before, **without)
     assert after.algorithm == "dyna" and after.preset == "recipe" and after.expert == "cartpole"
     assert after.expert_return == 1000
     assert after.config["env"] == "CartPole-v1" and after.versions["numpy"] and after.commit
@@ -135,3 +139,19 @@ def test_kinds_with_longer_names_are_kinds_of_their_own(recorded, finished_run):
     run = replace(KIND, name="dyna_tp5").run(0)
     write_record(recorded, run, from_run(finished_run(0), run))
     assert len(read_kind(recorded, KIND)) == 5
+
+
+def test_a_record_keeps_the_final_episodes_and_older_records_have_none(tmp_path, finished_run):
+    run, directory = KIND.run(0), finished_run(0)
+    assert from_run(directory, run).final_returns.size == 0
+    write_final(directory, FinalEpisodes(np.arange(3), np.full(3, 10), np.array([1000.0, 250.0, 499.0])))
+    path = write_record(tmp_path, run, from_run(directory, run))
+    record = read_record(path)
+    np.testing.assert_allclose(record.final_percents, [100, 25, 49.9])
+    older = json.loads(path.read_text())
+    del older["final_returns"]
+    path.write_text(json.dumps(older))
+    assert read_record(path).final_returns.size == 0
+    path.write_text(json.dumps({**older, "final_returns": ["a lot"]}))
+    with pytest.raises(UserError, match="final_returns: expected a list of numbers"):
+        read_record(path)

@@ -153,3 +153,14 @@ def test_no_cell_of_the_records_tables_is_cut_off(name):
     console.print(summary(SUITES.get(name) or FIGURES[name], RESULTS, name))
     out = console.file.getvalue()
     assert "% of expert at the end" in out and "…" not in out
+
+
+def test_the_worst_final_episode_of_all_seeds_is_shown_with_the_most_failures_of_one(tmp_path, finished_run):
+    for seed, returns in enumerate(([1000.0, 400.0, 300.0], [20.0, 990.0, 1000.0], [])):
+        found = replace(from_run(finished_run(seed), KIND.run(seed)), final_returns=np.array(returns))
+        write_record(tmp_path, KIND.run(seed), found)
+    for kind, algorithm, returns in ((CLONING, "bc", [510.0]), (RARE, "mgail", [])):
+        other = replace(found, name=kind.run(0).name, algorithm=algorithm, final_returns=np.array(returns))
+        write_record(tmp_path, kind.run(0), other)
+    rows = rows_of(summary([KIND, CLONING, RARE], tmp_path))
+    assert [row["worst episode"] for row in rows[:3]] == ["2 (2)", "51 (0)", ""]

@@ -11,6 +11,7 @@ import mgail_dyna
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.errors import UserError
+from mgail_dyna.replay import mixed_windows
 from mgail_dyna.runs.directory import CONFIG, RunSettings, save_run, write_settings
 from mgail_dyna.runs.run import DivergenceError, ImitationRun
 
@@ -113,7 +114,7 @@ def test_subsampled_demonstrations_give_no_transition(cartpole_demos):
     list(run.iterate(iterations=1))
     (change,) = agent.replay.changes()
     np.testing.assert_allclose(agent.dynamics.model.change_scale, np.maximum(np.abs(change), 1e-3), rtol=1e-5)
-    windows = agent._windows(1.0, (3, 8), 2)
+    windows = mixed_windows(agent.demo_replay, agent.replay, 1.0, agent.rng, (3, 8), 2, 1)
     assert windows.mask.max() == 0, "no window of a demonstration holds a transition"
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg", ".pdf")
 # Settings that change how a run is evaluated, not what it learns; labels leave them out.
-EVALUATION_ONLY = {"evaluation_episodes", "evaluate_every"}
+EVALUATION_ONLY = {"evaluation_episodes", "evaluate_every", "final_episodes"}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ FIRST = (
     *("env-steps", "seed", "logdir", "resume"),
 )
 # What a resumed run may change: its length and how it is evaluated.
-EXTENDABLE = {"env_steps", "evaluation_episodes", "evaluate_every"}
+EXTENDABLE = {"env_steps", "evaluation_episodes", "evaluate_every", "final_episodes"}
 _GROUPS = [each.name.replace("_", "-") for each in fields(ImitationConfig) if is_dataclass(each.default_factory)]
 # `--plan-steps` is accepted for `--plan.steps`.
 _GROUPED = re.compile(rf"^--({'|'.join(_GROUPS)})-")
