@@ -28,6 +28,7 @@ from mgail_dyna.errors import Terminated, UserError, unknown_name
 COMMANDS = {
     "evaluate": "play a trained policy, compare it with the expert, make a video",
     "doctor": "say what is wrong with a run, and what to try",
+    "export": "write a policy as ONNX, Keras or NumPy arrays, to run elsewhere",
     "plot": "draw the learning curves of runs",
     "sweep": "do and record every run of a figure or a suite",
     "figures": "draw every figure from the records",

@@ -1,0 +1,42 @@
+"""`export`: writes a policy as a file that other programs run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from mgail_dyna import runtime
+from mgail_dyna.cli.arguments import parse
+
+
+@dataclass(frozen=True)
+class ExportCommand:
+    """Writes the mean action of a trained policy as a file: raw observation in, action as executed out.
+
+    The file is read back and tried on 1,000 observations before it is kept.
+    """
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Directory of a run; a shipped expert's name or a dataset's directory, to export the expert; or a policy file."""
+    format: Literal["onnx", "keras", "npz"] = "onnx"
+    """onnx: runs without this package and without TensorFlow; needs the packages onnx and onnxruntime. keras: a Keras
+    model. npz: the arrays, for NumPy."""
+    out: Path | None = None
+    """File to write; policy.onnx, policy.keras or policy.npz if not given."""
+    best: bool = False
+    """Export the run's best policy in place of its last: the one that returned most in the run's own evaluations."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the command."""
+    command = parse(ExportCommand, argv, prog=f"{runtime.program()} export")
+    from mgail_dyna.runs.export import TRIED, export_policy
+    from mgail_dyna.runs.policies import load_policy
+
+    out = command.out or Path(f"policy.{command.format}")
+    off = export_policy(out, load_policy(command.run, command.best), command.format)
+    print(f"{out}: acts as the policy on {TRIED:,} observations, to {off:.1g} of half the action range")
