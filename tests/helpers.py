@@ -44,7 +44,9 @@ def small_config(algorithm="dyna", env_id="CartPole-v1", **changes):
 
 def small_flags(algorithm="dyna", **changes):
     """`SMALL` as options of the command line, without those that the algorithm refuses."""
-    flags = ["--cloning.steps", "40"] if algorithm in ("dyna", "mgail") else []  # the recipe starts from a clone
+    flags = (
+        ["--cloning.steps", "40"] if algorithm in ("dyna", "mgail", "dyna-natural") else []
+    )  # the recipe starts from a clone
     for key, value in {**SMALL, **changes}.items():
         fields = [f"{key}.{name}" for name in value] if isinstance(value, dict) else [key]
         for name, number in zip(fields, value.values() if isinstance(value, dict) else [value], strict=True):

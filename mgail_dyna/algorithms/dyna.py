@@ -40,6 +40,8 @@ class DynaAgent:
         UserError: the demonstrations do not fit the environment, or hold no simulator states to start from.
     """
 
+    policy_learner: type[PolicyLearner] = PolicyLearner
+
     def __init__(
         self, config: ImitationConfig, make_env: MakeEnv, demos: Demonstrations, networks: Networks | None = None
     ) -> None:
@@ -61,17 +63,7 @@ class DynaAgent:
 
         self.discriminator = DiscriminatorLearner(discriminator, config.discriminator)
         self.dynamics = DynamicsLearner(dynamics, config.dynamics)
-        self.policy = PolicyLearner(
-            policy,
-            average,
-            discriminator,
-            dynamics,
-            action,
-            config.policy,
-            config.cost,
-            config.discount,
-            config.dynamics.burn_in,
-        )
+        self.policy = self.policy_learner(policy, average, discriminator, dynamics, action, config)
         self.warm_start = WarmStart(config, self.demo_replay)
         self.collector = Collector(
             self.idle_env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng

@@ -144,6 +144,9 @@ _EPISODES_ONLY = (
 )
 _IGNORED_BY_TRPO = ("learn", "cloning", "warm_start", "discriminator.imagined_fraction", *_GRAPH_ONLY, *_EPISODES_ONLY)
 
+# One step costs about as much as five of Adam's.
+_NATURAL = {"steps": 6}
+
 _JUDGED = "D right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert"
 _MODEL = "model error {dynamics/error_1:.2f} at 1, {dynamics/error_T:.2f} at {T}"
 _TRUST_REGION = ("KL {policy/kl:.3f}", "value explains {policy/explained_variance:.0%}")
@@ -167,6 +170,22 @@ register(
         overrides=_WITHOUT_PLANNING,
         ignored_fields=(
             *("plan", "trust_region", "discriminator.imagined_fraction"),
+            *_ROLLOUTS_ONLY,
+        ),
+        progress=(_JUDGED, _MODEL),
+    )
+)
+register(
+    Algorithm(
+        name="dyna-natural",
+        summary="Dyna-AIL with natural-gradient steps through the graph, in a trust region (the paper's future work)",
+        agent="mgail_dyna.algorithms.dyna_natural:DynaNaturalAgent",
+        sections=("dyna",),
+        defaults={"learn": _NATURAL, "plan": _NATURAL},
+        ignored_fields=(
+            *("policy.learning_rate", "policy.clip_norm"),
+            *(f"trust_region.{name}" for name in ("final_max_kl", "discount", "gae_lambda")),
+            *(f"trust_region.value_{name}" for name in ("epochs", "batch", "learning_rate")),
             *_ROLLOUTS_ONLY,
         ),
         progress=(_JUDGED, _MODEL),

@@ -169,7 +169,7 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     arguments = environment_arguments(demos, config.env, parse_arguments(config.env_kwargs))
     env = make_env(config.env, episode_limit(demos, config.env), **arguments)
     differences = compare(demos, env, config.env, settings.expert)
-    if settings.algorithm in ("dyna", "mgail"):
+    if not algorithm_named(settings.algorithm).ignores("rollout.initial_states", config.warm_start):
         check_initial_states(demos, config.rollout.initial_states)
     imitated = subset(demos, config.demonstrations, config.subsample)
     check_contract(env, config.env)

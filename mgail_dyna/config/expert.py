@@ -64,7 +64,8 @@ class TrustRegionConfig:
 
 @dataclass(frozen=True)
 class GroupedTrustRegionConfig(TrustRegionConfig):
-    """The update of TRPO: a natural-gradient step, then a regression of the value network. Used by gail, dyna-trpo."""
+    """The update of TRPO: a natural-gradient step, then a regression of the value network. gail and dyna-trpo use it,
+    dyna-natural its step."""
 
     prefix: ClassVar[str] = "trust_region."
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
 from mgail_dyna.backend import keras
-from mgail_dyna.config.imitation import PolicyConfig
+from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import read_once, restore_variables, variable_state
 from mgail_dyna.networks.discriminator import DiscriminatorModel
@@ -29,8 +29,22 @@ class BCRegularizer(NamedTuple):
     weight: FloatArray
 
 
+class Objective(NamedTuple):
+    """What one step lowers.
+
+    Attributes:
+        total: scalar: the cost and the regularizer.
+        cost: scalar: Eq. 7 or 8.
+        states: `[T, B, d]` that the policy acted in.
+    """
+
+    total: tf.Tensor
+    cost: tf.Tensor
+    states: tf.Tensor
+
+
 class PolicyLearner:
-    """Gradient steps on the policy through the unrolled graph, one per minibatch, all in one compiled call.
+    """Adam's steps on the policy through the unrolled graph, one per minibatch, all in one compiled call.
 
     Args:
         network: the policy, trained here.
@@ -38,10 +52,7 @@ class PolicyLearner:
         discriminator: not changed.
         dynamics: not changed.
         action: what the policy acts with.
-        config: of the policy.
-        cost: name in `ops.losses.IMITATION_COSTS`.
-        discount: gamma.
-        burn_in: W, observed steps at the head of every window.
+        config: `policy`, `cost`, `discount`, and of `dynamics` the burn-in, W observed steps at the head of a window.
     """
 
     def __init__(
@@ -51,20 +62,20 @@ class PolicyLearner:
         discriminator: DiscriminatorModel,
         dynamics: DynamicsModel,
         action: ActionSpec,
-        config: PolicyConfig,
-        cost: str,
-        discount: float,
-        burn_in: int,
+        config: ImitationConfig,
     ) -> None:
         self.network, self.average = network, average
         self.discriminator, self.dynamics = discriminator, dynamics
-        self.config, self.discount, self.burn_in = config, discount, burn_in
-        self.reparameterize, self.imitation_cost = reparameterize_for(action), IMITATION_COSTS[cost]
+        self.config, self.discount, self.burn_in = config.policy, config.discount, config.dynamics.burn_in
+        self.reparameterize, self.imitation_cost = reparameterize_for(action), IMITATION_COSTS[config.cost]
         self.cloning_loss = cloning_loss_for(action)
-        self.optimizer = keras.optimizers.Adam(config.learning_rate)
+        self.optimizer = keras.optimizers.Adam(self.config.learning_rate)
         self.optimizer.build(network.trainable_variables)
         for variable, start in zip(average.variables, network.variables, strict=True):
             variable.assign(start)
+
+    # What every step says, see `learn`.
+    METRICS: ClassVar[tuple[str, ...]] = ("cost", "gradient_norm")
 
     def learn(
         self, windows: Windows, learning_rate: float, regularizer: BCRegularizer | None = None
@@ -100,9 +111,12 @@ class PolicyLearner:
         return self._steps(learning_rate, self._plan, windows.states, windows.mask, noise, regularizer)
 
     def _steps(self, learning_rate: float, update: Callable[..., Any], *minibatches: Any) -> dict[str, float]:
+        self.pace(learning_rate)
+        return {name: float(number) for name, number in update(*minibatches).items()}
+
+    def pace(self, learning_rate: float) -> None:
+        """Sets how far the next steps go, as a factor on what is configured."""
         self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
-        cost, gradient_norm = update(*minibatches)
-        return {"cost": float(cost), "gradient_norm": float(gradient_norm)}
 
     @compiled
     def _learn(
@@ -112,48 +126,62 @@ class PolicyLearner:
         actions: tf.Tensor,
         noise: tf.Tensor,
         regularizer: BCRegularizer | None,
-    ) -> tuple[tf.Tensor, ...]:
+    ) -> dict[str, tf.Tensor]:
         actions, noise, kept = (array[:, self.burn_in :] for array in (actions, noise, mask))
         next_states = states[:, self.burn_in + 1 :]
 
-        def loss(k: tf.Tensor) -> tf.Tensor:
-            return self.loss(Replayed(actions[k], next_states[k]), states[k], mask[k], noise[k], kept[k])
+        def unrolled(k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return self.cost(Replayed(actions[k], next_states[k]), states[k], mask[k], noise[k], kept[k])
 
-        return self._descend(loss, states.shape[0], regularizer)
+        return self._descend(unrolled, states.shape[0], regularizer)
 
     @compiled
     def _plan(
         self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, regularizer: BCRegularizer | None
-    ) -> tuple[tf.Tensor, ...]:
+    ) -> dict[str, tf.Tensor]:
         everything = tf.ones(noise.shape[1:3])
 
-        def loss(k: tf.Tensor) -> tf.Tensor:
-            return self.loss(Imagined(), states[k], mask[k], noise[k], everything)
+        def unrolled(k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return self.cost(Imagined(), states[k], mask[k], noise[k], everything)
 
-        return self._descend(loss, states.shape[0], regularizer)
+        return self._descend(unrolled, states.shape[0], regularizer)
 
     def _descend(
-        self, loss_of: Callable[[tf.Tensor], tf.Tensor], steps: int, regularizer: BCRegularizer | None
-    ) -> tuple[tf.Tensor, ...]:
-        variables = self.network.trainable_variables
-        total_cost, total_norm = tf.constant(0.0), tf.constant(0.0)
+        self,
+        unrolled: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+        steps: int,
+        regularizer: BCRegularizer | None,
+    ) -> dict[str, tf.Tensor]:
+        totals = dict.fromkeys(self.METRICS, tf.constant(0.0))
         for k in tf.range(steps):
-            with tf.GradientTape() as tape:
-                total = loss = loss_of(k)
+
+            def objective(k: tf.Tensor = k) -> Objective:
+                total, states = unrolled(k)
+                cost = total
                 if regularizer is not None:
                     cloned = self.cloning_loss(self.network(regularizer.states[k]), regularizer.actions[k])
                     total += regularizer.weight * cloned
-            gradients, norm = tf.clip_by_global_norm(tape.gradient(total, variables), self.config.clip_norm)
-            self.optimizer.apply(gradients, variables)
+                return Objective(total, cost, states)
+
+            metrics = self.step(objective)
             for mean, now in zip(self.average.variables, self.network.variables, strict=True):
                 mean.assign(now + self.config.averaging * (mean - now))
-            total_cost, total_norm = total_cost + loss, total_norm + norm
-        return total_cost / float(steps), total_norm / float(steps)
+            totals = {name: totals[name] + metrics[name] for name in totals}
+        return {name: total / float(steps) for name, total in totals.items()}
 
-    def loss(
+    def step(self, objective: Callable[[], Objective]) -> dict[str, tf.Tensor]:
+        """One step of Adam down the gradient of `objective`; returns `METRICS`."""
+        variables = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            found = objective()
+        gradients, norm = tf.clip_by_global_norm(tape.gradient(found.total, variables), self.config.clip_norm)
+        self.optimizer.apply(gradients, variables)
+        return {"cost": found.cost, "gradient_norm": norm}
+
+    def cost(
         self, source: StateSource, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, kept: tf.Tensor
-    ) -> tf.Tensor:
-        """sum_t gamma^t c_t through the graph (Eq. 7 or 8, by `source`).
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """sum_t gamma^t c_t through the graph (Eq. 7 or 8, by `source`), and the states `[T, B, d]` it was had in.
 
         Args:
             source: the one difference between learning and planning.
@@ -162,10 +190,11 @@ class PolicyLearner:
             noise: `[T, B, n]`.
             kept: `[T, B]`, 0 after the end of a trajectory.
         """
-        return discounted_cost(self.unroll(source, states, mask, noise).costs, kept, self.discount)
+        unrolled = self.unroll(source, states, mask, noise)
+        return discounted_cost(unrolled.costs, kept, self.discount), unrolled.states
 
     def unroll(self, source: StateSource, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> Unrolled:
-        """The trajectories that `loss` adds up the costs of; arguments as there."""
+        """The trajectories that `cost` adds up the costs of; arguments as there."""
         burn_in, clip_norm = self.burn_in, self.config.bptt_clip_norm
         with read_once(self.network, self.discriminator, self.dynamics):
             return unroll(

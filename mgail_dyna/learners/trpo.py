@@ -123,7 +123,7 @@ class TRPOLearner:
             variable.assign(new)
         return {
             "kl": step.kl,
-            "surrogate_gain": step.surrogate_after - step.surrogate_before,
+            "surrogate_gain": step.after - step.before,
             "step_accepted": tf.cast(step.accepted, tf.float32),
             "gradient_norm": step.gradient_norm,
             "entropy": entropy,

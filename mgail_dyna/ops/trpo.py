@@ -19,6 +19,8 @@ from mgail_dyna.ops.distributions import DistributionFn
 # From a flat parameter vector [p] to the distribution's parameters at the batch's states [n, P].
 ParametersFn = Callable[[tf.Tensor], tf.Tensor]
 MatrixVectorFn = Callable[[tf.Tensor], tf.Tensor]
+# From parameters [p] to what is raised, and the mean KL from the policy as it was.
+JudgeFn = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 # Ratio of a step size the line search tries to the one before.
 SHRINK = 0.8
 
@@ -28,8 +30,8 @@ class Step(NamedTuple):
 
     parameters: tf.Tensor
     kl: tf.Tensor
-    surrogate_before: tf.Tensor
-    surrogate_after: tf.Tensor
+    before: tf.Tensor
+    after: tf.Tensor
     accepted: tf.Tensor
     gradient_norm: tf.Tensor
 
@@ -108,20 +110,17 @@ def surrogate(
 
 
 def _line_search(
-    judge: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    judge: JudgeFn,
     theta: tf.Tensor,
     full_step: tf.Tensor,
     before: tf.Tensor,
     max_kl: tf.Tensor | float,
     backtracks: int,
 ) -> tuple[tf.Tensor, ...]:
-    """The first of the step sizes 1, SHRINK, SHRINK^2, ... that raises the surrogate and keeps the KL limit.
-
-    Args:
-        judge: gives the surrogate and the mean KL at parameters `[p]`.
+    """The first of the step sizes 1, SHRINK, SHRINK^2, ... that raises what `judge` gives and keeps the KL limit.
 
     Returns:
-        Whether there was one, and the last parameters tried with their surrogate and KL.
+        Whether there was one, and the last parameters tried with what `judge` says of them.
     """
 
     def searching(i: tf.Tensor, accepted: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
@@ -137,6 +136,43 @@ def _line_search(
     return tf.while_loop(searching, shorten, start)[1:]
 
 
+def natural_step(
+    judge: JudgeFn,
+    gradient: tf.Tensor,
+    fisher: MatrixVectorFn,
+    theta: tf.Tensor,
+    before: tf.Tensor,
+    max_kl: tf.Tensor | float,
+    config: TrustRegionConfig,
+) -> Step:
+    """A step along F^-1 g, as long as `max_kl` allows, then shortened until it raises what `judge` gives.
+
+    Args:
+        judge: what the step raises, and the mean KL.
+        gradient: `[p]`, g, of what is raised, at `theta`.
+        fisher: the product with F, damped.
+        theta: `[p]`, the policy's parameters now.
+        before: what `judge` gives at `theta`.
+        max_kl: of the mean KL.
+        config: of conjugate gradient and line search.
+
+    Returns:
+        The new parameters, equal to `theta` where no step size was accepted.
+    """
+    direction = conjugate_gradient(fisher, gradient, config.cg_iterations, config.cg_tolerance)
+    curvature = tf.reduce_sum(direction * fisher(direction))
+    full_step = direction * tf.sqrt(2.0 * max_kl / tf.maximum(curvature, 1e-12))
+    accepted, candidate, after, kl = _line_search(judge, theta, full_step, before, max_kl, config.backtracks)
+    return Step(
+        parameters=tf.where(accepted, candidate, theta),
+        kl=tf.where(accepted, kl, 0.0),
+        before=before,
+        after=tf.where(accepted, after, before),
+        accepted=accepted,
+        gradient_norm=tf.norm(gradient),
+    )
+
+
 def trust_region_step(
     parameters_fn: ParametersFn,
     distribution: DistributionFn,
@@ -146,7 +182,7 @@ def trust_region_step(
     max_kl: tf.Tensor | float,
     config: TrustRegionConfig,
 ) -> Step:
-    """One natural-gradient step with a backtracking line search.
+    """One natural-gradient step that raises the surrogate, with a backtracking line search.
 
     Args:
         parameters_fn: the policy at the batch's states.
@@ -168,21 +204,9 @@ def trust_region_step(
     gradient = tape.gradient(before, theta)
     old = tf.stop_gradient(parameters)
 
-    fisher = fisher_product(parameters_fn, distribution, theta, config.damping)
-    direction = conjugate_gradient(fisher, gradient, config.cg_iterations, config.cg_tolerance)
-    curvature = tf.reduce_sum(direction * fisher(direction))
-    full_step = direction * tf.sqrt(2.0 * max_kl / tf.maximum(curvature, 1e-12))
-
     def judge(candidate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         new = parameters_fn(candidate)
         return surrogate(distribution, new, actions, old_log_prob, advantages), mean_kl(distribution, old, new)
 
-    accepted, candidate, after, kl = _line_search(judge, theta, full_step, before, max_kl, config.backtracks)
-    return Step(
-        parameters=tf.where(accepted, candidate, theta),
-        kl=tf.where(accepted, kl, 0.0),
-        surrogate_before=before,
-        surrogate_after=tf.where(accepted, after, before),
-        accepted=accepted,
-        gradient_norm=tf.norm(gradient),
-    )
+    fisher = fisher_product(parameters_fn, distribution, theta, config.damping)
+    return natural_step(judge, gradient, fisher, theta, before, max_kl, config)

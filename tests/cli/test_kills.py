@@ -44,7 +44,7 @@ sys.exit(main.main(sys.argv[3:]))
 """
 ITERATIONS = 4
 KILLS = 4
-MODES = ("dyna", "mgail", "bc", "gail", "dyna-trpo")
+MODES = ("dyna", "mgail", "dyna-natural", "bc", "gail", "dyna-trpo")
 
 
 def child(where, deadly, words):

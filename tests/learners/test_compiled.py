@@ -7,12 +7,13 @@ from helpers import compiled_functions
 
 from mgail_dyna.config.cloning import CloningConfig
 from mgail_dyna.config.expert import TrustRegionConfig
-from mgail_dyna.config.imitation import DiscriminatorConfig, DynamicsConfig, PolicyConfig
+from mgail_dyna.config.imitation import DiscriminatorConfig, DynamicsConfig, ImitationConfig
 from mgail_dyna.learners.bc import BCLearner
 from mgail_dyna.learners.compiled import XLA_SWITCH, compiled
 from mgail_dyna.learners.discriminator import DiscriminatorLearner, ImitationReward, mixing
 from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.learners.imagination import Imagination
+from mgail_dyna.learners.natural import NaturalPolicyLearner
 from mgail_dyna.learners.policy import BCRegularizer, PolicyLearner
 from mgail_dyna.learners.trpo import TRPOLearner
 from mgail_dyna.networks.discriminator import Discriminator
@@ -67,10 +68,11 @@ def dynamics():
     return learner, lambda: [*learner.errors(windows()).values(), *learner(windows(), 1.0).values()]
 
 
-def policy():
+def policy(kind=PolicyLearner):
     network, judge, model = networks()
     average = PolicyNetwork(ACTION, SIZE, (6,), "tanh", -1.0, squash=True, seed=1)
-    learner = PolicyLearner(network, average, judge, model, ACTION, PolicyConfig(), "saturating", 0.9, BURN_IN)
+    config = ImitationConfig(cost="saturating", discount=0.9, dynamics=DynamicsConfig(burn_in=BURN_IN))
+    learner = kind(network, average, judge, model, ACTION, config)
     pairs = BCRegularizer(numbers(STEPS, BATCH, SIZE), np.tanh(numbers(STEPS, BATCH, 2)), np.float32(0.5))
 
     def call():
@@ -81,6 +83,10 @@ def policy():
         ]
 
     return learner, call
+
+
+def natural():
+    return policy(NaturalPolicyLearner)
 
 
 def imagination():
@@ -104,7 +110,7 @@ def trpo():
     return learner, lambda: list(learner(rollout, 0.0).values())
 
 
-MAKERS = (bc, discriminator, reward, dynamics, policy, imagination, trpo)
+MAKERS = (bc, discriminator, reward, dynamics, policy, natural, imagination, trpo)
 
 
 def outcome(make):
@@ -131,7 +137,8 @@ def test_with_xla_the_numbers_are_the_same(make, request):
 
 
 def test_every_function_has_such_a_test():
-    assert {kind for kind, _ in COMPILED} == CLASSES and len(MAKERS) == len(CLASSES)
+    assert {kind for kind, _ in COMPILED} == CLASSES
+    assert len(MAKERS) == len(CLASSES) + 1, "the natural steps are a kind of PolicyLearner's"
     assert len(COMPILED) == 11
 
 

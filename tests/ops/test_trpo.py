@@ -101,7 +101,7 @@ def test_a_step_keeps_its_kl_limit_and_never_lowers_the_surrogate(distribution, 
     assert step.accepted
     assert 0 < kl <= max_kl * (1 + 1e-9)
     assert gain > 0
-    np.testing.assert_allclose([step.kl, step.surrogate_after - step.surrogate_before], [kl, gain], rtol=1e-6)
+    np.testing.assert_allclose([step.kl, step.after - step.before], [kl, gain], rtol=1e-6)
 
 
 def test_a_step_into_nan_is_refused():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mgail_dyna.config.imitation import PolicyConfig
+from mgail_dyna.config.imitation import DynamicsConfig, ImitationConfig
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.spaces import action_spec, observation_size
@@ -112,11 +112,12 @@ def update():
     dynamics = GRUDynamics(SIZE, 2, 8, np.full(SIZE, 0.5, np.float32), seed=2)
     dynamics.change.kernel.assign(10.0 * dynamics.change.kernel)
     discriminator = Discriminator(SIZE, 2, (8, 8), "tanh", seed=3)
-    return PolicyLearner(*policies, discriminator, dynamics, BOX, PolicyConfig(), "saturating", GAMMA, WARMUP)
+    config = ImitationConfig(cost="saturating", discount=GAMMA, dynamics=DynamicsConfig(burn_in=WARMUP))
+    return PolicyLearner(*policies, discriminator, dynamics, BOX, config)
 
 
 def minibatch(steps):
-    """What was recorded, and states, mask, noise and kept, as `PolicyLearner.loss` takes them."""
+    """What was recorded, and states, mask, noise and kept, as `PolicyLearner.cost` takes them."""
     rng = np.random.default_rng(steps)
     states = rng.standard_normal((WARMUP + 1, BATCH, SIZE))
     observed = states[-1] + 0.3 * rng.standard_normal((steps, BATCH, SIZE)).cumsum(axis=0)
@@ -147,9 +148,9 @@ def test_the_gradient_through_the_networks_is_that_of_finite_differences(update,
     variables, (recorded, data) = update.network.trainable_variables, minibatch(steps)
     followed, varied = (recorded, ConstantNu(*recorded)) if real else (Imagined(), Imagined())
     with tf.GradientTape() as tape:
-        loss = update.loss(followed, *data)
+        loss, _ = update.cost(followed, *data)
     gradients = tape.gradient(loss, variables)
-    np.testing.assert_allclose(update.loss(varied, *data), loss, rtol=1e-6)
+    np.testing.assert_allclose(update.cost(varied, *data)[0], loss, rtol=1e-6)
 
     start = [variable.numpy() for variable in variables]
     rng, step = np.random.default_rng(0), 4e-3
@@ -157,7 +158,7 @@ def test_the_gradient_through_the_networks_is_that_of_finite_differences(update,
     def loss_at(distance, direction):
         for variable, value, change in zip(variables, start, direction, strict=True):
             variable.assign(value + distance * change)
-        return float(update.loss(varied, *data))
+        return float(update.cost(varied, *data)[0])
 
     size = float(tf.linalg.global_norm(gradients))
     steepest = [gradient.numpy() / size for gradient in gradients]
@@ -280,7 +281,7 @@ def test_the_policys_loss_depends_on_the_steps_before_its_start_where_there_were
     recorded, (states, mask, noise, _) = minibatch(3)
     with tf.GradientTape() as tape:
         tape.watch(states)
-        loss = update.loss(recorded if real else Imagined(), states, mask, noise, tf.ones((3, BATCH)))
+        loss, _ = update.cost(recorded if real else Imagined(), states, mask, noise, tf.ones((3, BATCH)))
     dependence = np.abs(tape.gradient(loss, states)).max(axis=-1)
     np.testing.assert_array_equal(dependence[:WARMUP] > 0, mask == 1)
 

@@ -42,7 +42,8 @@ class TrainCommand:
 
     mode: str = "dyna"
     """Algorithm: dyna (Dyna-AIL: learns on real trajectories and plans on imagined ones), mgail (on real ones only),
-    gail (TRPO, no model), dyna-trpo (TRPO, real and imagined) or bc (behavioural cloning, no environment)."""
+    dyna-natural (dyna with natural-gradient steps), gail (TRPO, no model), dyna-trpo (TRPO, real and imagined) or bc
+    (behavioural cloning, no environment)."""
     preset: str = "recipe"
     """recipe (the same numbers for every environment), tuned (numbers tuned on single tasks), reset (as tuned, but
     every episode starts at the environment's reset) or paper-like (the paper's constants)."""
