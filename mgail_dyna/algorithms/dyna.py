@@ -239,7 +239,7 @@ class DynaAgent:
         return prefixed("cloning", metrics)
 
     def _regularizer(self, steps: int) -> BCRegularizer | None:
-        return self.warm_start.regularizer(self.rng, steps)
+        return self.warm_start.regularizer(self.rng, steps, self.collector.straying.share)
 
     def _plan_starts(self, shape: tuple[int, int], rng: np.random.Generator) -> Windows:
         """Observed steps, up to the state a plan starts from."""

@@ -53,9 +53,16 @@ class WarmStart:
         """Factor on the policy's learning rate after so many `iterations`: a clone is frozen at first."""
         return 0.0 if self.cloned and iterations < self.config.cloning.freeze_iterations else 1.0
 
-    def regularizer(self, rng: np.random.Generator, steps: int) -> BCRegularizer | None:
-        """Pairs for a cloning loss in `steps` gradient steps; None without a clone."""
+    def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> BCRegularizer | None:
+        """Pairs for a cloning loss in `steps` gradient steps; None without a clone.
+
+        Args:
+            rng: draws the pairs.
+            steps: gradient steps.
+            strayed: share of the episodes away from the demonstrations, which then say little.
+        """
         config = self.config.cloning
         if not self.cloned or config.bc_weight == 0:
             return None
-        return BCRegularizer(*self.demos.pairs(rng, (steps, config.batch)), np.asarray(config.bc_weight, np.float32))
+        weight = min(config.bc_weight, config.bc_weight ** (1.0 - strayed))
+        return BCRegularizer(*self.demos.pairs(rng, (steps, config.batch)), np.asarray(weight, np.float32))

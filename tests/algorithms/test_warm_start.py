@@ -50,22 +50,33 @@ def test_a_clone_is_frozen_while_the_others_catch_up(cartpole_demos, frozen):
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
-    ("warm_start", "weight", "regularized"), [("bc", 3.0, True), ("bc", 0.0, False), ("none", 3.0, False)]
+    ("warm_start", "weight", "strayed", "expected"),
+    [
+        ("bc", 9.0, 0.0, 9),
+        ("bc", 9.0, 0.5, 3),
+        ("bc", 9.0, 1.0, 1),
+        ("bc", 0.5, 0.9, 0.5),
+        ("bc", 0.0, 0.1, None),
+        ("none", 9.0, 0.0, None),
+    ],
 )
-def test_a_clone_keeps_to_the_demonstrations_while_it_learns(cartpole_demos, warm_start, weight, regularized):
+def test_a_clone_keeps_to_the_demonstrations_the_less_the_more_it_strays(
+    cartpole_demos, warm_start, weight, strayed, expected
+):
     config = replace(warm_config(bc_weight=weight, batch=32), warm_start=warm_start)
     agent, seen = DynaAgent(config, make_env, cartpole_demos), []
     if warm_start == "bc":
         agent.iterate()
     agent.collector.collect()
+    agent.collector.straying.share = strayed
     agent.policy.learn = lambda windows, rate, pairs: seen.append((config.learn.steps, pairs)) or {}
     agent.policy.plan = lambda windows, noise, rate, pairs: seen.append((config.plan.steps, pairs)) or {}
     known = agent.demo_replay.all_pairs()[0]
     agent.learn(1.0), agent.plan(1.0)
     for steps, pairs in seen:
-        assert (pairs is not None) == regularized
-        if regularized:
-            assert pairs.states.shape == (steps, 32, 4) and pairs.weight == pytest.approx(weight)
+        assert (pairs is None) == (expected is None)
+        if pairs is not None:
+            assert pairs.states.shape == (steps, 32, 4) and pairs.weight == pytest.approx(expected)
             assert (pairs.states[..., None, :] == known).all(axis=-1).any(axis=-1).all()
     assert len(seen) == 2
 
