@@ -137,6 +137,21 @@ def test_numbers_of_demonstrations_have_a_panel_each_and_gaps_where_nothing_is_r
     assert "5 seeds or more are recorded of: 50 whole trajectories." in note
 
 
+def test_every_task_of_the_recipe_has_a_panel_with_cloning_and_the_published_number(finished_run, tmp_path):
+    kinds = {(kind.task, kind.name): kind for kind in SUITES["tasks"]}
+    for task, name, best in (("cartpole", "dyna", 100.0), ("hopper", "dyna", 80.0), ("hopper", "bc", 60.0)):
+        run = kinds[task, name].run(0)
+        write_record(tmp_path, run, from_run(finished_run(0, best, mode=name), run))
+    figure = draw("tasks", tmp_path)
+    shown = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title(loc="left") for axes in shown] == ["CartPole", "Hopper"]
+    words = [text.get_text() for text in shown[1].texts]
+    assert "published: 90% at 49,000\n(CSIL, 10 demonstrations)" in words
+    assert not any("published" in text.get_text() for text in shown[0].texts)
+    levels = [line.get_ydata()[0] for line in shown[1].lines if line.get_linewidth() == 5.0]
+    assert levels == [60.0], "cloning's"
+
+
 def test_one_seed_is_drawn_without_a_band(finished_run, tmp_path):
     kind = FIGURES["4a"][0]
     figure = comparison({"Dyna-AIL": [from_run(finished_run(0), kind.run(0))]})

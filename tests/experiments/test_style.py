@@ -7,13 +7,14 @@ import pytest
 from matplotlib.colors import rgb_to_hsv, to_rgb
 
 from mgail_dyna.experiments.figures import PICTURES, comparison, draw
-from mgail_dyna.experiments.figures.pictures import kind_looks
+from mgail_dyna.experiments.figures.pictures import _compared, kind_looks
 from mgail_dyna.experiments.figures.style import METHODS, looks
 from mgail_dyna.experiments.records import from_run
 from mgail_dyna.experiments.suites import CLONING, FIGURES
 
 # Figures of curves; the others have a line per method.
-CURVES = [picture for picture in PICTURES.values() if not picture.title.endswith("number of demonstrations")]
+# One panel each; the others draw every method by its own look.
+CURVES = [picture for picture in PICTURES.values() if picture.plot is _compared]
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 

@@ -70,8 +70,8 @@ def comparison(
     panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     found: list[Estimate] = []
     for axes, column in zip(panels, columns, strict=True):
-        found += [_draw_kind(axes, kind, column, label, drawn[label]) for label, kind in kinds.items()]
-        found += [_draw_level(axes, kind, label, drawn[label]) for label, kind in levels.items()]
+        found += [draw_kind(axes, kind, label, drawn[label], column) for label, kind in kinds.items()]
+        found += [draw_level(axes, kind, label, drawn[label]) for label, kind in levels.items()]
         axes.set_xlim(left=0)
         axes.set_xlabel(LABELS[column])
         count_on(axes.xaxis)
@@ -116,7 +116,8 @@ def _trajectory_length(records: Sequence[Record]) -> float | None:
     return length
 
 
-def _draw_kind(axes: Axes, kind: Sequence[Record], column: str, label: str, look: Look) -> Estimate:
+def draw_kind(axes: Axes, kind: Sequence[Record], label: str, look: Look, column: str = "env_steps") -> Estimate:
+    """The mean over the seeds of a kind, with its band; `column` of the curve is the horizontal axis."""
     grid = common_grid([record.curve[column] for record in kind])
     curves = [resampled(record.curve[column], record.curve["expert_percent"], grid) for record in kind]
     found = estimate([curves])
@@ -139,7 +140,7 @@ def _draw_kind(axes: Axes, kind: Sequence[Record], column: str, label: str, look
     return found
 
 
-def _draw_level(axes: Axes, kind: Sequence[Record], label: str, look: Look) -> Estimate:
+def draw_level(axes: Axes, kind: Sequence[Record], label: str, look: Look) -> Estimate:
     """A wide line below the curves and the expert's line: it is seen on both sides of them."""
     found = estimate([[record.final["expert_percent"] for record in kind]])
     axes.axhspan(float(found.low), float(found.high), color=look.colour, alpha=0.10, linewidth=0, zorder=0.5)

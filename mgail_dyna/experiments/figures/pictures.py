@@ -15,6 +15,7 @@ from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.experiments.figures.comparison import comparison
 from mgail_dyna.experiments.figures.demonstrations import by_demonstrations
 from mgail_dyna.experiments.figures.style import METHODS, Look, looks
+from mgail_dyna.experiments.figures.tasks import by_task
 from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import Record, read_kind
 from mgail_dyna.experiments.suites import CONTINUOUS, FIGURES, SUITES
@@ -75,7 +76,6 @@ def _of_paper() -> Iterator[tuple[str, Picture]]:
 def _of_suites() -> Iterator[tuple[str, Picture]]:
     about = {
         "scarce": "few demonstrations",
-        "tasks": "the recipe, one set of numbers",
         "few": "the recipe, one demonstration",
         "reset": "without simulator resets",
         "paper": "the paper's constants",
@@ -94,6 +94,11 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
             yield f"{name}-{task}", Picture(title, tuple(kinds), f"--suite {suite}")
 
 
+def _of_tasks() -> Iterator[tuple[str, Picture]]:
+    kinds = SUITES["tasks"]
+    yield "tasks", Picture("The recipe: one set of numbers on every task", kinds, "--suite tasks", by_task)
+
+
 def _of_numbers() -> Iterator[tuple[str, Picture]]:
     for task in CONTINUOUS:
         kinds = tuple(kind for kind in SUITES["demonstrations"] if kind.task == task)
@@ -101,7 +106,12 @@ def _of_numbers() -> Iterator[tuple[str, Picture]]:
         yield f"demonstrations-{task}", Picture(title, kinds, "--suite demonstrations", by_demonstrations)
 
 
-PICTURES: dict[str, Picture] = {**dict(_of_paper()), **dict(_of_suites()), **dict(_of_numbers())}
+PICTURES: dict[str, Picture] = {
+    **dict(_of_paper()),
+    **dict(_of_suites()),
+    **dict(_of_tasks()),
+    **dict(_of_numbers()),
+}
 
 
 def recorded(name: str, results: Path) -> bool:
