@@ -85,7 +85,7 @@ class Kind:
     @property
     def trust_region(self) -> bool:
         """Whether the policy learns by TRPO. Such runs take far more env steps and are compared among themselves."""
-        return not algorithm_named(self.algorithm).ignores("trust_region", "none")
+        return not algorithm_named(self.algorithm).ignores("trust_region.gae_lambda", "none")
 
     @property
     def demonstrations(self) -> DemonstrationSubset:

@@ -164,6 +164,14 @@ def _untuned(task: str) -> Kind:
     return _kind("untuned", task, "dyna", "Dyna-AIL")
 
 
+def _adam(task: str) -> Kind:
+    return _untuned(task) if task in UNTUNED else _dyna(task)
+
+
+def _natural(task: str) -> Kind:
+    return _kind("natural", task, "dyna-natural", "Dyna-AIL, natural gradient")
+
+
 def _trust_region(task: str) -> tuple[Kind, ...]:
     return (
         _kind("trpo", task, "dyna-trpo", "Dyna-AIL with TRPO"),
@@ -203,6 +211,10 @@ SUITES: dict[str, tuple[Kind, ...]] = {
     # Which use of imagination helps: plans, imagined pairs for the discriminator, or both.
     "planning": tuple(
         kind for task in TASKS for kind in (_dyna(task), *_planning_apart(task), _mgail(task), _more_steps(task))
+    ),
+    # Steps along the natural gradient of the graph, in place of Adam's (the paper's future work).
+    "natural": tuple(
+        kind for task in (*CONTINUOUS, "walker2d") for kind in (_adam(task), _natural(task), _cloning(task))
     ),
     # Figure 6 on HalfCheetah.
     "trpo": _trust_region("halfcheetah"),

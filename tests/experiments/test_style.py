@@ -27,7 +27,7 @@ def test_a_method_has_the_same_colour_in_every_figure():
     for picture in CURVES:
         drawn = kind_looks(picture.kinds)
         for kind in picture.kinds:
-            if kind.name in METHODS and kind.suite in ("learning", "control", "cloning", "trpo"):
+            if kind.name in METHODS and kind.suite in ("learning", "control", "cloning", "trpo", "natural"):
                 seen.setdefault(kind.name, set()).add(drawn[kind.label])
     assert seen == {name: {look} for name, look in METHODS.items()}
 

@@ -80,6 +80,7 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
         "reset": "without simulator resets",
         "paper": "the paper's constants",
         "planning": "plans, imagined pairs, or both",
+        "natural": "natural gradient against Adam",
         "trpo": _TRUST_REGION,
         "untuned": "default constants",
     }

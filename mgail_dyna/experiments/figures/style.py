@@ -40,6 +40,7 @@ METHODS: dict[str, Look] = {
     "dyna-trpo": Look("#CC79A7", "-", "o"),
     "bc": Look("#E69F00", "-.", "h"),
     "mgail_more_steps": Look("#7A3600", "-.", "^"),
+    "dyna-natural": Look("#882255", "--", "^"),
     "dyna_plans_only": Look("#56B4E9", ":", "D"),
     "dyna_pairs_only": Look("#2B2B80", "-.", "v"),
 }
@@ -49,6 +50,7 @@ NAMES = {
     "mgail": "MGAIL",
     "gail": "GAIL",
     "dyna-trpo": "Dyna-AIL with TRPO",
+    "dyna-natural": "Dyna-AIL, natural gradient",
     "bc": "behavioural cloning",
 }
 # Of methods that are not listed, such as a user's own.
