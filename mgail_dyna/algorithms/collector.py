@@ -63,7 +63,7 @@ class Collector:
         self.recent_steps = 0
         while self.recent_steps < target:
             from_demo = self.recent_steps < demo_fraction * config.steps
-            longest = config.demo_length if from_demo else self._limit()
+            longest = config.demo_length if from_demo else config.reset_length
             trajectory = play_episode(
                 self.env,
                 self.policy,
@@ -86,13 +86,6 @@ class Collector:
             "length": float(np.mean(lengths)),
             "strayed": self.straying.update(strayed),
         }
-
-    def _limit(self) -> int:
-        """Longest length of an episode from reset."""
-        shortest, longest = self.config.shortest, self.config.reset_length
-        if shortest is None:
-            return longest
-        return round(math.exp(self.rng.uniform(math.log(shortest), math.log(longest))))
 
     def _simulator_state(self) -> SimulatorState:
         trajectory = self.demos.trajectories[self.rng.integers(len(self.demos.trajectories))]

@@ -140,7 +140,7 @@ _WARM_START_ONLY = ("cloning.freeze_iterations", "cloning.bc_weight")
 _ROLLOUTS_ONLY = ("rollout.num_envs", "rollout.replay_capacity")
 _EPISODES_ONLY = (
     *(f"rollout.{name}" for name in ("initial_states", "demo_fraction", "reset_length", "demo_length")),
-    *("rollout.shortest", "rollout.lost_after", "rollout.noise_std"),
+    *("rollout.lost_after", "rollout.noise_std"),
 )
 _IGNORED_BY_TRPO = ("learn", "cloning", "warm_start", "discriminator.imagined_fraction", *_GRAPH_ONLY, *_EPISODES_ONLY)
 

@@ -193,9 +193,6 @@ class RolloutConfig:
     """With --rollout.initial-states mix: fraction of --rollout.steps in episodes from the demonstrations' states."""
     reset_length: int = 200
     """Longest episode from reset."""
-    shortest: int | None = None
-    """dyna, mgail: each episode's longest length is drawn between this and --rollout.reset-length, log-uniformly, so
-    that there are more starts; None: it is always --rollout.reset-length."""
     demo_length: int = 50
     """Longest episode from a demonstration's state."""
     lost_after: int | None = None
@@ -213,10 +210,6 @@ class RolloutConfig:
             demo_fraction=(0 <= self.demo_fraction <= 1, "between 0 and 1"),
             reset_length=(self.reset_length >= 2, "at least 2"),
             demo_length=(self.demo_length >= 2, "at least 2"),
-            shortest=(
-                self.shortest is None or 2 <= self.shortest <= self.reset_length,
-                f"at least 2, and at most the longest, {self.reset_length:,}",
-            ),
             lost_after=(self.lost_after is None or self.lost_after >= 1, "at least 1"),
             noise_std=(self.noise_std is None or self.noise_std > 0, "above 0"),
         )

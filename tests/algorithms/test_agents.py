@@ -72,7 +72,6 @@ OTHERWISE = {
     "rollout.initial_states": "mix",
     "rollout.demo_fraction": 0.3,
     "rollout.reset_length": 7,
-    "rollout.shortest": 3,
     "rollout.demo_length": 7,
     "rollout.lost_after": 3,
     "rollout.noise_std": 0.3,
