@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import re
 import sys
@@ -24,6 +25,7 @@ from mgail_dyna.cli.main import main  # noqa: E402
 from mgail_dyna.cli.pace import Pace  # noqa: E402
 from mgail_dyna.cli.progress import ProgressDisplay  # noqa: E402
 from mgail_dyna.cli.report import EvaluationRows, next_commands, summary  # noqa: E402
+from mgail_dyna.demonstrations.reference import Reference  # noqa: E402
 from mgail_dyna.experiments.records import Record, read_record  # noqa: E402
 from mgail_dyna.runs.directory import RunSettings  # noqa: E402
 
@@ -76,7 +78,7 @@ def running(history: list[dict[str, float]], settings: RunSettings) -> Console:
 def ended(history: list[dict[str, float]], settings: RunSettings) -> Console:
     """The screen at the end."""
     console = screen()
-    console.print(summary(RUN.name, history, settings.config, None))
+    console.print(summary(RUN.name, history, settings.config, None, None, Reference(math.nan, 1_000)))
     console.print("next:")
     for command in next_commands(RUN, settings, history, None, spent=True):
         console.print(f"  {command}", highlight=False, soft_wrap=True)

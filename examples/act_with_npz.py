@@ -1,6 +1,6 @@
 """Act with an exported policy in NumPy alone. Neither this package nor TensorFlow is needed.
 
-python run.py export halfcheetah --format npz          # writes policy.npz
+python run.py export halfcheetah                       # writes policy.npz
 python examples/act_with_npz.py policy.npz HalfCheetah-v5
 """
 
@@ -26,6 +26,7 @@ def act(observation):
     return np.clip(part["center"] + part["half_range"] * x, part["low"], part["high"])
 
 
+sys.path.append("")  # for an environment of your own in the current directory
 env = gym.make(sys.argv[2])
 observation, _ = env.reset(seed=0)
 total, ended = 0.0, False

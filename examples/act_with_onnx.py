@@ -1,6 +1,6 @@
 """Act with an exported policy. Neither this package nor TensorFlow is needed.
 
-python run.py export halfcheetah                       # writes policy.onnx
+python run.py export halfcheetah --format onnx         # writes policy.onnx
 python examples/act_with_onnx.py policy.onnx HalfCheetah-v5
 """
 
@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession(sys.argv[1])
+sys.path.append("")  # for an environment of your own in the current directory
 env = gym.make(sys.argv[2])
 observation, _ = env.reset(seed=0)
 total, ended = 0.0, False

@@ -24,7 +24,7 @@ class Terminated(KeyboardInterrupt):
     """The process was asked to end by SIGTERM: as after Ctrl-C, but with exit code 143."""
 
 
-def unknown_name(kind: str, name: str, valid: Iterable[str], also: str = "") -> UserError:
+def unknown_name(kind: str, name: str, valid: Iterable[str], also: str = "", near_enough: float = 0.5) -> UserError:
     """The error for a name that is not in a list, with the nearest valid names.
 
     Args:
@@ -32,9 +32,10 @@ def unknown_name(kind: str, name: str, valid: Iterable[str], also: str = "") -> 
         name: what the user wrote.
         valid: the names that would have been right.
         also: what else would have been accepted, appended to the line.
+        near_enough: least likeness of a name that is suggested, from 0 to 1.
     """
     valid = sorted(set(valid))
-    near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, valid, n=3, cutoff=near_enough)
     listed = f"valid: {', '.join(valid)}" if len(valid) <= LISTED else ""
     hint = f"did you mean {' or '.join(near)}?" if near else listed
-    return UserError("; ".join(filter(None, [f"unknown {kind} '{name}'", hint, also])))
+    return UserError("; ".join(filter(None, [f"unknown {kind} '{name}'", hint, also])).replace("?; ", "? "))

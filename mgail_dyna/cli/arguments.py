@@ -28,6 +28,7 @@ SYNONYMS = {
     "timesteps": "env-steps",
     "total-timesteps": "env-steps",
     "num-steps": "env-steps",
+    "steps": "env-steps",
     "output": "logdir",
     "outdir": "logdir",
     "log-dir": "logdir",
@@ -121,7 +122,7 @@ def _unknown_option(word: str, names: Sequence[str], also: str) -> UserError:
     found = [wanted] if wanted in names else [name for name in names if name.rpartition(".")[2] == last]
     if not found:
         return unknown_name("option", word, names, also)
-    return UserError(f"unknown option '{word}'; did you mean {' or '.join(found)}?; {also}")
+    return UserError(f"unknown option '{word}'; did you mean {' or '.join(found)}? {also}")
 
 
 def _plain(message: str) -> str:

@@ -68,6 +68,8 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None)
     }
     if replay is not None:
         rows["replay"] = f"{replay.steps - replay.elsewhere} of {replay.steps} steps end as recorded"
+    elif not about["simulator_state"]:
+        rows["replay"] = "not possible without simulator states"
     rows["expert's policy"] = "in the file" if about["policy"] else "none"
     rows["algorithm"] = str(origin.get("algorithm", "unknown"))
     for key in ("seed", "steps_trained", "steps_at_selection", "actions", "left_out", "commit", "source"):

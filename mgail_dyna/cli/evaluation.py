@@ -227,10 +227,9 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
 def table(result: dict[str, Any]) -> Table:
     """The result of `evaluate` as a table."""
     returns = result["returns"]
-    rows = {
-        "return": f"{result['return_mean']:,.1f} ± {result['return_std']:,.1f}, "
-        f"from {min(returns):,.1f} to {max(returns):,.1f}"
-    }
+    rows = {"return": f"{result['return_mean']:,.1f}"}
+    if len(returns) > 1:
+        rows["return"] += f" ± {result['return_std']:,.1f}, from {min(returns):,.1f} to {max(returns):,.1f}"
     if result["expert_percent"] is None:
         rows["expert"] = "no return to compare with"
     else:
@@ -241,7 +240,8 @@ def table(result: dict[str, Any]) -> Table:
             f"the best of the run, after iteration {best['iteration']}; "
             f"chosen for its return there, {best['return_mean']:,.1f}, on other episodes than these"
         )
-    rows["episodes"] = f"{len(returns)}, seeds {result['seeds'][0]} to {result['seeds'][1]}"
+    first, last = result["seeds"]
+    rows["episodes"] = f"{len(returns)}, seeds {first} to {last}" if last > first else f"1, seed {first}"
     if result.get("env_steps"):
         rows["trained for"] = f"{result['env_steps']:,} env steps"
     return summary_table(result["run"], rows)

@@ -13,13 +13,14 @@ WINDOW = 20
 class Pace:
     """The time an iteration takes and the time left, from the newest iterations of this session.
 
-    The first iteration of a session compiles TensorFlow's functions, so it is not counted.
+    The first iterations of a session compile TensorFlow's functions, so they are not counted.
 
     Args:
         total: steps at which the work ends.
         done: steps done before, by a run that is resumed.
         iteration: iterations done before.
         last: the iteration at which the work ends if steps are left; None if there is no such limit.
+        compiling: how many iterations compile.
         clock: seconds.
 
     Attributes:
@@ -33,19 +34,21 @@ class Pace:
         done: int = 0,
         iteration: int = 0,
         last: int | None = None,
+        compiling: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.total, self.done, self.iteration, self.last, self._clock = total, done, iteration, last, clock
         self._recent: deque[tuple[float, int]] = deque(maxlen=WINDOW)  # seconds and steps of an iteration
         self._start = self._newest = clock()
-        self._first = True
+        self._compiling = compiling
 
     def finish(self, iteration: int, done: int) -> None:
         """Notes that an iteration is over; `done` counts all steps."""
         now = self._clock()
-        if not self._first:
+        if self._compiling <= 0:
             self._recent.append((now - self._newest, done - self.done))
-        self._first, self._newest, self.iteration, self.done = False, now, iteration, done
+        self._compiling -= 1
+        self._newest, self.iteration, self.done = now, iteration, done
 
     @property
     def elapsed(self) -> float:

@@ -61,7 +61,7 @@ class Session:
             UserError: training failed; the message names the last checkpoint.
         """
         run, budget = self.run, self.run.agent.budget
-        pace = Pace(budget.total, self._done(), len(run.history), self.iterations)
+        pace = Pace(budget.total, self._done(), len(run.history), self.iterations, 2 if self._clones_first else 1)
         display = ProgressDisplay(self.directory.name, pace, budget.unit, self.rows.columns)
         try:
             with Interrupts(pace.of_this_iteration) as interrupts, display:
@@ -92,11 +92,16 @@ class Session:
             raise interrupts.stop(self._where_to_resume())
         self._report()
 
+    @property
+    def _clones_first(self) -> bool:
+        """Whether the first iteration clones, and the second is the first to compile updates."""
+        return self.run.config.warm_start == "bc" and not self.run.history
+
     def _announce(self, display: ProgressDisplay) -> None:
         if not self.scalars.installed:
             print(f"note: {MISSING}", file=sys.stderr)
-        clones = self.settings.algorithm == "bc" or self.run.config.warm_start == "bc"
-        first = "cloning the demonstrations" if clones else "compiling"
+        clones = self.settings.algorithm == "bc" or self._clones_first
+        first = "cloning the demonstrations" if clones else "compiling the updates"
         least, most = FIRST_ROW_OF_CLONING if self.settings.algorithm == "bc" else FIRST_ROW
         budget = self.run.agent.budget
         limit = "" if self.iterations is None else f", at most {self.iterations:,} iterations"
@@ -110,9 +115,13 @@ class Session:
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
         run = self.run
         if run.config.warm_start == "bc" and len(run.history) == 1:
-            display.print_line("the first row is the clone; the second takes longer, as updates compile first")
+            display.print_line(
+                "the first row is the clone; the next takes longest, as the updates compile, and may be the same: "
+                "the discriminator and the model learn first"
+            )
         phrases = algorithm_named(self.settings.algorithm).progress
-        display.update(len(run.history), self._done(), phrases_of(row, run.config.plan.length, phrases))
+        below = phrases_of(row, run.config.plan.length, phrases) or ["compiling the updates, once"]
+        display.update(len(run.history), self._done(), below)
         seen = evaluations(run.history)
         now = time.monotonic()
         if not self.rows.evaluated and (now - self.row_at > ROW_SECONDS or run.ended(self.iterations)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -31,6 +32,7 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.runs.directory import (
     CHECKPOINT,
+    CURVE,
     DEMONSTRATIONS,
     ENV_KWARGS,
     EXTENDED,
@@ -40,6 +42,7 @@ from mgail_dyna.runs.directory import (
     lock_run,
     new_directory,
     read_about,
+    read_progress,
     read_settings,
     write_settings,
 )
@@ -75,12 +78,17 @@ def train(command: TrainCommand) -> None:
             print(f"note: {note}", file=sys.stderr)
         if directory is None:
             name = f"{environment_name(run.config.env)}-{settings.algorithm}-seed{run.config.seed}"
+            if unfinished := _unfinished(command.logdir / name, run.config.env_steps):
+                print(f"note: {unfinished}", file=sys.stderr)
             directory = new_directory(command.logdir, name)
             stack.enter_context(lock_run(directory))
         if saved is not None:
             _refuse_other_arguments(directory, run)
             with raise_on_mismatch(directory / CHECKPOINT):
                 run.restore(saved)
+            asked = run.config.env_steps
+            if stored is not None and asked < min(stored.config.env_steps, run.env_steps):
+                raise UserError(f"--env-steps: the run has taken {run.env_steps:,}; expected more, found {asked:,}")
         kept = settings if stored is None else replace(settings, iterations=_own_end(stored, settings))
         if run.ended(settings.iterations) and not run.final_due:
             print(f"note: {_nothing_left(directory, kept, len(run.history), run.ended())}", file=sys.stderr)
@@ -90,6 +98,17 @@ def train(command: TrainCommand) -> None:
         from mgail_dyna.cli.session import Session
 
         Session(run, directory, kept, settings.iterations).train()
+
+
+def _unfinished(directory: Path, env_steps: int) -> str | None:
+    """A note if the run in `directory`, of the same name as a new one, can be continued."""
+    if not (directory / CHECKPOINT).exists() or not (directory / CURVE).exists():
+        return None
+    done = int(read_progress(directory, ["env_steps"])["env_steps"][-1])
+    if done >= env_steps:
+        return None
+    again = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
+    return f"this is a new run; {directory} has taken {done:,} env steps; to continue that one: {again}"
 
 
 def _own_end(stored: RunSettings, now: RunSettings) -> int | None:
@@ -176,8 +195,9 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     env.close()
     if config.env_kwargs is None:
         differences += arguments_used(env, arguments)
-    reason = reference(demos, episode_limit(demos, config.env)).reason
-    for note in filter(None, (*differences, constant_note(imitated), reason and f"note: {reason}")):
+    own = reference(demos, episode_limit(demos, config.env))
+    comparison = own.reason or own.doubt
+    for note in filter(None, (*differences, constant_note(imitated), comparison and f"note: {comparison}")):
         print(note, file=sys.stderr)
     import_tensorflow()
     from mgail_dyna.runs.run import ImitationRun

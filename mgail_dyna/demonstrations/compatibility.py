@@ -15,6 +15,7 @@ from mgail_dyna.demonstrations.recorded_environment import (
     environment_arguments,
     environment_notes,
     recorded_with,
+    same_environment,
     time_note,
 )
 from mgail_dyna.demonstrations.recorded_environment import other_env_note as other_env_note
@@ -68,8 +69,14 @@ def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -
             raise UserError(f"{name}: observations: expected {expected} numbers to fit the environment, found {found}")
         same_actions(demos.action, action_spec(env.action_space), name)
     except UserError as error:
-        raise UserError(f"{error}{recorded_suffix(demos)}") from None
+        raise UserError(f"{error}{_other_environment(demos, env)}{recorded_suffix(demos)}") from None
     check_actions(demos, name)
+
+
+def _other_environment(demos: Demonstrations, env: gym.Env[Any, Any]) -> str:
+    if demos.env_id is None or env.spec is None or same_environment(demos.env_id, env.spec.id):
+        return ""
+    return f"; these are demonstrations of {demos.env_id}"
 
 
 def recorded_suffix(demos: Demonstrations) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from mgail_dyna.demonstrations.dataset import Demonstrations
 
 # In `provenance`: numbers of the episodes that the task ended with a step the file does not hold.
 ENDED = "ended_by_task"
+# A standard error of the mean above this share of it is worth a note.
+DOUBT = 0.03
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,15 @@ class Reference:
         mean: undiscounted return of a whole episode; NaN if returns cannot be compared.
         episode_limit: longest episode in steps, of the expert and of the agent compared with it.
         reason: why they cannot be compared, in one line; None if they can.
+        failures: share of the expert's own episodes below half of its mean; None if unknown.
+        doubt: how well the mean is known, in one line, if it is not known well.
     """
 
     mean: float
     episode_limit: int
     reason: str | None = None
+    failures: float | None = None
+    doubt: str | None = None
 
     def percent(self, mean_return: float) -> float:
         """`mean_return` in percent of `mean`; if that is negative, 100 at `mean` and 0 at twice `mean`; NaN without."""
@@ -74,4 +80,12 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
             f"the expert's mean return of {mean:.3g} is within two standard errors ({error:.2g} each) of 0; "
             "a percentage of it would say nothing"
         )
-    return Reference(mean, limit)
+    known = Reference(mean, limit)
+    failures = float(np.mean([known.percent(value) < 50.0 for value in complete]))
+    doubt = None
+    if error > DOUBT * abs(mean):
+        doubt = (
+            f"the demonstrations' returns vary ({mean:,.4g} ± {returns.std():,.3g} in {len(returns)} episodes), "
+            f"so percentages of the expert are known to {100 * error / abs(mean):.0f} points only"
+        )
+    return replace(known, failures=failures, doubt=doubt)

@@ -73,8 +73,12 @@ def _block(request: str, results: Path) -> str:
         return f"\n{cost_sentence(results)}\n\n"
     tables = {"experts": experts_table, "findings": findings_table}
     rows = tables[request]() if request in tables else records_table(request.partition(": ")[2], results)
-    table = "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
-    return f"\n{table}\n"  # between empty lines, as Python-Markdown wants it
+    recorded = [row for row in rows if set(row[3:]) != {NOT_RECORDED}]
+    missing = [", ".join(row[:2]) for row in rows if set(row[3:]) == {NOT_RECORDED}]
+    table = "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], ["---"] * len(rows[0]), *recorded[1:]])
+    note = f"Not recorded yet: {'; '.join(missing)}.\n\n" if missing else ""
+    # Between empty lines, as Python-Markdown wants it.
+    return f"\n{table}\n{note}" if len(recorded) > 1 else f"\n{note}"
 
 
 def records_table(request: str, results: Path) -> Rows:

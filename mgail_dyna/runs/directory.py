@@ -215,7 +215,7 @@ def save_run(directory: Path, state: dict[str, Any]) -> None:
     """Writes the checkpoint, of which the one before is kept, the curve, and the final episodes if they were played."""
     save_checkpoint(directory / CHECKPOINT, state, KIND)
     write_curve(directory, state["history"])
-    final = state[FINAL_EPISODES]
+    final = state.get(FINAL_EPISODES)
     write_final(directory, FinalEpisodes.from_state(final) if final else None)
 
 

@@ -81,9 +81,9 @@ def swing(run: Evidence) -> float | None:
 
 def spread(run: Evidence) -> float | None:
     """How much the last evaluation's episodes differ, beyond the demonstrations', in percent of the expert's return."""
-    if not math.isfinite(run.expert_return) or not run.percents.size:
+    if not math.isfinite(run.expert_return) or not run.percents.size or run.demo_std is None:
         return None
-    spread = float(run.evaluated("return_std")[-1]) - (run.demo_std or 0.0)
+    spread = float(run.evaluated("return_std")[-1]) - run.demo_std
     return 100.0 * spread / abs(run.expert_return)
 
 
@@ -106,9 +106,11 @@ def recognised(run: Evidence) -> float | None:
 
 
 def blind(run: Evidence) -> float | None:
-    """D's loss, if the return is low."""
-    low = run.percents.size and run.percents[-1] < LOW
-    return run.mean("discriminator/loss") if low else None
+    """D's loss if the return is low, else 0."""
+    loss = run.mean("discriminator/loss")
+    if loss is None or not run.percents.size:
+        return None
+    return loss if run.percents[-1] < LOW else 0.0
 
 
 def model_loss(run: Evidence) -> float | None:
@@ -118,6 +120,6 @@ def model_loss(run: Evidence) -> float | None:
 
 
 def exploding(run: Evidence) -> float | None:
-    """Norm of planning gradients, where it is far above that of learning."""
+    """Norm of planning gradients where it is far above that of learning, else 0."""
     plan, learn = run.mean("plan/gradient_norm"), run.mean("learn/gradient_norm")
-    return plan if plan is not None and learn is not None and plan > 10 * learn else None
+    return None if plan is None or learn is None else plan if plan > 10 * learn else 0.0

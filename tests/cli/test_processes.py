@@ -36,6 +36,7 @@ def wait_for(file, process, seconds=200):
 SMOKE = {
     "evaluate": (["evaluate", "cartpole", "--episodes", "1"], "return"),
     "doctor": (["doctor", "{run}"], "of the expert"),
+    "export": (["export", "cartpole", "--out", "{tmp}/policy.npz"], "policy.npz"),
     "plot": (["plot", "{run}", "--out", "{tmp}/curve.png"], "curve.png"),
     "sweep": (["sweep", "--suite", "planning", "--dry-run"], "run"),
     "figures": (["figures", "--results", "{records}", "--out", "{tmp}/figures"], ""),

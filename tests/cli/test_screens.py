@@ -83,6 +83,16 @@ def test_the_time_left_is_true_once_the_first_iterations_are_over():
     assert (pace.left(), pace.of_this_iteration()) == (0.0, 1.0)
 
 
+def test_neither_the_clone_nor_the_iteration_that_compiles_counts():
+    clock = Clock()
+    pace = Pace(total=1_000, compiling=2, clock=clock)
+    for iteration, seconds in enumerate((30.0, 200.0, 10.0, 10.0), 1):
+        clock.now += seconds
+        pace.finish(iteration, 100 * (iteration - 1))
+        assert pace.seconds == (None if iteration <= 2 else 10.0)
+    assert pace.left() == pytest.approx(70.0)
+
+
 def test_the_time_left_follows_iterations_that_become_longer_and_ends_with_the_limit():
     clock = Clock()
     pace = Pace(total=100_000, last=200, clock=clock)

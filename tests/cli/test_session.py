@@ -10,7 +10,7 @@ from helpers import small_config
 from rich.text import Text
 
 from mgail_dyna.algorithms.registry import ALGORITHMS
-from mgail_dyna.cli.report import arrival, next_commands, phrases_of, summary
+from mgail_dyna.cli.report import arrival, at_the_end, next_commands, phrases_of, summary
 from mgail_dyna.cli.training import _nothing_left, _own_end
 from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.runs.directory import RunSettings
@@ -87,6 +87,8 @@ def test_the_end_says_how_the_final_episodes_went():
     final = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([1000.0, 1000.0, 900.0, 300.0]))
     line = cells(history_of(95), final=final)["final episodes"]
     assert line == "4 from other initial states: 80.0% of the expert, lowest 30.0%, 1 below 50%"
+    vary = Reference(1000.0, 200, failures=0.3)
+    assert at_the_end(final, vary).endswith("1 below 50% (of the demonstrations 30%)")
     line = cells(history_of(95), final=final, expert=math.nan)["final episodes"]
     assert line == "4 from other initial states: 800.0 ± 291.5, lowest 300.0"
     assert "final episodes" not in cells(history_of(95))

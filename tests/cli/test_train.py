@@ -211,3 +211,18 @@ def test_a_run_resumed_for_some_iterations_continues_to_its_own_end_afterwards(t
     assert f"iteration 2 is over, so nothing was done; to continue it: {continued}\n" in again.stderr
     assert f"\n  {continued}\n" in again.stdout, "and what comes next says so, too"
     assert resolved(["--resume", str(directory)]).iterations is None
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_run_cannot_be_made_shorter_than_it_is_and_a_new_one_of_its_name_says_so(tmp_path, cli):
+    flags = small_flags("dyna", env_steps=300)[2:]  # without a clone
+    words = ["--env", "cartpole", "--preset", "tuned", *flags]
+    assert cli(*words, "--iterations", 1, "--logdir", tmp_path).returncode == 0
+    directory = tmp_path / "cartpole-dyna-seed0"
+    done = int(list(csv.DictReader((directory / "progress.csv").open()))[-1]["env_steps"])
+    shorter = cli("--resume", directory, "--env-steps", 10)
+    assert shorter.returncode == 2
+    assert f"error: --env-steps: the run has taken {done}; expected more, found 10\n" in shorter.stderr
+    again = cli(*words, "--iterations", 1, "--logdir", tmp_path)
+    assert f"this is a new run; {directory} has taken {done} env steps" in again.stderr
+    assert (tmp_path / "cartpole-dyna-seed0-2").exists()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.demonstrations.reference import ENDED, Reference, reference
+from mgail_dyna.demonstrations.reference import ENDED, reference
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.types import Trajectory
 
@@ -34,7 +34,7 @@ def demos(returns, steps=50, terminated=False, **about):
 )
 def test_percent_of_whole_episodes(own, found, percent):
     whole = reference(demos([own, own]), 50)
-    assert whole == Reference(own, 50)
+    assert (whole.mean, whole.episode_limit, whole.reason) == (own, 50, None)
     assert whole.percent(found) == percent
 
 
@@ -59,7 +59,7 @@ def test_demonstrations_cut_to_a_tenth_are_not_compared_with_whole_episodes():
 def test_of_longer_demonstrations_as_many_steps_count_as_the_environment_has():
     whole = demos([0, 0])
     paid = [replace(trajectory, rewards=np.ones(50)) for trajectory in whole.trajectories]
-    assert reference(replace(whole, trajectories=tuple(paid)), 20) == Reference(20, 20)
+    assert reference(replace(whole, trajectories=tuple(paid)), 20).mean == 20
 
 
 def test_episodes_the_task_ended_are_complete_however_short():
@@ -89,6 +89,13 @@ def test_complete_episodes_alone_count_and_few_of_them_say_nothing():
 @pytest.mark.parametrize("returns", [[1, 1, 1, -1, -1, -1 + 1e-9], [5, -5], [3, -1, -2], [1, 0, 0, 0]])
 def test_a_mean_near_0_gives_no_percentage(returns):
     none(reference(demos(returns), 50), "within two standard errors", "of 0")
+
+
+def test_a_mean_that_is_not_known_well_is_said_to_be_so():
+    vary, steady = reference(demos([10, 4, 16, 12, 8, 4]), 50), reference(demos([10, 11, 9, 10]), 50)
+    assert "returns vary (9 ± 4.28 in 6 episodes)" in vary.doubt and "known to 21 points only" in vary.doubt
+    assert vary.failures == pytest.approx(2 / 6) and steady.failures == 0
+    assert reference(demos([10, 10.1, 9.9, 10]), 50).doubt is None
 
 
 def test_one_demonstration_has_no_standard_error():

@@ -195,7 +195,7 @@ def test_actions_outside_choices_are_not_told_to_be_clipped(tmp_path, capsys):
 
 
 def test_names_of_directories_have_no_colon():
-    assert environment_name("own_points:Point-v0") == "own_points-point"
+    assert environment_name("own_points:Point-v0") == "point"
     assert environment_name("ALE/Pong-v5") == "ale-pong"
 
 
@@ -312,6 +312,10 @@ def test_a_dataset_is_not_trusted_with_a_module(own, tmp_path, capsys):
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "ds")]) == 2
     assert f"to trust it, pass --env {own}:Point-v0" in capsys.readouterr().err
+    assert main(["data", "check", str(tmp_path / "ds")]) == 0, "what is in the file can be checked without it"
+    shown = capsys.readouterr()
+    assert f"pass --env {own}:Point-v0; checked without it" in shown.err
+    assert "not possible without simulator states" in shown.out
     assert main(["evaluate", str(tmp_path / "ds"), "--env", f"{own}:Point-v0"]) == 0
 
 

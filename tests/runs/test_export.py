@@ -65,7 +65,7 @@ def test_the_example_returns_what_the_policy_does_without_tensorflow_or_this_pac
     tmp_path, cli, form, expert, env_id
 ):
     done = cli("export", expert, "--format", form, "--out", tmp_path / f"p.{form}")
-    assert done.stdout.startswith(f"{tmp_path / f'p.{form}'}: acts as the policy on 1,000 observations")
+    assert done.stdout.startswith(f"{tmp_path / f'p.{form}'}: tried on 1,000 observations")
     alone = (
         "import runpy, sys; sys.modules.update(dict.fromkeys(('tensorflow', 'keras', 'mgail_dyna', 'jax', 'torch')));"
         "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0])"
@@ -90,7 +90,7 @@ def test_mistakes_are_refused_in_one_line(tmp_path, refused, cli, monkeypatch):
     policy = policy_of(SPECS["box"])
     refused(["p.bin: expected a file ending in .onnx, found .bin"], export_policy, tmp_path / "p.bin", policy, "onnx")
     save_policy(tmp_path / "agent.h5", policy)
-    done = cli("export", tmp_path / "agent.h5", "--out", tmp_path / "p.npz")
+    done = cli("export", tmp_path / "agent.h5", "--out", tmp_path / "p.npz", "--format", "onnx")
     assert done.returncode == 2 and "p.npz: expected a file ending in .onnx, found .npz" in done.stderr
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UserError, match=r"pip install -e '\.\[onnx\]'"):

@@ -64,9 +64,11 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"   meaning: {finding.meaning}"
         yield f"   try: {finding.advice.replace('`', '')}"
     if not diagnosis.found:
-        yield f"nothing found; looked for {len(diagnosis.looked_for)} things: {', '.join(diagnosis.looked_for)}"
+        yield f"nothing found; looked for {len(diagnosis.looked_for)} things:"
+        yield from (f"  {name}" for name in diagnosis.looked_for)
     if diagnosis.skipped:
-        yield f"not looked for, as the run does not record it or it does not apply: {', '.join(diagnosis.skipped)}"
+        yield "not looked for, as the run has not recorded what it takes:"
+        yield from (f"  {name}" for name in diagnosis.skipped)
 
 
 def episodes_report(episodes: Sequence[Episode]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +64,13 @@ def main(argv: Sequence[str]) -> None:
 
     subject = find_subject(command.run, command.env, command.env_kwargs, command.best)
     expert = expert_of(command.run) if command.beside_expert else None
+    if command.video is not None and not command.json:
+        about = f"playing {command.episodes:,} episodes first, then filming; --episodes 1 is quicker"
+        print(f"note: {about}", file=sys.stderr)
     result = evaluate(subject, command.run, command.episodes, command.seed)
     # Printed before the video is made, as that may fail for want of a renderer.
     print(json.dumps(result, indent=2)) if command.json else Console().print(table(result))
     if command.video is not None:
         film(subject, command.video, command.video_steps, command.seed, expert)
         if not command.json:
-            print(command.video)
+            print(f"{command.video}: the episode with seed {command.seed}")

@@ -22,11 +22,11 @@ class ExportCommand:
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Directory of a run; a shipped expert's name or a dataset's directory, to export the expert; or a policy file."""
-    format: Literal["onnx", "keras", "npz"] = "onnx"
-    """onnx: runs without this package and without TensorFlow; needs the packages onnx and onnxruntime. keras: a Keras
-    model. npz: the arrays, for NumPy."""
+    format: Literal["npz", "onnx", "keras"] = "npz"
+    """npz: the arrays, for NumPy. onnx: for ONNX runtimes; needs the extra [onnx]. keras: a Keras model. None of them
+    needs this package to run."""
     out: Path | None = None
-    """File to write; policy.onnx, policy.keras or policy.npz if not given."""
+    """File to write; policy.npz, policy.onnx or policy.keras if not given."""
     best: bool = False
     """Export the run's best policy in place of its last: the one that returned most in the run's own evaluations."""
 
@@ -39,4 +39,4 @@ def main(argv: Sequence[str]) -> None:
 
     out = command.out or Path(f"policy.{command.format}")
     off = export_policy(out, load_policy(command.run, command.best), command.format)
-    print(f"{out}: acts as the policy on {TRIED:,} observations, to {off:.1g} of half the action range")
+    print(f"{out}: tried on {TRIED:,} observations; largest difference of an action: {off:.1g} of half its range")

@@ -9,7 +9,6 @@ were tuned on single tasks, before there was a recipe.
 from __future__ import annotations
 
 import functools
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -65,9 +64,9 @@ def environment_id(name: str) -> str:
 
 
 def environment_name(env_id: str) -> str:
-    """The short name for a Gymnasium id, or a name made from it: no version, no capitals."""
-    short = {long: name for name, long in environments().items()}
-    return short.get(env_id) or re.sub(r"[/:]", "-", env_id.rpartition("-v")[0] or env_id).lower()
+    """The short name for a Gymnasium id, or a name made from it: no module, no version, no capitals."""
+    short, own = {long: name for name, long in environments().items()}, env_id.rpartition(":")[2]
+    return short.get(env_id) or (own.rpartition("-v")[0] or own).replace("/", "-").lower()
 
 
 def environment_title(name: str) -> str:
