@@ -1,19 +1,19 @@
 """Draws the terminal as people see it: `python docs/make_screens.py` writes `docs/assets/screen-*.svg`.
 
 The pictures are drawn by the code that draws on a terminal, 80 columns wide, from the record of the README's first
-command, `results/learning/halfcheetah-dyna-seed0.json`.
+command, `results/tasks/halfcheetah-dyna-seed0.json`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import math
 import os
 import re
 import sys
 from pathlib import Path
 
+import numpy as np
 from rich.console import CONSOLE_SVG_FORMAT, Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
@@ -24,16 +24,17 @@ from mgail_dyna.algorithms.registry import imitation_preset  # noqa: E402
 from mgail_dyna.cli.main import main  # noqa: E402
 from mgail_dyna.cli.pace import Pace  # noqa: E402
 from mgail_dyna.cli.progress import ProgressDisplay  # noqa: E402
-from mgail_dyna.cli.report import EvaluationRows, next_commands, summary  # noqa: E402
+from mgail_dyna.cli.report import FIRST_IS_CLONE, EvaluationRows, next_commands, summary  # noqa: E402
 from mgail_dyna.demonstrations.reference import Reference  # noqa: E402
 from mgail_dyna.experiments.records import Record, read_record  # noqa: E402
 from mgail_dyna.runs.directory import RunSettings  # noqa: E402
+from mgail_dyna.runs.final import FinalEpisodes  # noqa: E402
 
-RECORD = ROOT / "results" / "learning" / "halfcheetah-dyna-seed0.json"
+RECORD = ROOT / "results" / "tasks" / "halfcheetah-dyna-seed0.json"
 RUN = Path("runs") / "halfcheetah-dyna-seed0"
 ASSETS = ROOT / "docs" / "assets"
 # Rows on the screen of a run under way.
-SHOWN = 16
+SHOWN = 8
 WIDTH = 80
 # Fonts that are there, in place of one that the picture would load from elsewhere.
 FORMAT = re.sub(r"\s*@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
@@ -64,21 +65,28 @@ def running(history: list[dict[str, float]], settings: RunSettings) -> Console:
     """The screen after `SHOWN` iterations."""
     now, console, total = [0.0], screen(), settings.config.env_steps
     rows = EvaluationRows("env steps", evaluated=True, compared=True)
-    display = ProgressDisplay(RUN.name, Pace(total, clock=lambda: now[0]), "env steps", rows.columns, console)
+    display = ProgressDisplay(
+        RUN.name, Pace(total, compiling=2, clock=lambda: now[0]), "env steps", rows.columns, console
+    )
     display.live = None
     display.print_line(f"{total:,} env steps; files in {RUN}")
     for row, before in zip(history[:SHOWN], [None, *history], strict=False):
         now[0], done = row["wall_seconds"], int(row["env_steps"])
         display.update(int(row["iteration"]), done)
         display.row(rows.cells(row, done, before))
+        if before is None:
+            for line in FIRST_IS_CLONE:
+                display.print_line(line)
     console.print(display)
     return console
 
 
-def ended(history: list[dict[str, float]], settings: RunSettings) -> Console:
+def ended(record: Record, history: list[dict[str, float]], settings: RunSettings) -> Console:
     """The screen at the end."""
-    console = screen()
-    console.print(summary(RUN.name, history, settings.config, None, None, Reference(math.nan, 1_000)))
+    console, returns = screen(), record.final_returns
+    final = FinalEpisodes(np.arange(len(returns)), np.full(len(returns), 1_000), returns)
+    expert = Reference(record.expert_return, 1_000)
+    console.print(summary(RUN.name, history, settings.config, None, final, expert))
     console.print("next:")
     for command in next_commands(RUN, settings, history, None, spent=True):
         console.print(f"  {command}", highlight=False, soft_wrap=True)
@@ -103,7 +111,7 @@ def screens() -> dict[str, str]:
     history, command = history_of(record), "python run.py --env halfcheetah"
     return {
         "screen-run.svg": picture(running(history, settings), "run", command),
-        "screen-end.svg": picture(ended(history, settings), "end", command),
+        "screen-end.svg": picture(ended(record, history, settings), "end", command),
         "screen-help.svg": picture(shown_help(), "help", "python run.py --help"),
     }
 

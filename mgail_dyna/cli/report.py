@@ -25,6 +25,11 @@ from mgail_dyna.runs.findings import LEARNED
 from mgail_dyna.runs.policies import BestPolicy
 
 Row = dict[str, float]
+# Below the row of a clone.
+FIRST_IS_CLONE = (
+    "this is the clone; the updates compile now, once",
+    "D and the model learn first: the next row may equal it",
+)
 
 
 def evaluations(history: Sequence[Row]) -> list[Row]:

@@ -15,6 +15,7 @@ from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.cli.pace import Pace
 from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
 from mgail_dyna.cli.report import (
+    FIRST_IS_CLONE,
     EvaluationRows,
     doctor_hint,
     evaluations,
@@ -115,10 +116,8 @@ class Session:
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
         run = self.run
         if run.config.warm_start == "bc" and len(run.history) == 1:
-            display.print_line(
-                "the first row is the clone; the next takes longest, as the updates compile, and may be the same: "
-                "the discriminator and the model learn first"
-            )
+            for line in FIRST_IS_CLONE:
+                display.print_line(line)
         phrases = algorithm_named(self.settings.algorithm).progress
         below = phrases_of(row, run.config.plan.length, phrases) or ["compiling the updates, once"]
         display.update(len(run.history), self._done(), below)

@@ -28,4 +28,4 @@ def test_pictures_load_nothing_and_are_shown(screens):
 
 def test_a_picture_has_the_numbers_of_the_record(screens):
     words = re.sub(r"<[^>]+>", " ", screens["screen-run.svg"]).replace("&#160;", " ")
-    assert re.search(r"8 +3,200 +6,842\.4 +93\.1 +\+23\.2 +1 min 43 s", words)
+    assert re.search(r"5 +4,000 +7,311\.7 +99\.5 +-0\.1 +3 min 44 s", words)

@@ -30,14 +30,14 @@ COLUMNS = 3
 
 
 def by_task(found: Mapping[Kind, Sequence[Record]], title: str = "", note: str = "") -> Figure:
-    """Return in percent of the expert's against env steps, a panel for each task with records.
+    """Return in percent of the expert's against env steps, a panel for each task whose learning is recorded.
 
     Args:
         found: records by kind, one per seed; of kinds that take no env steps only the level is drawn.
         title: above the figure.
         note: below it, after what lines and bands are.
     """
-    tasks = list(dict.fromkeys(kind.task for kind, records in found.items() if records))
+    tasks = list(dict.fromkeys(kind.task for kind, records in found.items() if records and not kind.baseline))
     columns = min(COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
     figure = Figure(figsize=(3.6 * columns, 1.2 + 2.6 * rows), dpi=110, layout="constrained")
@@ -51,11 +51,12 @@ def by_task(found: Mapping[Kind, Sequence[Record]], title: str = "", note: str =
         tidy(axes)
         draw_expert(axes)
         _say_what_is_published(axes, task)
-        begin_low(axes, *drawn_range([EXPERT, *(each[:3] for each in own)]))
+        begin_low(axes, *drawn_range([0.0, EXPERT, *(each[:3] for each in own)]))
         drawn += own
+    for axes in panels[max(0, len(tasks) - columns) : len(tasks)]:
+        axes.set_xlabel(STEPS, fontsize=9)
     for axes in panels[len(tasks) :]:
         axes.set_axis_off()
-    figure.supxlabel(STEPS, fontsize=10)
     figure.supylabel(PERCENT, fontsize=10)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     notes = [spread_note([each.spread for each in drawn], "bands"), NOTE, note]
@@ -65,7 +66,12 @@ def by_task(found: Mapping[Kind, Sequence[Record]], title: str = "", note: str =
 
 def _draw(axes: Axes, kind: Kind, records: Sequence[Record]) -> Estimate:
     draw = draw_level if kind.baseline else draw_kind
-    return draw(axes, records, kind.label, METHODS[kind.algorithm])
+    before = len(axes.lines)
+    estimate = draw(axes, records, kind.label, METHODS[kind.algorithm])
+    for line in axes.lines[before:]:
+        if not str(line.get_label()).startswith("_"):  # the legend stands for all panels
+            line.set_label(f"{kind.label}{', no env steps' if kind.baseline else ''}")
+    return estimate
 
 
 def _say_what_is_published(axes: Axes, task: str) -> None:
