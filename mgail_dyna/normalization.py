@@ -74,8 +74,8 @@ class RunningMoments:
         delta = items.mean(axis=0) - self.mean
         squares = self.variance * self.count + items.var(axis=0) * len(items)
         squares += delta**2 * self.count * len(items) / count
-        self.mean = self.mean + delta * len(items) / count
-        self.variance = squares / count
+        # NumPy makes a number of what is computed from an array without axes; a restored one is an array.
+        self.mean, self.variance = np.asarray(self.mean + delta * len(items) / count), np.asarray(squares / count)
         self.count = count
 
     def state(self) -> dict[str, Any]:

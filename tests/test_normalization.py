@@ -1,7 +1,9 @@
 """Statistics, whitening, running moments and the scale of returns."""
 
 import numpy as np
+import pytest
 
+from mgail_dyna.hdf5 import load_state, save_state
 from mgail_dyna.normalization import ReturnScale, RunningMoments, statistics, whitening
 
 
@@ -44,3 +46,15 @@ def test_return_scale_is_the_deviation_of_discounted_returns():
     scale = ReturnScale(environments=1, discount=0.5)
     scale.update(np.array([[1.0], [2.0], [4.0]]), np.array([[False], [True], [False]]))
     np.testing.assert_allclose(scale.scale, np.std([1.0, 2.5, 4.0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_a_restored_state_is_saved_as_the_one_it_came_from(shape, tmp_path):
+    moments, other = RunningMoments(shape), RunningMoments(shape)
+    moments.update(np.random.default_rng(0).standard_normal((5, *shape)))
+    save_state(tmp_path / "a.h5", moments.state(), "moments")
+    other.restore(load_state(tmp_path / "a.h5", "moments"))
+    save_state(tmp_path / "b.h5", other.state(), "moments")
+    one, two = (load_state(tmp_path / name, "moments") for name in ("a.h5", "b.h5"))
+    for name in one:
+        assert type(one[name]) is type(two[name]) and np.array_equal(one[name], two[name]), name
