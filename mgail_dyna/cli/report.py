@@ -16,11 +16,11 @@ from mgail_dyna.cli.pace import duration
 from mgail_dyna.cli.progress import Column
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.demonstrations.reference import Reference
+from mgail_dyna.demonstrations.reference import FAILURE, Reference
 from mgail_dyna.experiments.statistics import first_reached, lowest_after, share_after
 from mgail_dyna.experiments.tables import LEVEL
 from mgail_dyna.runs.directory import CONFIG, RunSettings
-from mgail_dyna.runs.final import FAILURE, FinalEpisodes
+from mgail_dyna.runs.final import FinalEpisodes
 from mgail_dyna.runs.findings import LEARNED
 from mgail_dyna.runs.policies import BestPolicy
 

@@ -32,7 +32,6 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.runs.directory import (
     CHECKPOINT,
-    CURVE,
     DEMONSTRATIONS,
     ENV_KWARGS,
     EXTENDED,
@@ -102,10 +101,11 @@ def train(command: TrainCommand) -> None:
 
 def _unfinished(directory: Path, env_steps: int) -> str | None:
     """A note if the run in `directory`, of the same name as a new one, can be continued."""
-    if not (directory / CHECKPOINT).exists() or not (directory / CURVE).exists():
+    try:
+        done = int(read_progress(directory, ["env_steps"])["env_steps"][-1])
+    except UserError:  # none, or damaged: not this run's concern
         return None
-    done = int(read_progress(directory, ["env_steps"])["env_steps"][-1])
-    if done >= env_steps:
+    if not 0 < done < env_steps or not (directory / CHECKPOINT).exists():  # a clone takes no env steps
         return None
     again = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
     return f"this is a new run; {directory} has taken {done:,} env steps; to continue that one: {again}"

@@ -11,6 +11,8 @@ from mgail_dyna.demonstrations.dataset import Demonstrations
 
 # In `provenance`: numbers of the episodes that the task ended with a step the file does not hold.
 ENDED = "ended_by_task"
+# An episode that returns less, in percent of the expert, is a failure.
+FAILURE = 50.0
 # A standard error of the mean above this share of it is worth a note.
 DOUBT = 0.03
 
@@ -81,7 +83,7 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
             "a percentage of it would say nothing"
         )
     known = Reference(mean, limit)
-    failures = float(np.mean([known.percent(value) < 50.0 for value in complete]))
+    failures = float(np.mean([known.percent(value) < FAILURE for value in complete]))
     doubt = None
     if error > DOUBT * abs(mean):
         doubt = (

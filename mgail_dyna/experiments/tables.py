@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mgail_dyna.config.presets import environment_title
+from mgail_dyna.demonstrations.reference import FAILURE
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import LAST, Record, read_kind
@@ -27,7 +28,6 @@ from mgail_dyna.experiments.statistics import (
     lowest_after,
     share_after,
 )
-from mgail_dyna.runs.final import FAILURE
 
 LEVEL, HIGHER_LEVEL = 90.0, 95.0
 # Characters of a printed table where there is no terminal.

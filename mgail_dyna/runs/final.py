@@ -22,8 +22,6 @@ FINAL = "final_episodes.csv"
 # In a checkpoint.
 FINAL_EPISODES = "final_episodes"
 COLUMNS = ("seed", "steps", "return")
-# An episode that returns less, in percent of the expert, is a failure.
-FAILURE = 50.0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from helpers import ROOT, small_config, small_flags
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.main import main
-from mgail_dyna.cli.training import _notes
+from mgail_dyna.cli.training import _notes, _unfinished
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.errors import UserError
@@ -226,3 +226,6 @@ def test_a_run_cannot_be_made_shorter_than_it_is_and_a_new_one_of_its_name_says_
     again = cli(*words, "--iterations", 1, "--logdir", tmp_path)
     assert f"this is a new run; {directory} has taken {done} env steps" in again.stderr
     assert (tmp_path / "cartpole-dyna-seed0-2").exists()
+    for text in ("env_steps\n0\n", "damaged"):  # a clone, and nothing that can be read
+        (directory / "progress.csv").write_text(text)
+        assert _unfinished(directory, 300) is None
