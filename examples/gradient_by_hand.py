@@ -34,7 +34,7 @@ def by_unroll() -> float:
     with tf.GradientTape() as tape:
         unrolled = unroll(
             act=lambda s, noise: theta * s + noise,
-            cost=lambda s, a: (s**2 + a**2)[:, 0],
+            cost=lambda s, a: (s**2 + a**2)[..., 0],
             predict=lambda s, a, memory: Prediction(s + 0.5 * a, memory, tf.zeros(1)),
             source=Imagined(),
             start=tf.constant([[START]]),

@@ -33,10 +33,10 @@ class StateDiscriminator(keras.Model):
         return self.logits(self.inputs(states, actions))
 
 
-def build(demos, config, seed):
-    """From a replay of the demonstrations as networks see them, and a `DiscriminatorConfig`."""
+def build(expert, config, seed):
+    """From the expert's states `[n, d]` and actions `[n, a]` as networks see them, and a `DiscriminatorConfig`."""
     keras.utils.set_random_seed(seed)
-    return StateDiscriminator(config.hidden, demos.all_pairs()[0].shape[1])
+    return StateDiscriminator(config.hidden, expert[0].shape[1])
 
 
 networks = Networks(discriminator=build)

@@ -101,8 +101,14 @@ class Replay:
             shape: of the draw.
             recent_steps: draw from this many steps, counted back from the last; from all if None.
         """
-        rows = self._draw(rng, shape, recent_steps)
+        rows = self._draw(self._acted, rng, shape, recent_steps)
         return self._columns["states"][rows], self._columns["actions"][rows]
+
+    def transitions(
+        self, rng: np.random.Generator, shape: tuple[int, ...], recent_steps: int | None = None
+    ) -> tuple[Any, Any, Any]:
+        """States, actions and next states, `[*shape, ...]`, of steps that led to a known state; as `pairs`."""
+        return self._followed(self._draw(self._led_on, rng, shape, recent_steps))
 
     def windows(
         self,
@@ -121,7 +127,7 @@ class Replay:
             burn_in: `W`, steps before the drawn one.
             recent_steps: as for `pairs`.
         """
-        start = self._draw(rng, shape, recent_steps)
+        start = self._draw(self._acted, rng, shape, recent_steps)
         rows = start[:, None, :] + np.arange(-burn_in, length + 1)[None, :, None]
         first, last = self._first[start][:, None, :], self._last[start][:, None, :]
         inside = np.clip(rows, first, last)  # the first and last states are repeated outside
@@ -138,14 +144,30 @@ class Replay:
         """States `[n, d]` and actions `[n, a]` of all steps."""
         return self._columns["states"][self._acted], self._columns["actions"][self._acted]
 
+    def all_transitions(self) -> tuple[Any, Any, Any]:
+        """States, actions and next states, `[n, ...]`, of all steps that led to a known state."""
+        return self._followed(self._led_on)
+
     def changes(self) -> FloatArray:
         """`[n, d]`, the change of state of every transition."""
-        states: FloatArray = self._columns["states"]
-        led_on = self._acted[self._acted < self._last[self._acted]]
-        return states[led_on + 1] - states[led_on]
+        states, _, after = self.all_transitions()
+        changes: FloatArray = after - states
+        return changes
 
-    def _draw(self, rng: np.random.Generator, shape: tuple[int, ...], recent_steps: int | None) -> NDArray[np.int64]:
-        rows = self._acted if recent_steps is None else self._acted[-recent_steps:]
+    @property
+    def _led_on(self) -> NDArray[np.int64]:
+        """Rows of the steps whose next state is known."""
+        return self._acted[self._acted < self._last[self._acted]]
+
+    def _followed(self, rows: NDArray[np.int64]) -> tuple[Any, Any, Any]:
+        states = self._columns["states"]
+        return states[rows], self._columns["actions"][rows], states[rows + 1]
+
+    @staticmethod
+    def _draw(
+        rows: NDArray[np.int64], rng: np.random.Generator, shape: tuple[int, ...], recent_steps: int | None
+    ) -> NDArray[np.int64]:
+        rows = rows if recent_steps is None else rows[-recent_steps:]
         return rows[rng.integers(len(rows), size=shape)]
 
     def state(self) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Trajectory:
 
     Attributes:
         observations: `[T + 1, d]` float32, raw (not normalised), the last one included.
-        actions: `[T, a]` float32, or `[T]` int64 for discrete actions; as the environment received them.
+        actions: `[T, a]` float32, or `[T]` int64 for discrete actions; as the environment received them. None: unknown.
         rewards: `[T]` float64; imitation does not use them.
         terminated: the task ended the episode (the value beyond is zero).
         truncated: a time limit ended it (the value beyond is not zero).
@@ -130,7 +130,7 @@ class Trajectory:
     """
 
     observations: FloatArray
-    actions: Array
+    actions: Array | None
     rewards: NDArray[np.float64]
     terminated: bool
     truncated: bool
@@ -144,21 +144,23 @@ class Trajectory:
         for name, dtype in _DTYPES.items():
             if (given := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _array(name, given, dtype))
-        steps = len(self.actions)
-        if steps < 1:
-            raise ValueError("actions: expected at least 1 step, found 0")
+        unit = "steps" if self.actions is None else "actions"
+        if len(self) < 1:
+            raise ValueError(f"{'rewards' if self.actions is None else unit}: expected at least 1 step, found 0")
         for name, array, lengths in self._sequences():
             dimensions = {"actions": (1, 2), "rewards": (1,)}.get(name, (2,))
             if array.ndim not in dimensions:
                 raise ValueError(f"{name}: expected {dimensions[-1]} dimensions, found shape {list(array.shape)}")
             if len(array) not in lengths:
-                raise ValueError(f"{name}: expected length {lengths[0]} to go with {steps} actions, found {len(array)}")
+                raise ValueError(
+                    f"{name}: expected length {lengths[0]} to go with {len(self)} {unit}, found {len(array)}"
+                )
             if not np.isfinite(array).all():
                 bad = int(np.argwhere(~np.isfinite(array))[0][0])
                 raise ValueError(f"{name}: expected finite numbers, found NaN or infinity at step {bad}")
 
     def _sequences(self) -> list[tuple[str, Array, tuple[int, ...]]]:
-        steps = len(self.actions)
+        steps = len(self)
         rows: list[tuple[str, Array | None, tuple[int, ...]]] = [
             ("observations", self.observations, (steps + 1,)),
             ("actions", self.actions, (steps,)),
@@ -201,7 +203,7 @@ class Trajectory:
 
     def __len__(self) -> int:
         """Number of steps `T`."""
-        return len(self.actions)
+        return len(self.rewards if self.actions is None else self.actions)
 
     @property
     def episode_return(self) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from mgail_dyna.algorithms.base import Budget, MakeEnv, prefixed
 from mgail_dyna.algorithms.networks import Networks, numpy_copy
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.demonstrations.compatibility import check_compatible
+from mgail_dyna.demonstrations.compatibility import check_compatible, check_known
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.errors import UserError
 from mgail_dyna.learners.bc import BCLearner
@@ -128,7 +128,10 @@ def split_pairs(
     Raises:
         UserError: there is only one pair.
     """
-    groups = [(acting.normalise(t.observations[:-1]), acting.head.vectors(t.actions)) for t in demos.trajectories]
+    groups = [
+        (acting.normalise(t.observations[:-1]), acting.head.vectors(actions))
+        for t, actions in zip(demos.trajectories, demos.actions, strict=True)
+    ]
     if len(groups) == 1:
         (states, actions), *_ = groups
         groups = [(states[n : n + 1], actions[n : n + 1]) for n in range(len(states))]
@@ -154,7 +157,7 @@ class BCAgent:
         networks: how the policy is made.
 
     Raises:
-        UserError: the demonstrations do not fit the environment.
+        UserError: the demonstrations do not fit the environment, or have no actions.
     """
 
     env_steps = 0
@@ -164,6 +167,7 @@ class BCAgent:
     ) -> None:
         self.config, self.idle_env = config, make_env()
         check_compatible(demos, self.idle_env, "the demonstrations")
+        check_known(demos, config, clones=True)
         make = (networks or Networks()).policy
         policy = make(demos.action, demos.observation_space.shape[0], config.policy, config.seed)
         self.acting = numpy_copy(policy, config.policy, demos)

@@ -10,15 +10,16 @@ import numpy as np
 from mgail_dyna.algorithms.averaging import WeightAverager
 from mgail_dyna.algorithms.base import Budget, MakeEnv, mean_metrics, prefixed
 from mgail_dyna.algorithms.collector import Collector
-from mgail_dyna.algorithms.networks import Networks, demo_replay, numpy_copy
+from mgail_dyna.algorithms.networks import Networks, demo_replay, numpy_copy, view_of
 from mgail_dyna.algorithms.pairs import PairSampler
 from mgail_dyna.algorithms.warm_start import WarmStart
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.demonstrations.compatibility import check_compatible, check_initial_states
+from mgail_dyna.demonstrations.compatibility import check_compatible, check_initial_states, check_known
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.learners.discriminator import DiscriminatorLearner, Pairs, mixing
+from mgail_dyna.learners.discriminator import DiscriminatorLearner, mixing
 from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.learners.policy import BCRegularizer, PolicyLearner
+from mgail_dyna.learners.views import Pairs
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.replay import Replay, Windows, mixed_windows
 from mgail_dyna.types import Array
@@ -37,7 +38,7 @@ class DynaAgent:
         networks: how the networks are made.
 
     Raises:
-        UserError: the demonstrations do not fit the environment, or hold no simulator states to start from.
+        UserError: the demonstrations do not fit the environment, or do not hold what is to be learned from them.
     """
 
     policy_learner: type[PolicyLearner] = PolicyLearner
@@ -48,6 +49,7 @@ class DynaAgent:
         self.config, self.demos, self.idle_env = config, demos, make_env()
         check_compatible(demos, self.idle_env, "the demonstrations")
         check_initial_states(demos, config.rollout.initial_states)
+        check_known(demos, config, clones=config.warm_start == "bc")
         make, action, size = networks or Networks(), demos.action, demos.observation_space.shape[0]
         seeds = [int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3) >> 1]
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
@@ -58,12 +60,13 @@ class DynaAgent:
         )
         self.demo_replay = demo_replay(demos, self.acting)
         self.replay = Replay(size, action.size, action.size)
-        discriminator = make.discriminator(self.demo_replay, config.discriminator, seeds[1])
+        self.view = view_of(demos, self.demo_replay)
+        discriminator = make.discriminator(self.view.every(self.demo_replay), config.discriminator, seeds[1])
         dynamics = make.dynamics(self.demo_replay, config.dynamics, seeds[2])
 
         self.discriminator = DiscriminatorLearner(discriminator, config.discriminator)
         self.dynamics = DynamicsLearner(dynamics, config.dynamics)
-        self.policy = self.policy_learner(policy, average, discriminator, dynamics, action, config)
+        self.policy = self.policy_learner(policy, average, discriminator, dynamics, action, config, self.view)
         self.warm_start = WarmStart(config, self.demo_replay)
         self.collector = Collector(
             self.idle_env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
@@ -74,6 +77,7 @@ class DynaAgent:
             config.discriminator,
             config.rollout.steps,
             self.rng,
+            self.view,
             lambda shape: self.imagined_pairs(shape, self.rng),
         )
 
@@ -155,7 +159,7 @@ class DynaAgent:
     def update_dynamics(self, learning_rate: float) -> dict[str, float]:
         """Line 7: the model fits replay and demonstrations (Eq. 5)."""
         config = self.config.dynamics
-        demo_fraction = config.demo_fraction if self.demos.has_transitions else 0.0
+        demo_fraction = config.demo_fraction if self.demos.show_dynamics else 0.0
         sources, shape = (self.demo_replay, self.replay), (config.steps, config.batch)
         windows = mixed_windows(*sources, demo_fraction, self.rng, shape, config.length, config.burn_in, None)
         return self.dynamics(windows, learning_rate)
@@ -170,14 +174,15 @@ class DynaAgent:
         return self.policy.plan(windows, noise, learning_rate, self._regularizer(config.steps))
 
     def imagined_pairs(self, shape: tuple[int, int], rng: np.random.Generator) -> Pairs:
-        """States `[*shape, d]` and actions `[*shape, a]` from plans under the current policy."""
+        """What D judges, `[*shape, ...]`, from plans under the current policy."""
         length, wanted = self.config.plan.length, shape[0] * shape[1]
-        batch = -(-wanted // length)
+        judged = length - self.view.blind
+        batch = -(-wanted // judged)
         noise = self.acting.head.noise(rng, (length, batch))
-        imagined = self.policy.imagine(self._plan_starts((1, batch), rng), noise)
-        rows = rng.permutation(length * batch)[:wanted].reshape(shape)
-        states, actions = (array.reshape(-1, array.shape[-1])[rows] for array in imagined)
-        return states, actions
+        imagined = self.view.along(*self.policy.imagine(self._plan_starts((1, batch), rng), noise))
+        rows = rng.permutation(judged * batch)[:wanted].reshape(shape)
+        states, beside = (array.reshape(-1, array.shape[-1])[rows] for array in imagined)
+        return states, beside
 
     def model_errors(self) -> dict[str, float]:
         """How far the model is off on the newest env steps, which it has not been trained on yet."""
@@ -194,7 +199,7 @@ class DynaAgent:
         if not shape[1]:
             return {}
         rng = np.random.default_rng(np.random.SeedSequence([self.config.seed, 3, self.averager.iterations]))
-        real = self.replay.pairs(rng, shape, self.collector.recent_steps)
+        real = self.view.draw(self.replay, rng, shape, self.collector.recent_steps)
         on_real, on_imagined = (
             self.discriminator.mean_logit(pairs) for pairs in (real, self.imagined_pairs(shape, rng))
         )

@@ -41,7 +41,7 @@ class DynaTRPOAgent:
         self.config, make = config, networks or Networks()
         self.gail = GailAgent(config, make_env, demos, make)
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 3]))
-        self.has_transitions = demos.has_transitions
+        self.demos_show_dynamics = demos.show_dynamics
         model = make.dynamics(self.gail.demo_replay, config.dynamics, config.seed)
         self.dynamics = DynamicsLearner(model, config.dynamics)
         self.imagination = Imagination(
@@ -51,6 +51,7 @@ class DynaTRPOAgent:
             demos.action,
             config.cost,
             config.dynamics.burn_in,
+            self.gail.view,
         )
 
     @property
@@ -90,7 +91,7 @@ class DynaTRPOAgent:
         config, recent_steps = self.config.dynamics, self.config.rollout.steps
         shape, horizon = (1, config.batch), self.config.plan.length
         errors = self.dynamics.errors(self.gail.replay.windows(self.rng, shape, horizon, config.burn_in, recent_steps))
-        demo_fraction = config.demo_fraction if self.has_transitions else 0.0
+        demo_fraction = config.demo_fraction if self.demos_show_dynamics else 0.0
         windows = self._windows(demo_fraction, (config.steps, config.batch), config.length)
         return errors | self.dynamics(windows, learning_rate)
 

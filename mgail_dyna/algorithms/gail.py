@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from mgail_dyna.algorithms.base import Budget, MakeEnv, prefixed
-from mgail_dyna.algorithms.networks import Networks, demo_replay, numpy_copy
+from mgail_dyna.algorithms.networks import Networks, demo_replay, numpy_copy, view_of
 from mgail_dyna.algorithms.pairs import PairSampler
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.demonstrations.compatibility import check_compatible
+from mgail_dyna.demonstrations.compatibility import check_compatible, check_known
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.environments.rollout import RolloutCollector, segments
 from mgail_dyna.errors import UserError
@@ -61,6 +61,7 @@ class GailAgent:
         check_samples(config, "--rollout.steps", config.rollout.steps)
         envs = [make_env() for _ in range(config.rollout.num_envs)]
         check_compatible(demos, envs[0], "the demonstrations")
+        check_known(demos, config, clones=False)
         self.config, make = config, networks or Networks()
         action, size = demos.action, demos.observation_space.shape[0]
         seeds = [int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(5) >> 1]
@@ -71,7 +72,8 @@ class GailAgent:
         self.acting = numpy_copy(policy, config.policy, demos)
         self.collector = RolloutCollector(envs, self.acting, seeds[3], normalising=False)
         self.demo_replay = demo_replay(demos, self.acting)
-        discriminator = make.discriminator(self.demo_replay, config.discriminator, seeds[2])
+        self.view = view_of(demos, self.demo_replay)
+        discriminator = make.discriminator(self.view.every(self.demo_replay), config.discriminator, seeds[2])
         # Room for a whole rollout at least: D sees every environment's steps.
         capacity = max(config.rollout.replay_capacity, config.rollout.steps)
         self.replay = Replay(size, action.size, action.size, capacity)
@@ -79,7 +81,9 @@ class GailAgent:
         self.policy = TRPOLearner(policy, value, action, config.trust_region, seeds[4])
         self.reward = ImitationReward(discriminator, config.cost)
         self.return_scale = ReturnScale(len(envs), config.trust_region.discount)
-        self.pairs = PairSampler(self.demo_replay, self.replay, config.discriminator, config.rollout.steps, self.rng)
+        self.pairs = PairSampler(
+            self.demo_replay, self.replay, config.discriminator, config.rollout.steps, self.rng, self.view
+        )
 
     @property
     def env_steps(self) -> int:
@@ -125,7 +129,7 @@ class GailAgent:
 
     def learn(self, rollout: Rollout) -> dict[str, float]:
         """One trust-region step on real trajectories; the environment's own rewards are not used."""
-        rewards = self.reward(rollout.states, self.executed(rollout))
+        rewards = self.reward(self.view.of_steps(rollout.states, self.executed(rollout), rollout.next_states))
         self.return_scale.update(rewards, rollout.ended)
         return {"reward": float(rewards.mean()), **self.improve(replace(rollout, rewards=rewards))}
 

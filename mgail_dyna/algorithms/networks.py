@@ -9,6 +9,7 @@ import numpy as np
 
 from mgail_dyna.config.imitation import DiscriminatorConfig, DynamicsConfig, PolicyConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.learners.views import Pairs, StateAction, Transition, View
 from mgail_dyna.networks.discriminator import Discriminator, DiscriminatorModel
 from mgail_dyna.networks.dynamics import STATE_LIMIT, DynamicsModel, GRUDynamics
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -36,12 +37,12 @@ def build_policy(action: ActionSpec, observation_size: int, config: PolicyConfig
     )
 
 
-def build_discriminator(demos: Replay, config: DiscriminatorConfig, seed: int) -> DiscriminatorModel:
+def build_discriminator(expert: Pairs, config: DiscriminatorConfig, seed: int) -> DiscriminatorModel:
     """The discriminator of the paper (sec. 4), on inputs whitened with the demonstrations' covariance."""
-    states, actions = demos.all_pairs()
-    coordinates = whitening(np.concatenate([states, actions], axis=1), config.whitening, LEAST_DEVIATION)
+    states, beside = expert
+    coordinates = whitening(np.concatenate(expert, axis=1), config.whitening, LEAST_DEVIATION)
     return Discriminator(
-        states.shape[1], actions.shape[1], config.hidden, seed=seed, whitening=coordinates if config.whitening else None
+        states.shape[1], beside.shape[1], config.hidden, seed=seed, whitening=coordinates if config.whitening else None
     )
 
 
@@ -57,12 +58,12 @@ class Networks:
 
     Attributes:
         policy: from the action space, the size of an observation, the configuration and a seed.
-        discriminator: from the demonstrations as the networks see them, the configuration and a seed.
-        dynamics: the same.
+        discriminator: from the expert's pairs as D judges them, the configuration and a seed.
+        dynamics: from the demonstrations as the networks see them, the configuration and a seed.
     """
 
     policy: Callable[[ActionSpec, int, PolicyConfig, int], PolicyNetwork] = build_policy
-    discriminator: Callable[[Replay, DiscriminatorConfig, int], DiscriminatorModel] = build_discriminator
+    discriminator: Callable[[Pairs, DiscriminatorConfig, int], DiscriminatorModel] = build_discriminator
     dynamics: Callable[[Replay, DynamicsConfig, int], DynamicsModel] = build_dynamics
 
 
@@ -75,11 +76,28 @@ def numpy_copy(policy: PolicyNetwork, config: PolicyConfig, demos: Demonstration
 
 def add_trajectory(replay: Replay, policy: NumpyPolicy, trajectory: Trajectory) -> None:
     """Puts an episode into `replay`, as the networks see it."""
-    states, actions = policy.normalise(trajectory.observations), policy.head.vectors(trajectory.actions)
+    states = policy.normalise(trajectory.observations)
+    if trajectory.actions is None:  # not zeros: nothing may learn from what is not known
+        actions = np.full((len(trajectory), policy.spec.size), np.nan, np.float32)
+    else:
+        actions = policy.head.vectors(trajectory.actions)
     if trajectory.subsample == 1:
         replay.add(states, actions, trajectory.noise)
     else:
         replay.add_pairs(states[:-1], actions)
+
+
+def view_of(demos: Demonstrations, replay: Replay) -> View:
+    """What D judges: states and actions, or states and their changes where actions are unknown.
+
+    Args:
+        demos: the demonstrations.
+        replay: the same, as the networks see them.
+    """
+    if demos.has_actions:
+        return StateAction()
+    deviations = replay.changes().std(axis=0)
+    return Transition(np.where(deviations > 0, deviations, 1.0).astype(np.float32))
 
 
 def demo_replay(demos: Demonstrations, policy: NumpyPolicy) -> Replay:

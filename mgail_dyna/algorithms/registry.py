@@ -92,7 +92,9 @@ def algorithm_named(name: str) -> Algorithm:
     return ALGORITHMS[name]
 
 
-def imitation_preset(preset: str, env_id: str, algorithm: str = "dyna") -> ImitationConfig:
+def imitation_preset(
+    preset: str, env_id: str, algorithm: str = "dyna", observations_only: bool = False
+) -> ImitationConfig:
     """How `env_id` is imitated by default.
 
     Args:
@@ -100,6 +102,7 @@ def imitation_preset(preset: str, env_id: str, algorithm: str = "dyna") -> Imita
             episodes from the environment's own reset; or "paper-like": the paper's constants.
         env_id: a Gymnasium id, or a short name.
         algorithm: a name in `ALGORITHMS`.
+        observations_only: imitate states alone.
 
     Raises:
         UserError: no such preset or algorithm.
@@ -107,8 +110,10 @@ def imitation_preset(preset: str, env_id: str, algorithm: str = "dyna") -> Imita
     entry = algorithm_named(algorithm)
     check_preset(preset)
     env_id = environment_id(env_id)
-    changes = layers(preset, env_id, entry.sections, entry.defaults)
-    return entry.configure(functools.reduce(apply, changes, ImitationConfig(env=env_id)))
+    sections = (*entry.sections, *(["observations-only"] if observations_only else []))
+    changes = layers(preset, env_id, sections, entry.defaults)
+    start = ImitationConfig(env=env_id, observations_only=observations_only)
+    return entry.configure(functools.reduce(apply, changes, start))
 
 
 _WITHOUT_PLANNING = {"plan": {"steps": 0}, "discriminator": {"imagined_fraction": 0.0}}

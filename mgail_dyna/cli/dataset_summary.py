@@ -44,6 +44,7 @@ def summary(demos: Demonstrations, where: Path, replay: ReplayCheck | None = Non
         "observation_space": str(demos.observation_space),
         "action_space": str(demos.action_space),
         "constant_observations": demos.constant,
+        "actions": demos.has_actions,
         "simulator_state": demos.has_simulator_states,
         "replay": replay and {**asdict(replay), "error": replay.error if math.isfinite(replay.error) else None},
         "policy": demos.policy is not None,
@@ -64,12 +65,14 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None)
         "steps": f"{about['steps']:,}, from {lengths['min']:,} to {lengths['max']:,} per episode",
         "return": spread if demos.has_rewards else "unknown, as the file has no rewards",
         "spaces": f"{observations} observations, {action.size} {action.kind} actions",
+        **({} if about["actions"] else {"expert's actions": "unknown; imitated with --observations-only"}),
         "simulator state": "qpos and qvel of every step" if about["simulator_state"] else "none",
     }
     if replay is not None:
         rows["replay"] = f"{replay.steps - replay.elsewhere} of {replay.steps} steps end as recorded"
-    elif not about["simulator_state"]:
-        rows["replay"] = "not possible without simulator states"
+    elif not (about["simulator_state"] and about["actions"]):
+        missing = "actions" if about["simulator_state"] else "simulator states"
+        rows["replay"] = f"not possible without {missing}"
     rows["expert's policy"] = "in the file" if about["policy"] else "none"
     rows["algorithm"] = str(origin.get("algorithm", "unknown"))
     for key in ("seed", "steps_trained", "steps_at_selection", "actions", "left_out", "commit", "source"):

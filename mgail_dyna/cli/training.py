@@ -18,6 +18,7 @@ from mgail_dyna.cli.progress import import_tensorflow
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.compatibility import (
     check_initial_states,
+    check_known,
     compare,
     constant_note,
     episode_limit,
@@ -190,7 +191,11 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     differences = compare(demos, env, config.env, settings.expert)
     if not algorithm_named(settings.algorithm).ignores("rollout.initial_states", config.warm_start):
         check_initial_states(demos, config.rollout.initial_states)
-    imitated = subset(demos, config.demonstrations, config.subsample)
+    imitated = subset(demos, config.demonstrations, config.subsample, config.observations_only)
+    if not (demos.has_actions or config.observations_only):
+        raise UserError(f"{settings.expert}: expected actions, found none; imitate states alone: --observations-only")
+    warm = not algorithm_named(settings.algorithm).ignores("warm_start", "bc") and config.warm_start == "bc"
+    check_known(imitated, config, clones=warm or settings.algorithm == "bc")
     check_contract(env, config.env)
     env.close()
     if config.env_kwargs is None:

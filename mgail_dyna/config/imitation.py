@@ -232,6 +232,8 @@ class ImitationConfig:
     """Imitate this many demonstrations, the first ones; None: all."""
     subsample: int = 1
     """Keep every n-th step of each demonstration. With n above 1, successor states are unknown."""
+    observations_only: bool = False
+    """Imitate states alone, for demonstrations without actions: D judges how states change."""
     cost: Literal["saturating", "nonsaturating", "logit"] = "logit"
     """What the policy minimises: log D (the paper's), -log(1 - D), or their sum."""
     discount: float = 0.99

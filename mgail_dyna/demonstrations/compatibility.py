@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations, outside
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.demonstrations.recorded_environment import (
@@ -118,8 +119,34 @@ def check_actions(demos: Demonstrations, name: str) -> None:
         UserError: naming the first that is not.
     """
     for number, trajectory in enumerate(demos.trajectories):
-        if problem := outside(trajectory.actions, demos.action):
+        if trajectory.actions is not None and (problem := outside(trajectory.actions, demos.action)):
             raise UserError(f"{name}: trajectory {number}: actions: {problem}")
+
+
+def check_known(demos: Demonstrations, config: ImitationConfig, clones: bool) -> None:
+    """Checks that the demonstrations say what is learned from them.
+
+    Args:
+        demos: those that are imitated.
+        config: how.
+        clones: whether the policy is a clone of them, or starts as one.
+
+    Raises:
+        UserError: they are to be cloned and have no actions, or have no actions and no next states, or plans are too
+            short to hold a change of state.
+    """
+    if demos.has_actions:
+        return
+    if clones:
+        what = "--warm-start bc" if config.warm_start == "bc" else "--mode bc"
+        raise UserError(f"{what}: expected demonstrations with actions, found none; without them: --warm-start none")
+    if not demos.has_transitions:
+        raise UserError(
+            f"--subsample: expected 1 without actions, as D then judges changes of state, found {config.subsample}"
+        )
+    for name in ("learn", "plan"):
+        if (group := getattr(config, name)).steps and group.length < 2:
+            raise UserError(f"--{name}.length: expected at least 2 without actions, found {group.length}")
 
 
 def check_initial_states(demos: Demonstrations, initial_states: str) -> None:
@@ -207,7 +234,7 @@ def replay_check(demos: Demonstrations, env: gym.Env[Any, Any], steps: int = 100
     not restored.
 
     Args:
-        demos: with simulator states.
+        demos: with simulator states and actions.
         env: to replay in; its state afterwards is arbitrary.
         steps: at most, spread evenly over the demonstrations.
 
@@ -219,7 +246,7 @@ def replay_check(demos: Demonstrations, env: gym.Env[Any, Any], steps: int = 100
     differences = []
     for row in np.linspace(0, len(rows) - 1, min(steps, len(rows))).astype(int):
         trajectory, t = rows[row]
-        assert trajectory.qpos is not None and trajectory.qvel is not None
+        assert trajectory.qpos is not None and trajectory.qvel is not None and trajectory.actions is not None
         reset_to(env, trajectory.qpos[t], trajectory.qvel[t], env.reset(seed=0)[0])
         reached = np.asarray(env.step(trajectory.actions[t])[0], np.float32)
         differences.append((reached - trajectory.observations[t + 1]) / unit)

@@ -74,6 +74,8 @@ def _converted(
         given = any(arrays["rewards"] is not None for arrays in source.episodes.values())
         what = "every reward is 0, which counts as none" if given else "no rewards"
         notes.append(f"{what}: imitation needs none, but returns cannot be compared with the expert's")
+    if all(episode.actions is None for episode in episodes.values()) and episodes:
+        notes.append("no actions: such demonstrations are imitated with --observations-only")
     notes += source.notes
     if source.recorded is not None:
         notes += [note.removeprefix("note: ") for note in environment_notes(source.recorded, env, env_id)]
@@ -101,7 +103,8 @@ def _episodes(
         try:
             arrays, change = typed(given, action)
             actions = arrays["actions"]
-            fits = actions.shape[1:] == ((action.size,) if action.kind == "continuous" else ())
+            shape = (action.size,) if action.kind == "continuous" else ()
+            fits = actions is not None and actions.shape[1:] == shape
             beyond = int(action.outside(actions).sum()) if fits else 0
             if beyond and skipped is not None and not (clip_actions and action.kind == "continuous"):
                 raise ValueError(f"actions: {beyond} steps outside the action space")
@@ -130,7 +133,7 @@ def _episodes(
 
 def _require_shape(arrays: dict[str, Any], env: gym.Env[Any, Any]) -> None:
     for name, space in (("observations", env.observation_space), ("actions", env.action_space)):
-        if arrays[name].shape[1:] != space.shape:
+        if arrays[name] is not None and arrays[name].shape[1:] != space.shape:
             found = list(arrays[name].shape[1:])
             raise ValueError(f"{name}: expected shape {list(space.shape or ())} a step, found {found}")
 
@@ -141,7 +144,7 @@ def _trajectory(arrays: dict[str, Any]) -> Trajectory:
             wanted = f"expected it beside {other}, as both make a simulator state"
             raise ValueError(f"{name}: {wanted}, found none; give both or neither")
     if arrays["rewards"] is None:
-        arrays = {**arrays, "rewards": np.zeros(len(arrays["actions"]))}
+        arrays = {**arrays, "rewards": np.zeros(len(arrays["observations"]) - 1)}
     try:
         trajectory = Trajectory(**arrays)
     except ValueError as error:
@@ -159,8 +162,9 @@ def _assembled(
     if not episodes:
         raise UserError(f"{path}: expected at least 1 episode, found 0{f' ({notes[0]})' if notes else ''}")
     for name, expected in (("observations", space.shape), ("actions", env.action_space.shape)):
-        shapes = {getattr(episode, name).shape[1:] for episode in episodes}
-        if shapes != {expected}:
+        given = [array for episode in episodes if (array := getattr(episode, name)) is not None]
+        shapes = {array.shape[1:] for array in given}
+        if shapes - {expected}:
             found = " and ".join(str(list(shape)) for shape in sorted(shapes))
             recorded = recorded_suffix(source.recorded) if source.recorded else ""
             raise UserError(f"{path}: {name}: expected shape {list(expected or ())} a step, found {found}{recorded}")
@@ -190,6 +194,9 @@ def _joined(
     notes = [f"{path}: {note}" for path, (_, own) in zip(paths, found, strict=True) for note in own]
     first = demos[0]
     for path, other in zip(paths[1:], demos[1:], strict=True):
+        if other.has_actions != first.has_actions:
+            having = "actions" if first.has_actions else "no actions"
+            raise UserError(f"{path}: expected {having}, as in {paths[0]}; convert them to data sets of their own")
         for name in ("env_kwargs", "env_wrappers"):
             one, another = getattr(first, name), getattr(other, name)
             if one != another:

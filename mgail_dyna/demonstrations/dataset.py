@@ -55,6 +55,9 @@ class Demonstrations:
         action_spec(self.action_space)
         fitted = tuple(self._fitted(number, trajectory) for number, trajectory in enumerate(self.trajectories))
         object.__setattr__(self, "trajectories", fitted)
+        if self.actions and not self.has_actions:
+            lacking = next(n for n, trajectory in enumerate(fitted) if trajectory.actions is None)
+            raise ValueError(f"trajectory {lacking}: actions: expected some, as others have, found none")
 
     def _fitted(self, number: int, trajectory: Trajectory) -> Trajectory:
         """A trajectory with actions of the space's type, choices as integers."""
@@ -65,13 +68,14 @@ class Demonstrations:
         shapes = {"observations": (observation_size(self.observation_space),), "actions": self.action_space.shape}
         for name, shape in shapes.items():
             found = getattr(trajectory, name)
-            if found.shape[1:] != shape:
+            if found is not None and found.shape[1:] != shape:
                 expected = ", ".join(["T", *map(str, shape or ())])
                 raise ValueError(
                     f"trajectory {number}: {name}: expected shape [{expected}] to fit the space, "
                     f"found {list(found.shape)}"
                 )
-        actions = trajectory.actions
+        if (actions := trajectory.actions) is None:
+            return trajectory
         kept = actions.astype(
             np.int64 if isinstance(self.action_space, gym.spaces.Discrete) else np.float32, copy=False
         )
@@ -83,17 +87,28 @@ class Demonstrations:
 
     @functools.cached_property
     def action(self) -> ActionSpec:
-        """The action space; the unit of a coordinate without bounds is its largest demonstrated magnitude."""
+        """The action space; the unit of a coordinate without bounds is its largest demonstrated magnitude, 1 if
+        actions are unknown."""
         spec = action_spec(self.action_space)
-        if spec.kind == "discrete" or spec.bounded:
+        if spec.kind == "discrete" or spec.bounded or not self.has_actions:
             return spec
-        largest = np.max([np.abs(trajectory.actions).max(axis=0) for trajectory in self.trajectories], axis=0)
+        largest = np.max([np.abs(actions).max(axis=0) for actions in self.actions], axis=0)
         return replace(spec, unit=np.where(largest > 0, largest, 1).astype(np.float32))
 
     @property
     def observations(self) -> Array:
         """`[n, d]`, those of all demonstrations, final ones included."""
         return np.concatenate([trajectory.observations for trajectory in self.trajectories])
+
+    @property
+    def has_actions(self) -> bool:
+        """Whether the actions of every trajectory are known."""
+        return all(trajectory.actions is not None for trajectory in self.trajectories)
+
+    @property
+    def actions(self) -> list[Array]:
+        """Those of every trajectory whose actions are known, `[T, a]` or `[T]` each."""
+        return [trajectory.actions for trajectory in self.trajectories if trajectory.actions is not None]
 
     @property
     def constant(self) -> list[int]:
@@ -104,6 +119,11 @@ class Demonstrations:
     def has_transitions(self) -> bool:
         """Whether successor states are known; in subsampled demonstrations they are not."""
         return all(trajectory.subsample == 1 for trajectory in self.trajectories)
+
+    @property
+    def show_dynamics(self) -> bool:
+        """Whether a dynamics model can learn from them: actions and next states are known."""
+        return self.has_actions and self.has_transitions
 
     @property
     def total_steps(self) -> int:
@@ -154,14 +174,17 @@ def fingerprint(demos: Demonstrations) -> str:
     return digest.hexdigest()
 
 
-def subset(demos: Demonstrations, demonstrations: int | None, subsample: int) -> Demonstrations:
-    """`demos` with fewer trajectories or steps, as in Ho and Ermon 2016.
+def subset(
+    demos: Demonstrations, demonstrations: int | None, subsample: int, observations_only: bool = False
+) -> Demonstrations:
+    """`demos` with fewer trajectories or steps, as in Ho and Ermon 2016, or without actions.
 
     Args:
         demos: the data set; take its returns before, if they are needed.
         demonstrations: how many, the first ones; None: all.
         subsample: keep every n-th step, from step `i % subsample` on in trajectory `i`; successor states are then
             unknown.
+        observations_only: leave actions out.
 
     Raises:
         UserError: there are fewer demonstrations, or one is too short.
@@ -173,6 +196,8 @@ def subset(demos: Demonstrations, demonstrations: int | None, subsample: int) ->
     shortest = min(len(trajectory) for trajectory in chosen)
     if subsample > shortest:
         raise UserError(f"--subsample: expected at most {shortest}, the shortest demonstration, found {subsample}")
-    if len(chosen) == held and subsample == 1:
-        return demos
-    return replace(demos, trajectories=tuple(t.every(subsample, i % subsample) for i, t in enumerate(chosen)))
+    if len(chosen) < held or subsample > 1:
+        demos = replace(demos, trajectories=tuple(t.every(subsample, i % subsample) for i, t in enumerate(chosen)))
+    if observations_only and demos.has_actions:
+        demos = replace(demos, trajectories=tuple(replace(t, actions=None) for t in demos.trajectories))
+    return demos

@@ -40,6 +40,7 @@ class EpisodeReader:
 
     def __init__(self, path: Path, file: h5py.File, observation_space: gym.spaces.Box, action: ActionSpec) -> None:
         self.path, self.file, self.action = path, file, action
+        self.without_actions = False
         discrete = action.kind == "discrete"
         self.observed: tuple[int, ...] = observation_space.shape
         self.chosen: tuple[int, ...] = () if discrete else (action.size,)
@@ -60,10 +61,13 @@ class EpisodeReader:
             UserError: naming file and key, what was expected and what was found.
         """
         trajectories = []
+        # None in any episode: left out on purpose. In some: a mistake, which reading the others reports.
+        self.without_actions = not any(self._has_actions(key) for key in keys)
         for place, key in enumerate(watched(keys, len(keys), f"reading {self.path.name}, episodes")):
             try:
                 trajectory = self.read(key)
-                if check_actions and (problem := outside(trajectory.actions, self.action)):
+                actions = trajectory.actions
+                if check_actions and actions is not None and (problem := outside(actions, self.action)):
                     raise UserError(f"{self.path}: {key}/actions: {problem}")
             except UserError as error:
                 if skipped is None:
@@ -86,13 +90,15 @@ class EpisodeReader:
             group = h5g.open(self.file.id, key.encode())
         except _UNUSUAL:
             raise UserError(f"{path}: {key}: expected a group, found an array") from None
-        actions = self._array(group, key, "actions", self.choice, self.chosen)
+        known = not self.without_actions
+        actions = self._array(group, key, "actions", self.choice, self.chosen) if known else None
         flags = {name: self._array(group, key, name, _FLAG, ()) for name in ("terminations", "truncations")}
-        if len(actions) < SHORTEST_EPISODE:
-            raise UserError(f"{path}: {key}: expected at least {SHORTEST_EPISODE} steps, found {len(actions)}")
+        steps = len(flags["terminations"] if actions is None else actions)
+        if steps < SHORTEST_EPISODE:
+            raise UserError(f"{path}: {key}: expected at least {SHORTEST_EPISODE} steps, found {steps}")
         for name, array in flags.items():
-            if len(array) != len(actions):
-                raise UserError(f"{path}: {key}/{name}: expected length {len(actions)}, found {len(array)}")
+            if len(array) != steps:
+                raise UserError(f"{path}: {key}/{name}: expected length {steps}, found {len(array)}")
             if array[:-1].any():
                 where = int(np.argmax(array))
                 raise UserError(
@@ -107,7 +113,7 @@ class EpisodeReader:
             return Trajectory(
                 observations=self._array(group, key, "observations", _SINGLE, self.observed),
                 actions=actions,
-                rewards=np.zeros(len(actions)) if optional["rewards"] is None else optional["rewards"],
+                rewards=np.zeros(steps) if optional["rewards"] is None else optional["rewards"],
                 terminated=bool(flags["terminations"][-1]),
                 truncated=bool(flags["truncations"][-1]),
                 seed=self._seed(key, group),
@@ -116,6 +122,10 @@ class EpisodeReader:
             )
         except ValueError as error:
             raise UserError(f"{path}: {key}/{error}") from None
+
+    def _has_actions(self, key: str) -> bool:
+        group = self.file.get(key)
+        return not isinstance(group, h5py.Group) or "actions" in group
 
     def _array(
         self, group: h5g.GroupID, key: str, name: str, dtype: np.dtype[Any], tail: tuple[int, ...] | None

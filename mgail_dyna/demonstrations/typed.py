@@ -28,6 +28,8 @@ def typed(arrays: dict[str, Any], action: ActionSpec) -> tuple[dict[str, Any], s
         if (array := arrays.get(name)) is not None:
             result[name] = _cast(name, array, dtype)
     actions, change = arrays["actions"], None
+    if actions is None:
+        return result, None
     if action.kind == "discrete":
         result["actions"], change = _choices(actions, action)
     else:

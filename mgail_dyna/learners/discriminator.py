@@ -11,11 +11,10 @@ from mgail_dyna.backend import keras
 from mgail_dyna.config.imitation import DiscriminatorConfig
 from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import restore_variables, variable_state
+from mgail_dyna.learners.views import Pairs
 from mgail_dyna.networks.discriminator import DiscriminatorModel
 from mgail_dyna.ops.losses import IMITATION_COSTS, discriminator_loss, gradient_penalty
 from mgail_dyna.types import FloatArray
-
-Pairs = tuple[FloatArray, FloatArray]
 
 
 class DiscriminatorLearner:
@@ -30,7 +29,7 @@ class DiscriminatorLearner:
         """Takes `K` steps.
 
         Args:
-            agent: states `[K, B, d]` and actions `[K, B, a]`.
+            agent: states `[K, B, d]` and actions `[K, B, a]`, or what else D sees beside states.
             expert: the same.
             mix: `[K, B, 1]` uniform in [0, 1], for the gradient penalty.
             learning_rate: factor on the configured one.
@@ -43,7 +42,7 @@ class DiscriminatorLearner:
         return {name: float(number) for name, number in means.items()}
 
     def mean_logit(self, pairs: Pairs) -> float:
-        """D's mean logit on pairs, states `[..., d]` and actions `[..., a]`; above 0 where it sees the agent's."""
+        """D's mean logit on `pairs`; above 0 where it sees the agent's."""
         return float(np.mean(self.network(*(array.reshape(-1, array.shape[-1]) for array in pairs))))
 
     @compiled
@@ -98,14 +97,14 @@ class ImitationReward:
     def __init__(self, discriminator: DiscriminatorModel, cost: str) -> None:
         self.discriminator, self.cost = discriminator, IMITATION_COSTS[cost]
 
-    def __call__(self, states: FloatArray, actions: FloatArray) -> FloatArray:
-        """Rewards `[T, N]` for `states [T, N, d]` and `actions [T, N, a]`, in the networks' units."""
-        rewards: FloatArray = self._rewards(states, actions).numpy()
+    def __call__(self, pairs: Pairs) -> FloatArray:
+        """Rewards `[T, N]` for `pairs [T, N, ...]`."""
+        rewards: FloatArray = self._rewards(*pairs).numpy()
         return rewards
 
     @compiled
-    def _rewards(self, states: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
-        flat = (tf.reshape(array, [-1, array.shape[-1]]) for array in (states, actions))
+    def _rewards(self, states: tf.Tensor, beside: tf.Tensor) -> tf.Tensor:
+        flat = (tf.reshape(array, [-1, array.shape[-1]]) for array in (states, beside))
         return -tf.reshape(self.cost(self.discriminator(*flat)), states.shape[:-1])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from mgail_dyna.learners.compiled import compiled
+from mgail_dyna.learners.views import View, costs_along
 from mgail_dyna.networks.discriminator import DiscriminatorModel
 from mgail_dyna.networks.dynamics import DynamicsModel
 from mgail_dyna.networks.policy import PolicyNetwork
@@ -26,6 +27,7 @@ class Imagination:
         action: what the policy acts with.
         cost: name in `ops.losses.IMITATION_COSTS`; the reward is its negative.
         burn_in: W, observed steps at the head of every window.
+        view: what D judges.
     """
 
     def __init__(
@@ -36,9 +38,10 @@ class Imagination:
         action: ActionSpec,
         cost: str,
         burn_in: int,
+        view: View,
     ) -> None:
-        self.policy, self.dynamics, self.discriminator = policy, dynamics, discriminator
-        self.cost, self.burn_in = IMITATION_COSTS[cost], burn_in
+        self.policy, self.dynamics, self.burn_in = policy, dynamics, burn_in
+        self.judge = costs_along(view, IMITATION_COSTS[cost], discriminator)
         self.reparameterize, self.sample = reparameterize_for(action), sample_for(action)
 
     def __call__(self, windows: Windows, noise: FloatArray) -> Rollout:
@@ -63,7 +66,7 @@ class Imagination:
     def _imagine(self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, ...]:
         unrolled = unroll(
             act=lambda state, noise: self.reparameterize(self.policy(state), noise),
-            cost=lambda state, action: self.cost(self.discriminator(state, action)),
+            cost=self.judge,
             predict=self.dynamics.predict,
             source=Imagined(),
             start=states[self.burn_in],
@@ -71,4 +74,4 @@ class Imagination:
             noise=noise,
         )
         actions = self.sample(self.policy(unrolled.states[:-1]), noise[:-1])
-        return unrolled.states, actions, -unrolled.costs[:-1]
+        return unrolled.states, actions, -unrolled.costs[: noise.shape[0] - 1]

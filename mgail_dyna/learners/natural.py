@@ -25,7 +25,7 @@ class NaturalPolicyLearner(PolicyLearner):
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        *_, action, config = parts
+        *_, action, config, _ = parts
         self.distribution, self.trust_region = for_actions(action), config.trust_region
         self.max_kl = tf.Variable(self.trust_region.max_kl)
 

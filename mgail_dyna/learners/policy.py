@@ -11,6 +11,7 @@ from mgail_dyna.backend import keras
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.learners.compiled import compiled
 from mgail_dyna.learners.variables import read_once, restore_variables, variable_state
+from mgail_dyna.learners.views import View, costs_along
 from mgail_dyna.networks.discriminator import DiscriminatorModel
 from mgail_dyna.networks.dynamics import DynamicsModel
 from mgail_dyna.networks.policy import PolicyNetwork
@@ -53,6 +54,7 @@ class PolicyLearner:
         dynamics: not changed.
         action: what the policy acts with.
         config: `policy`, `cost`, `discount`, and of `dynamics` the burn-in, W observed steps at the head of a window.
+        view: what D judges.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class PolicyLearner:
         dynamics: DynamicsModel,
         action: ActionSpec,
         config: ImitationConfig,
+        view: View,
     ) -> None:
         self.network, self.average = network, average
         self.discriminator, self.dynamics = discriminator, dynamics
         self.config, self.discount, self.burn_in = config.policy, config.discount, config.dynamics.burn_in
-        self.reparameterize, self.imitation_cost = reparameterize_for(action), IMITATION_COSTS[config.cost]
+        self.reparameterize = reparameterize_for(action)
+        self.judge = costs_along(view, IMITATION_COSTS[config.cost], discriminator)
         self.cloning_loss = cloning_loss_for(action)
         self.optimizer = keras.optimizers.Adam(self.config.learning_rate)
         self.optimizer.build(network.trainable_variables)
@@ -199,7 +203,7 @@ class PolicyLearner:
         with read_once(self.network, self.discriminator, self.dynamics):
             return unroll(
                 act=lambda state, noise: self.reparameterize(self.network(state), noise),
-                cost=lambda state, action: self.imitation_cost(self.discriminator(state, action)),
+                cost=self.judge,
                 predict=self.dynamics.predict,
                 source=source,
                 start=states[burn_in],

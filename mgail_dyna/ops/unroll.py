@@ -26,7 +26,7 @@ import tensorflow as tf
 
 # (states [B, d], noise [B, n]) -> actions [B, a]
 ActionFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-# (states [n, d], actions [n, a]) -> costs [n]
+# (states [T, B, d], actions [T, B, a]) -> costs [T, B], or one step fewer where the last cannot be judged
 CostFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 # In half ranges of the action space. A smaller difference is rounding, not another action.
@@ -52,7 +52,7 @@ PredictFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Prediction]
 
 
 class Unrolled(NamedTuple):
-    """An unrolled batch, `[T, B, ...]`. `states` are those acted in; `costs` are not discounted."""
+    """An unrolled batch, `[T, B, ...]`. `states` are those acted in; `costs` are not discounted, see `CostFn`."""
 
     states: tf.Tensor
     actions: tf.Tensor
@@ -143,7 +143,7 @@ def unroll(
 
     Args:
         act: the policy.
-        cost: of states and actions, from the discriminator, for all steps at once.
+        cost: of the whole trajectories, from the discriminator, for all steps at once.
         predict: the dynamics model.
         source: `Replayed(actions, states)` (MF) or `Imagined()` (MB).
         start: `[B, d]` first states.
@@ -152,7 +152,7 @@ def unroll(
         clip_norm: largest norm, per trajectory, of the gradient that a step passes back through the state and the
             model's memory: J_s, discounted to the first step.
     """
-    steps, batch = noise.shape[:2]
+    steps = noise.shape[0]
     action = source.action(tf.constant(0), act(start, noise[0]))
     states, actions = (
         tf.TensorArray(tf.float32, steps, element_shape=first.shape, clear_after_read=False).write(0, first)
@@ -166,12 +166,11 @@ def unroll(
         states, actions = (array.write(t, item) for array, item in zip(trajectory, (state, action), strict=True))
         return t + 1, state, action, memory, states, actions
 
-    # The last action is judged, but nothing needs the state after it: one prediction fewer than steps.
+    # Nothing needs the state after the last action: one prediction fewer than steps.
     loop = (tf.constant(1), start, action, memory, states, actions)
     *_, states, actions = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps - 1)
     trajectory = states.stack(), actions.stack()
-    costs = cost(*(tf.reshape(item, (steps * batch, item.shape[-1])) for item in trajectory))
-    return Unrolled(*trajectory, tf.reshape(costs, (steps, batch)))
+    return Unrolled(*trajectory, cost(*trajectory))
 
 
 def discounted_cost(costs: tf.Tensor, mask: tf.Tensor, discount: float) -> tf.Tensor:
@@ -179,8 +178,8 @@ def discounted_cost(costs: tf.Tensor, mask: tf.Tensor, discount: float) -> tf.Te
 
     Args:
         costs: `[T, B]`.
-        mask: `[T, B]`, 0 after the end of a trajectory.
+        mask: `[>= T, B]`, 0 after the end of a trajectory.
         discount: gamma.
     """
     weights = tf.constant([discount**t for t in range(costs.shape[0])], costs.dtype)
-    return tf.reduce_mean(tf.reduce_sum(weights[:, None] * mask * costs, axis=0))
+    return tf.reduce_mean(tf.reduce_sum(weights[:, None] * mask[: costs.shape[0]] * costs, axis=0))

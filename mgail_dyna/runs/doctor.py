@@ -126,11 +126,12 @@ def diagnose(directory: Path) -> Diagnosis:
 def _at_bounds(policy: NumpyPolicy, demos: Demonstrations) -> float | None:
     """How much more often the policy's mean action is at a bound than the demonstrations' actions; None if unknown."""
     states = np.concatenate([each.observations[: len(each)] for each in demos.trajectories])
-    if policy.layers[0][0].shape[0] != states.shape[1] or policy.spec.size != demos.action.size:
+    fits = policy.layers[0][0].shape[0] == states.shape[1] and policy.spec.size == demos.action.size
+    if not fits or not demos.has_actions:
         return None
     chosen = np.linspace(0, len(states) - 1, min(len(states), STATES)).astype(int)
     own = _share_at_bounds(policy.spec, policy.act(states[chosen]))
-    theirs = _share_at_bounds(demos.action, np.concatenate([each.actions for each in demos.trajectories]))
+    theirs = _share_at_bounds(demos.action, np.concatenate(demos.actions))
     return None if own is None or theirs is None else own - theirs
 
 

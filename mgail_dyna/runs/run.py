@@ -77,7 +77,7 @@ class ImitationRun:
         self._make = make_env or functools.partial(
             make_by_id, config.env, episode_limit(demos, config.env), **self.environment_arguments
         )
-        self.imitated = subset(demos, config.demonstrations, config.subsample)
+        self.imitated = subset(demos, config.demonstrations, config.subsample, config.observations_only)
         self.agent = entry.build(self.config, lambda: self.ledger.watch(self._open(), "training"), self.imitated)
         self.evaluation_env = self.ledger.watch(self.agent.idle_env or self._open(), "evaluation")
         spec, longest = self.evaluation_env.spec, max(len(trajectory) for trajectory in demos.trajectories)

@@ -16,6 +16,7 @@ from mgail_dyna.learners.imagination import Imagination
 from mgail_dyna.learners.natural import NaturalPolicyLearner
 from mgail_dyna.learners.policy import BCRegularizer, PolicyLearner
 from mgail_dyna.learners.trpo import TRPOLearner
+from mgail_dyna.learners.views import StateAction
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.dynamics import GRUDynamics
 from mgail_dyna.networks.policy import PolicyNetwork
@@ -60,7 +61,7 @@ def discriminator():
 
 def reward():
     learner = ImitationReward(networks()[1], "saturating")
-    return learner, lambda: [learner(numbers(STEPS, BATCH, SIZE), numbers(STEPS, BATCH, 2))]
+    return learner, lambda: [learner((numbers(STEPS, BATCH, SIZE), numbers(STEPS, BATCH, 2)))]
 
 
 def dynamics():
@@ -72,7 +73,7 @@ def policy(kind=PolicyLearner):
     network, judge, model = networks()
     average = PolicyNetwork(ACTION, SIZE, (6,), "tanh", -1.0, squash=True, seed=1)
     config = ImitationConfig(cost="saturating", discount=0.9, dynamics=DynamicsConfig(burn_in=BURN_IN))
-    learner = kind(network, average, judge, model, ACTION, config)
+    learner = kind(network, average, judge, model, ACTION, config, StateAction())
     pairs = BCRegularizer(numbers(STEPS, BATCH, SIZE), np.tanh(numbers(STEPS, BATCH, 2)), np.float32(0.5))
 
     def call():
@@ -91,7 +92,7 @@ def natural():
 
 def imagination():
     network, judge, model = networks()
-    learner = Imagination(network, model, judge, ACTION, "saturating", BURN_IN)
+    learner = Imagination(network, model, judge, ACTION, "saturating", BURN_IN, StateAction())
 
     def call():
         rollout = learner(windows(), numbers(LENGTH + 1, BATCH, 2))

@@ -19,11 +19,11 @@ def test_the_sign_of_the_reward():
     expected = {"saturating": math.log(2), "nonsaturating": -math.log(2), "logit": 0.0}  # D = 1/2
     assert set(expected) == set(IMITATION_COSTS)
     for cost, value in expected.items():
-        np.testing.assert_allclose(ImitationReward(discriminator, cost)(states, actions), np.full((4, 5), value))
+        np.testing.assert_allclose(ImitationReward(discriminator, cost)((states, actions)), np.full((4, 5), value))
     bias = discriminator.trainable_variables[-1]
     for agent_logits, better in ((5.0, False), (-5.0, True)):  # surely the agent, surely the expert
         bias.assign([agent_logits])
-        told = {cost: ImitationReward(discriminator, cost)(states, actions)[0, 0] for cost in expected}
+        told = {cost: ImitationReward(discriminator, cost)((states, actions))[0, 0] for cost in expected}
         assert told["saturating"] > 0 > told["nonsaturating"]
         assert told["logit"] == pytest.approx(5.0 if better else -5.0)
         assert told["saturating"] + told["nonsaturating"] == pytest.approx(told["logit"], abs=1e-5)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from mgail_dyna.learners.discriminator import ImitationReward
 from mgail_dyna.learners.imagination import Imagination
+from mgail_dyna.learners.views import StateAction
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.dynamics import GRUDynamics
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -32,7 +33,7 @@ def test_what_is_imagined_is_what_the_model_the_policy_and_the_discriminator_say
     windows = replay.windows(rng, (1, batch), 0, burn_in)
     head = NumpyPolicy(action, policy.acting_weights()).head
     noise = 2 * head.noise(rng, (length + 1, batch))
-    rollout = Imagination(policy, model, discriminator, action, "saturating", burn_in)(windows, noise)
+    rollout = Imagination(policy, model, discriminator, action, "saturating", burn_in, StateAction())(windows, noise)
 
     assert rollout.rewards.shape == (length, batch)
     assert not rollout.terminated.any()
@@ -43,7 +44,7 @@ def test_what_is_imagined_is_what_the_model_the_policy_and_the_discriminator_say
     reward = ImitationReward(discriminator, "saturating")
     for t in range(length):
         executed = reparameterize_for(action)(policy(rollout.states[t]), noise[t])
-        np.testing.assert_allclose(reward(rollout.states[t], executed.numpy()), rollout.rewards[t], rtol=1e-4)
+        np.testing.assert_allclose(reward((rollout.states[t], executed.numpy())), rollout.rewards[t], rtol=1e-4)
         np.testing.assert_allclose(head.vectors(head.executed(rollout.actions[t])), executed, atol=1e-5)
         following, memory, _ = model.predict(rollout.states[t], executed, memory)
         np.testing.assert_allclose(rollout.next_states[t], following, atol=1e-4)

@@ -8,6 +8,7 @@ from mgail_dyna.config.expert import GroupedTrustRegionConfig
 from mgail_dyna.config.imitation import DynamicsConfig, ImitationConfig, PolicyConfig
 from mgail_dyna.learners.natural import NaturalPolicyLearner
 from mgail_dyna.learners.policy import BCRegularizer
+from mgail_dyna.learners.views import StateAction
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.dynamics import GRUDynamics
 from mgail_dyna.networks.policy import PolicyNetwork
@@ -32,7 +33,7 @@ def learner_of(action=BOX, **trust_region):
     )
     judge = Discriminator(SIZE, action.size, (8,), "tanh", seed=2)
     model = GRUDynamics(SIZE, action.size, 6, np.full(SIZE, 0.5, np.float32), seed=3)
-    return NaturalPolicyLearner(*policies, judge, model, action, config)
+    return NaturalPolicyLearner(*policies, judge, model, action, config, StateAction())
 
 
 def plans(steps, action=BOX):

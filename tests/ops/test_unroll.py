@@ -9,6 +9,7 @@ from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.learners.policy import PolicyLearner
+from mgail_dyna.learners.views import StateAction, costs_along
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.dynamics import STATE_LIMIT, GRUDynamics
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -72,7 +73,7 @@ def test_the_gradient_is_the_recursion_of_equations_2_and_3(steps, real, limit, 
         tape.watch((first, remembered, theta))
         unrolled = unroll(
             act=lambda s, e: theta * s + SIGMA * e,
-            cost=lambda s, a: (Q * s**2 + R * a**2)[:, 0],
+            cost=lambda s, a: (Q * s**2 + R * a**2)[..., 0],
             predict=predict,
             source=recorded if real else Imagined(),
             start=first,
@@ -113,7 +114,7 @@ def update():
     dynamics.change.kernel.assign(10.0 * dynamics.change.kernel)
     discriminator = Discriminator(SIZE, 2, (8, 8), "tanh", seed=3)
     config = ImitationConfig(cost="saturating", discount=GAMMA, dynamics=DynamicsConfig(burn_in=WARMUP))
-    return PolicyLearner(*policies, discriminator, dynamics, BOX, config)
+    return PolicyLearner(*policies, discriminator, dynamics, BOX, config, StateAction())
 
 
 def minibatch(steps):
@@ -231,7 +232,7 @@ def test_planning_follows_the_predictions_and_carries_the_recurrent_state(update
     predict = update.dynamics.predict
     trace = unroll(
         act=lambda s, e: update.reparameterize(update.network(s), e),
-        cost=update.discriminator,
+        cost=costs_along(StateAction(), tf.identity, update.discriminator),
         predict=predict,
         source=Imagined(),
         start=states[-1],

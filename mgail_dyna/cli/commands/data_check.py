@@ -80,7 +80,7 @@ def _in_environment(demos: Demonstrations, where: Path, env_id: str, command: Ch
     if demos.has_rewards and (reason := reference(demos, limit).reason):
         notes.append(f"note: {reason}")
     replay = None
-    if demos.has_simulator_states:
+    if demos.has_simulator_states and demos.has_actions:
         try:
             replay = replay_check(demos, env)
             notes.append(replay_note(replay, env_id))

@@ -115,7 +115,8 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
         from mgail_dyna.environments.make import check_env_name
 
         check_env_name(env_id)  # it may also import a module that registers a preset
-    settings = imitation_preset(preset, env_id, mode)
+    only = any(word in ("--observations-only", "--observations-only=True") for word in argv)
+    settings = imitation_preset(preset, env_id, mode, only)
     return TrainCommand(preset=preset, settings=settings)
 
 

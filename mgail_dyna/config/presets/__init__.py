@@ -125,7 +125,7 @@ def layers(preset: str, env_id: str, sections: tuple[str, ...], defaults: Mappin
     Args:
         preset: "recipe", "tuned", "reset" (as tuned, with episodes from the environment's own reset) or "paper-like".
         env_id: a Gymnasium id.
-        sections: of the preset files, as the algorithm uses them.
+        sections: of the preset files, as the algorithm uses them; later ones over earlier ones.
         defaults: what the algorithm needs in every environment.
     """
     if preset == "paper-like":

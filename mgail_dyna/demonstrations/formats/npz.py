@@ -1,4 +1,4 @@
-"""Padded arrays in an `.npz` file: observations [n, T+1, d], actions [n, T, ...], lengths [n], and what is optional."""
+"""Padded arrays in an `.npz` file: observations [n, T+1, d], lengths [n], actions [n, T, ...] and what is optional."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.types import Array
 
 # Arrays that are read.
-NPZ = (*NPZ_NEEDS, "rewards", "terminations", "truncations", "qpos", "qvel")
+NPZ = (*NPZ_NEEDS, "actions", "rewards", "terminations", "truncations", "qpos", "qvel")
 
 
 def read(path: Path, limit: int | None = None, skipped: Skipped | None = None) -> Source:
@@ -106,12 +106,16 @@ def _require_shapes(path: Path, arrays: Mapping[str, Array], episodes: int, long
             wanted = f"expected shape [{episodes}, at least {least}, ...], found {list(shape)}"
             raise UserError(f"{path}: {name}: {wanted}{_shape_remedy(name, shape, episodes, longest, least)}")
     for name in (name for name in ("rewards", "terminations", "truncations") if name in arrays):
-        shape, expected = arrays[name].shape, arrays["actions"].shape[:2]
+        shape, expected = arrays[name].shape, (episodes, _width(arrays))
         if shape != expected:
             remedy = f"; write {name}[..., 0]" if shape == (*expected, 1) else ""
-            raise UserError(
-                f"{path}: {name}: expected shape {list(expected)}, as actions have, found {list(shape)}{remedy}"
-            )
+            as_ = "as actions have" if "actions" in arrays else "one row less than observations"
+            raise UserError(f"{path}: {name}: expected shape {list(expected)}, {as_}, found {list(shape)}{remedy}")
+
+
+def _width(arrays: Mapping[str, Array]) -> int:
+    """Padded length of what has a row a step."""
+    return arrays["actions"].shape[1] if "actions" in arrays else arrays["observations"].shape[1] - 1
 
 
 def _shape_remedy(name: str, shape: tuple[int, ...], episodes: int, longest: int, least: int) -> str:
@@ -141,11 +145,11 @@ def _episode(arrays: Mapping[str, Array], n: int, steps: int, longest: int) -> d
             return None
         # With one row a step, what follows a shorter episode's last is padding, not where it led.
         rows = arrays[name].shape[1]
-        return arrays[name][n, : steps + (rows > longest and rows != arrays["actions"].shape[1])]
+        return arrays[name][n, : steps + (rows > longest and rows != _width(arrays))]
 
     return {
         "observations": arrays["observations"][n, : steps + 1],
-        "actions": arrays["actions"][n, :steps],
+        "actions": arrays["actions"][n, :steps] if "actions" in arrays else None,
         "rewards": arrays["rewards"][n, :steps] if "rewards" in arrays else None,
         "terminated": last("terminations"),
         "truncated": last("truncations") or not last("terminations"),

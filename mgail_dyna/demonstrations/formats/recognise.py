@@ -17,7 +17,7 @@ MINARI, D4RL, NPZ = "Minari", "D4RL", ".npz"
 DATA_FILE = "main_data.hdf5"
 HDF5_SUFFIXES = (".hdf5", ".h5", ".hdf")
 D4RL_NEEDS = ("observations", "actions", "terminals")
-NPZ_NEEDS = ("observations", "actions", "lengths")
+NPZ_NEEDS = ("observations", "lengths")
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _WRITE = f"write its episodes to an .npz for data convert: {NPZ_REMEDY}"
 
