@@ -22,8 +22,8 @@ def act(observation):
             x = np.tanh(x) if part["activation"] == "tanh" else np.maximum(x, 0)
     if "low" not in part:
         return part["start"] + x.argmax(axis=-1)
-    x = np.tanh(x) if part["squash"] else x
-    return np.clip(part["center"] + part["half_range"] * x, part["low"], part["high"])
+    x = part["reach"] * np.tanh(x / part["reach"]) if part["squash"] else x
+    return np.clip(part["center"] + part["scale"] * x, part["low"], part["high"])
 
 
 sys.path.append("")  # for an environment of your own in the current directory

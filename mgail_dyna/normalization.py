@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mgail_dyna.types import FloatArray
 
+# States are clipped to so many units, observed and predicted alike.
+STATE_LIMIT = 10.0
 # A coordinate is constant if it varies by less than this share of its size (float32 has seven digits), or by less than
 # this in all (rounding in sums of doubles).
 LEAST_VARIATION = 1e-6
@@ -16,12 +18,16 @@ LEAST_STD = 1e-10
 
 
 def statistics(observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Mean `[d]` and standard deviation `[d]` of `observations [n, d]`.
+    """Mean `[d]` and unit `[d]` of `observations [n, d]`.
 
-    The standard deviation is 1 where a coordinate is `constant`: it keeps its unit.
+    The unit is the standard deviation. Where the largest deviation is more than `STATE_LIMIT` times that, as in a task
+    that is still nearly always, it is such that none of `observations` is cut off there. It is 1 where a coordinate is
+    `constant`: it keeps its own.
     """
     observations = observations.astype(np.float64)  # sums of many float32 lose small values
-    return observations.mean(axis=0), np.where(constant(observations), 1.0, observations.std(axis=0))
+    mean = observations.mean(axis=0)
+    unit = np.maximum(observations.std(axis=0), np.abs(observations - mean).max(axis=0) / STATE_LIMIT)
+    return mean, np.where(constant(observations), 1.0, unit)
 
 
 def constant(observations: NDArray[Any]) -> NDArray[np.bool_]:

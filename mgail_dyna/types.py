@@ -28,7 +28,8 @@ class ActionSpec:
         low: `[size]` least allowed coordinates; None where discrete.
         high: `[size]` greatest allowed coordinates; None where discrete.
         start: number of the first choice; 0 where continuous.
-        unit: `[size]` unit of coordinates without bounds; 1 if None.
+        unit: `[size]` unit of each coordinate, where that is less than half of the box's width; None: that half, or 1
+            where there are no bounds.
     """
 
     kind: Literal["continuous", "discrete"]
@@ -45,11 +46,24 @@ class ActionSpec:
         return np.where(self._bounded, low / 2 + high / 2, 0.0).astype(np.float32)
 
     @property
-    def half_range(self) -> FloatArray:
-        """`[size]` half of the box's width; `unit` where it has no bounds or no width. Continuous actions only."""
+    def scale(self) -> FloatArray:
+        """`[size]` what a network's 1 stands for: `unit`, or half of the box's width. Continuous actions only."""
+        unit = np.inf if self.unit is None else self.unit
+        scale = np.minimum(self._half_width, unit)
+        return np.where(np.isfinite(scale), scale, 1.0).astype(np.float32)
+
+    @property
+    def reach(self) -> FloatArray:
+        """`[size]` distance of the bounds from the middle, in units of `scale`; 1 without."""
+        if self.kind == "discrete":
+            return np.ones(self.size, np.float32)
+        reach = self._half_width / self.scale
+        return np.where(np.isfinite(reach), reach, 1.0).astype(np.float32)
+
+    @property
+    def _half_width(self) -> NDArray[np.float64]:
         low, high = self._box
-        unit = 1.0 if self.unit is None else self.unit
-        return np.where(self._bounded & (high > low), high / 2 - low / 2, unit).astype(np.float32)
+        return np.where(self._bounded & (high > low), high / 2 - low / 2, np.inf)
 
     @property
     def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

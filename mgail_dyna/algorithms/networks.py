@@ -11,10 +11,10 @@ from mgail_dyna.config.imitation import DiscriminatorConfig, DynamicsConfig, Pol
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.learners.views import Pairs, StateAction, Transition, View
 from mgail_dyna.networks.discriminator import Discriminator, DiscriminatorModel
-from mgail_dyna.networks.dynamics import STATE_LIMIT, DynamicsModel, GRUDynamics
+from mgail_dyna.networks.dynamics import DynamicsModel, GRUDynamics
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
-from mgail_dyna.normalization import statistics, whitening
+from mgail_dyna.normalization import STATE_LIMIT, statistics, whitening
 from mgail_dyna.replay import Replay
 from mgail_dyna.types import ActionSpec, Trajectory
 

@@ -233,6 +233,6 @@ register(
             *_WARM_START_ONLY,
             *_GRAPH_ONLY,
         ),
-        progress=("loss {cloning/loss:.2g}, on held-out pairs {cloning/held_out_loss:.2g}",),
+        progress=("loss {cloning/loss:.2g}",),
     )
 )

@@ -38,16 +38,10 @@ class WarmStart:
         """Clones `demos` into `policy` and its copy `acting`.
 
         Returns:
-            `steps`, `loss` on the pairs it learned from, and `held_out_loss`.
+            `steps`, and the `loss` of the last ones.
         """
-        cloner = Cloner(policy, acting, demos, self.config)
-        cloner.finish()
         self.cloned = True
-        return {
-            "steps": float(cloner.steps),
-            "loss": cloner.learner.loss(*cloner.training),
-            "held_out_loss": cloner.lowest_loss,
-        }
+        return Cloner(policy, acting, demos, self.config).finish()
 
     def lr_scale(self, iterations: int) -> float:
         """Factor on the policy's learning rate after so many `iterations`: a clone is frozen at first."""

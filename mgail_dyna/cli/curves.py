@@ -103,6 +103,4 @@ def is_finished(directory: Path, settings: RunSettings) -> bool:
         return bool(progress["env_steps"][-1] >= config.env_steps)
     if "cloning/steps" not in progress:
         return True  # of an older version, which did not write them
-    # Cloning ends after its gradient steps, or once the held-out loss has stopped falling.
-    stopped = iterations - 1 - int(progress["cloning/held_out_loss"].argmin()) >= config.cloning.patience
-    return stopped or bool(progress["cloning/steps"][-1] >= config.cloning.steps)
+    return bool(progress["cloning/steps"][-1] >= config.cloning.steps)

@@ -14,15 +14,11 @@ class CloningConfig:
     learning_rate: float = 1e-3
     """Adam's learning rate at the start."""
     steps: int = 20_000
-    """Largest number of gradient steps."""
+    """Gradient steps."""
     batch: int = 256
     """State-action pairs per gradient step."""
-    held_out: float = 0.2
-    """Share of the demonstrations held out for validation: whole trajectories, or pairs if there is only one."""
     interval: int = 500
-    """Gradient steps between two validations."""
-    patience: int = 10
-    """Training stops after this many validations in a row without a lower loss."""
+    """Gradient steps per iteration."""
     freeze_iterations: int = 1
     """--warm-start bc: iterations during which the policy is frozen while D and the dynamics model catch up."""
     bc_weight: float = 300.0
@@ -36,9 +32,7 @@ class CloningConfig:
             learning_rate=(self.learning_rate > 0, "above 0"),
             steps=(self.steps >= 1, "at least 1"),
             batch=(self.batch >= 1, "at least 1"),
-            held_out=(0 < self.held_out < 1, "above 0 and below 1"),
             interval=(self.interval >= 1, "at least 1"),
-            patience=(self.patience >= 1, "at least 1"),
             freeze_iterations=(self.freeze_iterations >= 0, "at least 0"),
             bc_weight=(self.bc_weight >= 0, "at least 0"),
         )

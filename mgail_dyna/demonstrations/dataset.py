@@ -17,6 +17,8 @@ from mgail_dyna.normalization import constant
 from mgail_dyna.types import ActionSpec, Array, Trajectory
 
 SHORTEST_EPISODE = 2
+# A network's 1 stands for so many root mean squares of the demonstrated actions.
+UNIT_OF_ACTIONS = 2.0
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,14 @@ class Demonstrations:
 
     @functools.cached_property
     def action(self) -> ActionSpec:
-        """The action space; the unit of a coordinate without bounds is its largest demonstrated magnitude, 1 if
-        actions are unknown."""
+        """The action space; the unit of a coordinate is twice the demonstrated actions' root mean square about its
+        middle, where actions are known and that is less than half of its range."""
         spec = action_spec(self.action_space)
-        if spec.kind == "discrete" or spec.bounded or not self.has_actions:
+        if spec.kind == "discrete" or not self.has_actions:
             return spec
-        largest = np.max([np.abs(actions).max(axis=0) for actions in self.actions], axis=0)
-        return replace(spec, unit=np.where(largest > 0, largest, 1).astype(np.float32))
+        away = np.concatenate(self.actions).astype(np.float64) - spec.center
+        unit = UNIT_OF_ACTIONS * np.sqrt(np.square(away).mean(axis=0))
+        return replace(spec, unit=np.where(unit > 0, unit, np.inf).astype(np.float32))
 
     @property
     def observations(self) -> Array:

@@ -100,7 +100,7 @@ class Nudged(gym.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: gym.Env[Any, Any], std: float) -> None:
         super().__init__(env)
         self.actions = action_spec(env.action_space)
-        self.scale = std * self.actions.half_range if self.actions.kind == "continuous" else None
+        self.scale = std * self.actions.scale if self.actions.kind == "continuous" else None
         self.rng = np.random.default_rng()
 
     def reset(self, *, seed: int | None = None, **kwargs: Any) -> Any:

@@ -36,11 +36,11 @@ class BCLearner:
 
         Args:
             states: `[K, B, d]`, normalised.
-            actions: `[K, B, a]`, in units of the box or one-hot.
+            actions: `[K, B, a]`, in their unit or one-hot.
             learning_rate: factor on the configured one.
 
         Returns:
-            Mean loss over the steps: squared error in box units, or cross-entropy in nats.
+            Mean loss over the steps: squared error in units of the action, or cross-entropy in nats.
         """
         self.optimizer.learning_rate.assign(self.config.learning_rate * learning_rate)
         return float(self._update(states, actions))

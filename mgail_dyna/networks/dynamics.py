@@ -9,12 +9,10 @@ import tensorflow as tf
 
 from mgail_dyna.backend import keras
 from mgail_dyna.networks.encoders import ActionEncoder, StateEncoder
+from mgail_dyna.normalization import STATE_LIMIT
 from mgail_dyna.ops.losses import dynamics_loss
 from mgail_dyna.ops.unroll import Prediction
 from mgail_dyna.types import FloatArray
-
-# Normalised states are clipped to this many standard deviations of the expert's, observed and predicted alike.
-STATE_LIMIT = 10.0
 
 
 class DynamicsModel(Protocol):

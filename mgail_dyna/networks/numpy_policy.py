@@ -38,20 +38,19 @@ class ActionHead(Protocol):
         """What the environment is given for `actions`: in its units and inside the box, or counted from `start`."""
 
     def vectors(self, executed: Array) -> FloatArray:
-        """What networks are given for executed actions, `[..., size]`: in units of the box, or one-hot."""
+        """What networks are given for executed actions, `[..., size]`: in units of the scale, or one-hot."""
 
 
 class GaussianHead:
     """Mean plus scale times standard normal noise; clipped to the box when executed.
 
-    The policy works in units of the box (-1 to 1), whatever the environment's own are, or of `ActionSpec.unit` where it
-    has no bounds.
+    The policy works in units of `ActionSpec.scale` around the middle of the box, whatever the environment's own are.
     """
 
     def __init__(self, spec: ActionSpec, log_std: FloatArray) -> None:
         assert spec.low is not None and spec.high is not None
         self.spec, self.low, self.high = spec, spec.low, spec.high
-        self.center, self.half_range = spec.center, spec.half_range
+        self.center, self.scale = spec.center, spec.scale
         self.std = np.exp(log_std, dtype=np.float32)
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
@@ -64,10 +63,10 @@ class GaussianHead:
         return outputs + self.std * noise
 
     def executed(self, actions: Array) -> Array:
-        return np.minimum(np.maximum(self.center + self.half_range * actions, self.low), self.high)
+        return np.minimum(np.maximum(self.center + self.scale * actions, self.low), self.high)
 
     def vectors(self, executed: Array) -> FloatArray:
-        return ((executed - self.center) / self.half_range).astype(np.float32)
+        return ((executed - self.center) / self.scale).astype(np.float32)
 
 
 class CategoricalHead:
@@ -102,7 +101,7 @@ class NumpyPolicy:
         mean: `[d]` subtracted from observations.
         std: `[d]` observations are divided by.
         clip: greatest magnitude of a normalised coordinate.
-        squash: the mean is the hyperbolic tangent of the network's output.
+        squash: the mean is a hyperbolic tangent of the network's output, always inside the box.
 
     Raises:
         UserError: the weights do not make a policy for `spec`.
@@ -207,7 +206,7 @@ class NumpyPolicy:
             hidden = act(hidden @ kernel + bias)
         kernel, bias = self.layers[-1]
         outputs: FloatArray = hidden @ kernel + bias
-        return np.tanh(outputs) if self.squash else outputs
+        return self.spec.reach * np.tanh(outputs / self.spec.reach) if self.squash else outputs
 
     def act(self, observations: Array, noise: FloatArray | None = None) -> Array:
         """Actions as executed, for raw `observations [..., d]`: the mean action, or the one `noise` picks."""

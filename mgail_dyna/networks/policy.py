@@ -23,7 +23,7 @@ class PolicyNetwork(keras.Model):
         activation: of the hidden layers.
         initial_log_std: of continuous actions.
         train_log_std: whether it is trained.
-        squash: means are the hyperbolic tangent of the last layer, always inside the box.
+        squash: means are a hyperbolic tangent of the last layer, always inside the box.
         seed: of the initial weights.
     """
 
@@ -40,6 +40,7 @@ class PolicyNetwork(keras.Model):
     ) -> None:
         super().__init__(name="policy")
         self.squash = squash
+        self.reach = tf.constant(action.reach) if squash else None
         seeds = keras.random.SeedGenerator(seed)
         self.hidden_layers = [
             keras.layers.Dense(units, activation, kernel_initializer=keras.initializers.Orthogonal(2**0.5, seed=seeds))
@@ -72,8 +73,8 @@ class PolicyNetwork(keras.Model):
         for layer in self.hidden_layers:
             hidden = layer(hidden)
         outputs = self.output_layer(hidden)
-        if self.squash:
-            outputs = tf.tanh(outputs)
+        if self.reach is not None:
+            outputs = self.reach * tf.tanh(outputs / self.reach)
         if self.log_std is None:
             return outputs
         return tf.concat([outputs, tf.broadcast_to(self.log_std, tf.shape(outputs))], axis=-1)

@@ -98,13 +98,11 @@ def reparameterized_categorical(parameters: tf.Tensor, noise: tf.Tensor) -> tf.T
 
 
 def reparameterize_for(spec: ActionSpec) -> ReparameterizeFn:
-    """How actions of `spec` are computed from noise, differentiably; in units of the box, or one-hot."""
+    """How actions of `spec` are computed from noise, differentiably; in units of `spec.scale`, or one-hot."""
     if spec.kind == "discrete":
         return reparameterized_categorical
-    if spec.bounded and not spec.fixed.any():
-        return reparameterized_gaussian
     assert spec.low is not None and spec.high is not None
-    low, high = ((bound - spec.center) / spec.half_range for bound in (spec.low, spec.high))
+    low, high = ((bound - spec.center) / spec.scale for bound in (spec.low, spec.high))
     return functools.partial(reparameterized_gaussian, low=low, high=high)
 
 
@@ -113,7 +111,7 @@ CloningLossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def squared_error(parameters: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
-    """Mean over pairs and coordinates of the squared distance of the means from `actions [n, a]`, in box units.
+    """Mean over pairs and coordinates of the squared distance of the means from `actions [n, a]`, in units of the action.
 
     Args:
         parameters: `[n, 2 a]`; the standard deviations are not used.

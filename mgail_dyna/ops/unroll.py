@@ -29,7 +29,7 @@ ActionFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 # (states [T, B, d], actions [T, B, a]) -> costs [T, B], or one step fewer where the last cannot be judged
 CostFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
-# In half ranges of the action space. A smaller difference is rounding, not another action.
+# In units of the action. A smaller difference is rounding, not another action.
 ROUNDING = 1e-5
 
 

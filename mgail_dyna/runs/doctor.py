@@ -139,7 +139,7 @@ def _share_at_bounds(spec: ActionSpec, actions: Array) -> float | None:
     if spec.kind != "continuous" or not spec.bounded or spec.fixed.all():
         return None
     assert spec.low is not None and spec.high is not None
-    near = NEAR * 2 * spec.half_range
+    near = NEAR * (spec.high - spec.low)
     at = (actions <= spec.low + near) | (actions >= spec.high - near)
     return float(at[..., ~spec.fixed].mean())
 

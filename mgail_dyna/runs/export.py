@@ -18,7 +18,7 @@ Format = Literal["onnx", "keras", "npz"]
 INPUT, OUTPUT = "observation", "action"
 # Of ONNX's operators; the runtime of 2021 and later ones know it.
 OPSET = 13
-# Observations that an exported policy is tried on, and how far its actions may be off, in half ranges of the box.
+# Observations that an exported policy is tried on, and how far its actions may be off, in units of the action.
 TRIED, TOLERANCE = 1_000, 1e-5
 
 Act = Callable[[FloatArray], Array]
@@ -34,7 +34,7 @@ def export_policy(path: str | Path, policy: NumpyPolicy, form: Format) -> float:
             discrete; "keras": a model of the same signature; "npz": the arrays (`docs/deploy.md`).
 
     Returns:
-        The largest difference of an action on 1,000 observations, in half ranges of the action space.
+        The largest difference of an action on 1,000 observations, in units of the action.
 
     Raises:
         UserError: a package is missing, the file cannot be written, or the exported policy acts differently.
@@ -51,7 +51,7 @@ def export_policy(path: str | Path, policy: NumpyPolicy, form: Format) -> float:
         difference = _difference(policy, read(named)(observations.astype(np.float32)), policy.act(observations))
         if not difference <= TOLERANCE:
             raise UserError(
-                f"{file}: expected the actions of the policy, found others (by {difference:.1g} of the box)"
+                f"{file}: expected the actions of the policy, found others (by {difference:.1g} of their unit)"
             )
         named.replace(fresh)
     return difference
@@ -61,7 +61,7 @@ def _difference(policy: NumpyPolicy, found: Array, expected: Array) -> float:
     if found.shape != expected.shape:
         return float("inf")
     off = np.abs(found.astype(np.float64) - expected)
-    return float((off / policy.spec.half_range if policy.spec.kind == "continuous" else off).max())
+    return float((off / policy.spec.scale if policy.spec.kind == "continuous" else off).max())
 
 
 def _write_npz(policy: NumpyPolicy, path: Path) -> None:
@@ -72,7 +72,7 @@ def _write_npz(policy: NumpyPolicy, path: Path) -> None:
         **{"activation": policy.activation, "squash": policy.squash, "start": spec.start},
     }
     if spec.kind == "continuous":
-        numbers |= {"center": spec.center, "half_range": spec.half_range, "low": spec.low, "high": spec.high}
+        numbers |= {"center": spec.center, "scale": spec.scale, "reach": spec.reach, "low": spec.low, "high": spec.high}
     with path.open("wb") as file:
         np.savez(file, **numbers)
 
@@ -90,8 +90,8 @@ def _read_npz(path: Path) -> Act:
                 x = np.tanh(x) if part["activation"] == "tanh" else np.maximum(x, 0)
         if "low" not in part:
             return np.asarray(part["start"] + x.argmax(axis=-1))
-        x = np.tanh(x) if part["squash"] else x
-        return np.clip(part["center"] + part["half_range"] * x, part["low"], part["high"])
+        x = part["reach"] * np.tanh(x / part["reach"]) if part["squash"] else x
+        return np.clip(part["center"] + part["scale"] * x, part["low"], part["high"])
 
     return act
 
@@ -112,8 +112,8 @@ def _write_keras(policy: NumpyPolicy, path: Path) -> None:
     if spec.kind == "discrete":
         outputs = ops.cast(ops.argmax(x, axis=-1), "int64") + spec.start
     else:
-        x = ops.tanh(x) if policy.squash else x
-        outputs = ops.minimum(ops.maximum(x * spec.half_range + spec.center, spec.low), spec.high)
+        x = ops.tanh(x / spec.reach) * spec.reach if policy.squash else x
+        outputs = ops.minimum(ops.maximum(x * spec.scale + spec.center, spec.low), spec.high)
     keras.Model(inputs, outputs, name="policy").save(path)
 
 
@@ -151,8 +151,10 @@ def _write_onnx(policy: NumpyPolicy, path: Path) -> None:
         output = helper.make_tensor_value_info(OUTPUT, TensorProto.INT64, ["n"])
     else:
         assert spec.low is not None and spec.high is not None
-        x = node("Tanh", "mean_action", x) if policy.squash else x
-        x = node("Mul", "stretched", x, ("half_range", spec.half_range))
+        if policy.squash:
+            x = node("Div", "of_reach", x, ("reach", spec.reach))
+            x = node("Mul", "mean_action", node("Tanh", "inside", x), ("reach_again", spec.reach))
+        x = node("Mul", "stretched", x, ("scale", spec.scale))
         x = node("Add", "moved", x, ("center", spec.center))
         x = node("Max", "above_low", x, ("low", spec.low))
         node("Min", OUTPUT, x, ("high", spec.high))

@@ -35,7 +35,7 @@ def test_continuous_actions_without_bounds_have_the_unit_one(cheetah_demos):
     space = cheetah_demos.action_space
     boundless = type(space)(np.full_like(space.low, -np.inf), np.full_like(space.high, np.inf))
     demos = with_actions(replace(cheetah_demos, action_space=boundless), lambda _: None)
-    np.testing.assert_array_equal(demos.action.half_range, np.ones(6))
+    np.testing.assert_array_equal(demos.action.scale, np.ones(6))
 
 
 @pytest.mark.parametrize(

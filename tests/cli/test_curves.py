@@ -97,24 +97,13 @@ def test_a_run_without_evaluations_is_passed_over_and_alone_it_is_an_error(finis
     assert done.returncode == 2 and "expected at least one evaluation, found none yet" in done.stderr
 
 
-def test_cloning_is_finished_once_its_loss_has_stopped_falling(finished_run):
+def test_cloning_is_finished_after_its_gradient_steps(finished_run):
     directory = finished_run(0, mode="bc")
     settings = read_settings(directory)
-    patience = settings.config.cloning.patience
-
-    def write(losses, steps):
-        rows = [dict.fromkeys(COLUMNS, 0.0) | {"cloning/held_out_loss": loss} for loss in map(float, losses)]
-        write_curve(directory, [{**row, "cloning/steps": int(step)} for row, step in zip(rows, steps, strict=True)])
-
-    falling = np.linspace(2, 1, 5)
-    write(falling, 100 * np.arange(1, 6))
-    assert not is_finished(directory, settings)
-    write([*falling, *[1.5] * patience], 100 * np.arange(1, 6 + patience))
-    assert is_finished(directory, settings)
-    write([*falling, *[1.5] * (patience - 1)], 100 * np.arange(1, 5 + patience))
-    assert not is_finished(directory, settings)
-    write(falling, np.linspace(1, settings.config.cloning.steps, 5).astype(int))
-    assert is_finished(directory, settings)
+    for done in (False, True):
+        steps = np.linspace(1, settings.config.cloning.steps, 6).astype(int)[: 6 if done else 5]
+        write_curve(directory, [dict.fromkeys(COLUMNS, 0.0) | {"cloning/steps": int(step)} for step in steps])
+        assert is_finished(directory, settings) == done
 
 
 def test_runs_that_end_by_iterations_are_finished(finished_run):

@@ -57,7 +57,7 @@ def test_a_shipped_name_is_not_taken_over_by_a_directory(tmp_path, monkeypatch):
     [
         (["--mode", "gial"], "unknown mode 'gial'; did you mean gail or mgail?"),
         (["--mode", "gail", "--trust-region.max-kl", "0"], "--trust-region.max-kl: expected a number above 0"),
-        (["--mode", "bc", "--cloning-held-out", "1"], "--cloning.held-out: expected above 0 and below 1, found 1.0"),
+        (["--mode", "bc", "--cloning-interval", "0"], "--cloning.interval: expected at least 1, found 0"),
         (["--mode", "gail", "--rollout.num-envs", "0"], "--rollout.num-envs: expected at least 1, found 0"),
         (
             ["--mode", "gail", "--rollout.steps", "100"],

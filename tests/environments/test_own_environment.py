@@ -254,9 +254,18 @@ def boundless():
     )
 
 
-def test_actions_without_bounds_are_measured_in_the_largest():
-    np.testing.assert_array_equal(boundless().action.half_range, [300])
-    assert demonstrations().action.unit is None
+def test_actions_are_measured_by_how_far_they_go():
+    np.testing.assert_array_equal(boundless().action.scale, [600])  # all are -300
+
+    def acting(*actions):
+        every = tuple(replace(t, actions=np.resize(actions, (len(t), 1))) for t in demonstrations().trajectories)
+        return replace(demonstrations(), trajectories=every)
+
+    small = acting(0.03, -0.04)
+    np.testing.assert_allclose(small.action.scale, 2 * np.sqrt((0.03**2 + 0.04**2) / 2), rtol=0.01)
+    np.testing.assert_allclose(small.action.reach, 1 / small.action.scale, rtol=1e-6)
+    wide, still = acting(0.9), acting(0.0)
+    np.testing.assert_array_equal([wide.action.scale, still.action.scale, wide.action.reach], np.ones((3, 1)))
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
@@ -354,7 +363,7 @@ def test_a_policy_for_boundless_actions_is_saved_with_their_unit(tmp_path):
     save_demonstrations(tmp_path / "ds", replace(made, policy=policy))
     save_policy(tmp_path / "agent.h5", policy)
     for again in (load_demonstrations(tmp_path / "ds").policy, load_policy(tmp_path / "agent.h5")):
-        np.testing.assert_array_equal(again.act(np.zeros(2)), [300])
+        np.testing.assert_array_equal(again.act(np.zeros(2)), [600])
 
 
 def test_where_one_side_has_a_bound_planned_actions_are_those_executed(own):

@@ -10,10 +10,11 @@ import tensorflow as tf
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.networks.discriminator import Discriminator
-from mgail_dyna.networks.dynamics import STATE_LIMIT, GRUDynamics
+from mgail_dyna.networks.dynamics import GRUDynamics
 from mgail_dyna.networks.encoders import ActionEncoder, StateEncoder
 from mgail_dyna.networks.numpy_policy import CategoricalHead, GaussianHead, NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
+from mgail_dyna.normalization import STATE_LIMIT
 from mgail_dyna.ops.distributions import reparameterize_for, reparameterized_categorical, reparameterized_gaussian
 from mgail_dyna.types import ActionSpec
 
@@ -215,8 +216,8 @@ def test_a_coordinate_of_one_value_is_executed_as_it_and_is_zero_for_the_network
 def test_the_largest_float_is_no_bound(bound):
     spec = action_spec(gym.spaces.Box(-bound, bound, (2,)))
     assert not spec.bounded
-    np.testing.assert_array_equal(spec.half_range, [1, 1])
-    np.testing.assert_array_equal(replace(spec, unit=np.float32([3, 900])).half_range, [3, 900])
+    np.testing.assert_array_equal(spec.scale, [1, 1])
+    np.testing.assert_array_equal(replace(spec, unit=np.float32([3, 900])).scale, [3, 900])
 
 
 def test_a_box_of_doubles_is_narrowed_to_what_floats_can_tell():

@@ -11,9 +11,10 @@ from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.learners.policy import PolicyLearner
 from mgail_dyna.learners.views import StateAction, costs_along
 from mgail_dyna.networks.discriminator import Discriminator
-from mgail_dyna.networks.dynamics import STATE_LIMIT, GRUDynamics
+from mgail_dyna.networks.dynamics import GRUDynamics
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
+from mgail_dyna.normalization import STATE_LIMIT
 from mgail_dyna.ops.distributions import reparameterize_for
 from mgail_dyna.ops.unroll import Imagined, Prediction, Replayed, discounted_cost, reattach_gradient, unroll
 from mgail_dyna.replay import Replay

@@ -54,7 +54,7 @@ def test_an_exported_policy_acts_as_the_policy(tmp_path, form, spec, squash, act
     observations = (policy.mean + 3 * policy.std * np.random.default_rng(1).normal(size=(50, 5))).astype(np.float32)
     found, expected = act(observations), policy.act(observations)
     assert found.shape == expected.shape and found.dtype.kind == expected.dtype.kind
-    scale = SPECS[spec].half_range if SPECS[spec].kind == "continuous" else 1
+    scale = SPECS[spec].scale if SPECS[spec].kind == "continuous" else 1
     np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)
     assert [path.name for path in tmp_path.iterdir()] == [file.name], "nothing half written is left"
 
