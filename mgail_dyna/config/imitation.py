@@ -21,8 +21,8 @@ class PolicyConfig:
     activation: Literal["relu", "tanh"] = "relu"
     """Activation of the hidden layers; gail and dyna-trpo use it, and the widths, for the value network too."""
     noise_std: float = 0.1
-    """Standard deviation of continuous actions, in their unit: half of their range, or twice the demonstrated actions' root
-    mean square about its middle where that is less."""
+    """Standard deviation of continuous actions, in their unit: half of their range, or twice the demonstrated actions'
+    root mean square about its middle where that is less."""
     train_noise: bool = False
     """Train the standard deviation."""
     averaging: float = 0.99

@@ -111,7 +111,7 @@ CloningLossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def squared_error(parameters: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
-    """Mean over pairs and coordinates of the squared distance of the means from `actions [n, a]`, in units of the action.
+    """Mean over pairs and coordinates of the squared distance of the means from `actions [n, a]`, in their unit.
 
     Args:
         parameters: `[n, 2 a]`; the standard deviations are not used.
