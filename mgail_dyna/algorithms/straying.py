@@ -16,8 +16,11 @@ MOST = 10_000
 # Steps before and after a demonstrated state that are not compared with it, as they are near in any task; at most a
 # quarter of a demonstration.
 NEIGHBOURS, QUARTER = 50, 0.25
-# Share of the demonstrated states that are near the others.
-NEAR = 0.95
+# A state is away beyond so many times the distance within which this share of the demonstrated states have another one.
+# What one demonstration passes once, its beginning, has no counterpart in it: a larger share would measure that.
+TIMES, SHARE = 4.0, 0.75
+# But not within so many units: an expert that stands still is always nearer to itself.
+ALWAYS_NEAR = 0.5
 # Weight of the episodes before the last iteration's.
 MEMORY = 0.7
 # Demonstrated states whose distance to the others is taken.
@@ -29,9 +32,10 @@ CHUNK = 256
 class Straying:
     """The share of an episode that is spent away from all demonstrated states, or is missing.
 
-    A state is away if it is farther from every demonstrated state than twice the distance within which 95% of the
-    demonstrated states have another one, neighbours in time left out. Steps that an episode lacks because it terminated
-    sooner than the demonstrations count as away. Where demonstrations are subsampled, so may some of the gaps.
+    A state is away if it is farther from every demonstrated state than four times the distance within which 75% of the
+    demonstrated states have another one, neighbours in time left out, and than half a unit. Steps that an episode lacks
+    because it terminated sooner than the demonstrations count as away. Where demonstrations are subsampled, so may some
+    of the gaps.
 
     Args:
         demos: the demonstrations.
@@ -57,7 +61,8 @@ class Straying:
             rows = np.sort(rng.choice(len(self.states), MOST, replace=False))
             self.states, self.times = self.states[rows], self.times[rows]
         drawn = rng.permutation(len(self.states))[:DRAWN]
-        self.limit = 2.0 * float(np.quantile(self._distances(self.states[drawn], self.times[drawn]), NEAR))
+        apart = float(np.quantile(self._distances(self.states[drawn], self.times[drawn]), SHARE))
+        self.limit = max(TIMES * apart, ALWAYS_NEAR)
         self.share = 1.0 / (1.0 + len(demos.trajectories))
 
     def update(self, shares: Sequence[float]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mgail_dyna.algorithms.bc import Cloner
@@ -58,5 +60,6 @@ class WarmStart:
         config = self.config.cloning
         if not self.cloned or config.bc_weight == 0:
             return None
-        weight = min(config.bc_weight, config.bc_weight ** (1.0 - strayed))
+        most = config.bc_weight * math.sqrt(self.demos.steps)
+        weight = min(most, most ** (1.0 - strayed))
         return BCRegularizer(*self.demos.pairs(rng, (steps, config.batch)), np.asarray(weight, np.float32))

@@ -21,9 +21,10 @@ class CloningConfig:
     """Gradient steps per iteration."""
     freeze_iterations: int = 1
     """--warm-start bc: iterations during which the policy is frozen while D and the dynamics model catch up."""
-    bc_weight: float = 300.0
-    """--warm-start bc: weight w of the cloning loss beside the cost of Eq. 7 and 8. Where episodes stray from the
-    demonstrations it is less: w^(1 - share), which is 1 where all of an episode strays (`rollout/strayed`)."""
+    bc_weight: float = 10.0
+    """--warm-start bc: the cloning loss beside the cost of Eq. 7 and 8 has the weight w, this times the square root of
+    the number of demonstrated pairs. Where episodes stray from the demonstrations it is less: w^(1 - share), which is 1
+    where all of an episode strays (`rollout/strayed`)."""
 
     def __post_init__(self) -> None:
         require(

@@ -1,5 +1,7 @@
 """How far episodes stray from the demonstrations, on tracks with known distances."""
 
+from dataclasses import replace
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -60,7 +62,24 @@ def test_neighbours_in_time_are_no_evidence_of_nearness():
     episode = Trajectory(line.astype(np.float32), np.zeros((400, 1), np.float32), np.zeros(400), False, True)
     demos = Demonstrations((episode,), BOX, gym.spaces.Box(-1, 1, (1,), np.float32))
     straying = Straying(demos, Plain(), np.random.default_rng(0))
-    assert straying.limit == pytest.approx(2 * 51, abs=1)
+    assert straying.limit == pytest.approx(4 * 51, abs=1)
+
+
+def test_what_one_demonstration_passes_once_does_not_set_the_limit():
+    """One in five states lies far from the circle, as the beginning of an episode does."""
+    (episode,) = demonstrations(1, length=500).trajectories
+    observations = episode.observations.copy()
+    observations[:100] += np.float32([50.0, 0.0])
+    demos = Demonstrations((replace(episode, observations=observations),), BOX, gym.spaces.Box(-1, 1, (1,), np.float32))
+    assert Straying(demos, Plain(), np.random.default_rng(0)).limit < 1.0
+
+
+def test_an_expert_that_stands_still_is_near_within_half_a_unit():
+    rng = np.random.default_rng(0)
+    still = [1e-3 * rng.standard_normal((401, 2)).astype(np.float32) for _ in range(3)]
+    episodes = tuple(Trajectory(each, np.zeros((400, 1), np.float32), np.zeros(400), False, True) for each in still)
+    straying = Straying(Demonstrations(episodes, BOX, gym.spaces.Box(-1, 1, (1,), np.float32)), Plain(), rng)
+    assert list(straying.near(np.array([[0.3, 0.3], [0.5, 0.5]], np.float32))) == [True, False]
 
 
 def test_an_episode_is_lost_after_so_many_steps_away_in_a_row():

@@ -63,7 +63,8 @@ def test_a_clone_is_frozen_while_the_others_catch_up(cartpole_demos, frozen):
 def test_a_clone_keeps_to_the_demonstrations_the_less_the_more_it_strays(
     cartpole_demos, warm_start, weight, strayed, expected
 ):
-    config = replace(warm_config(bc_weight=weight, batch=32), warm_start=warm_start)
+    pairs = cartpole_demos.total_steps
+    config = replace(warm_config(bc_weight=weight / pairs**0.5, batch=32), warm_start=warm_start)
     agent, seen = DynaAgent(config, make_env, cartpole_demos), []
     if warm_start == "bc":
         agent.iterate()
