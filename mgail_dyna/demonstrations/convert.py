@@ -14,7 +14,7 @@ from mgail_dyna.demonstrations.compatibility import check_compatible, recorded_s
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations
 from mgail_dyna.demonstrations.formats.minari import recorded_arguments
 from mgail_dyna.demonstrations.formats.registry import read_source
-from mgail_dyna.demonstrations.formats.source import Skipped, Source, left_out
+from mgail_dyna.demonstrations.formats.source import Reading, Skipped, Source, left_out
 from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.recorded_environment import environment_notes
 from mgail_dyna.demonstrations.reference import ENDED
@@ -32,15 +32,17 @@ def convert(
     clip_actions: bool = False,
     skip_bad_episodes: bool = False,
     env_kwargs: dict[str, Any] | None = None,
+    keys: Sequence[str] = (),
 ) -> tuple[Demonstrations, tuple[str, ...]]:
     """Reads demonstrations of `env_id` in any of the formats, from one file or several, into one data set.
 
     Args:
-        paths: a Minari dataset's directory, a D4RL file or an `.npz` file; or several, in order.
+        paths: a file or directory in one of the formats of `formats.registry`; or several, in order.
         env_id: their environment, which defines the spaces.
         clip_actions: clip actions to the action space, as simulators do.
         skip_bad_episodes: leave out episodes that do not fit; a note names them.
         env_kwargs: keyword arguments of the environment; None: those the files record.
+        keys: names of the observations, in the order in which they are joined, for formats that have names.
 
     Returns:
         The demonstrations, and notes for the user.
@@ -52,20 +54,25 @@ def convert(
     if not several:
         raise UserError("expected at least 1 file of demonstrations, found 0")
     check_env_name(env_id)
-    found = [_converted(path, env_id, clip_actions, skip_bad_episodes, env_kwargs) for path in several]
+    found = [_converted(path, env_id, clip_actions, skip_bad_episodes, env_kwargs, tuple(keys)) for path in several]
     if len(found) == 1:
         return found[0]
     return _joined(several, found)
 
 
 def _converted(
-    path: Path, env_id: str, clip_actions: bool, skip_bad: bool, asked: dict[str, Any] | None
+    path: Path,
+    env_id: str,
+    clip_actions: bool,
+    skip_bad: bool,
+    asked: dict[str, Any] | None,
+    keys: tuple[str, ...],
 ) -> tuple[Demonstrations, tuple[str, ...]]:
     """The demonstrations of one file, with notes."""
     kwargs = recorded_arguments(path, env_id) if asked is None else asked
     env = make_env(env_id, **kwargs)
     skipped: Skipped | None = {} if skip_bad else None
-    source = read_source(path, env.spec.max_episode_steps if env.spec else None, skipped)
+    source = read_source(path, Reading(env.spec.max_episode_steps if env.spec else None, skipped, keys))
     notes: list[str] = []
     episodes = _episodes(path, source, env, clip_actions, skipped, notes)
     if skipped:

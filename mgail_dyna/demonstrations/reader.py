@@ -52,7 +52,7 @@ def locate(name: str | Path) -> Path:
     if path.is_file():
         return path  # not ours by name; reading it will say what it is
     if path.is_dir():
-        recognise(path)
+        _require_own(path)
         inside = sorted(path.glob(f"*/data/{DATA_FILE}"))
         instead = f"; did you mean {inside[0].parent.parent}?" if inside else ""
         raise UserError(f"{path}: expected {DATA_FILE} in it or in its data directory, found neither{instead}")
@@ -63,6 +63,15 @@ def locate(name: str | Path) -> Path:
 def shipped_experts() -> list[str]:
     """Names of the experts whose demonstrations ship."""
     return sorted(entry.parent.name for entry in SHIPPED.glob("*/trpo-v0"))
+
+
+def _require_own(path: Path) -> None:
+    """Refuses a file or directory of another layout; if it can be converted, with the command."""
+    if (layout := recognise(path)) != MINARI:
+        raise UserError(
+            f"{path}: expected demonstrations in HDF5 as Minari writes it, found {layout}; bring them in with: "
+            f"{runtime.program()} data convert {shlex.quote(str(path))} OUT --env ENV"
+        )
 
 
 def _episodes(file: h5py.File) -> list[str]:
@@ -84,11 +93,7 @@ def load_demonstrations(
     """
     directory = locate(name)
     data = directory if directory.is_file() else directory / DATA_FILE
-    if (layout := recognise(data)) != MINARI:
-        raise UserError(
-            f"{data}: expected demonstrations in HDF5 as Minari writes it, found {layout}; bring them in with: "
-            f"{runtime.program()} data convert {shlex.quote(str(data))} OUT --env ENV"
-        )
+    _require_own(data)
     with open_hdf5(data) as file:
         keys = _episodes(file)
         metadata = read_metadata(data.parent / METADATA_FILE)

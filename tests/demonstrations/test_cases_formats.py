@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from mgail_dyna.demonstrations.convert import convert
-from mgail_dyna.demonstrations.formats.recognise import D4RL, MINARI, NPZ, recognise
+from mgail_dyna.demonstrations.formats.recognise import (
+    CSV,
+    D4RL,
+    IMITATION,
+    LEROBOT,
+    MINARI,
+    NPZ,
+    ROBOMIMIC,
+    recognise,
+)
 from mgail_dyna.demonstrations.formats.registry import READERS
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.runs.policies import save_policy
@@ -60,11 +69,6 @@ FOREIGN = {
     "ragged": ("in.npz", npz(observations=OBJECTS, actions=OBJECTS), ["Python objects (a pickle)", REMEDY]),
     "one object": ("in.npz", npz(demos=np.array({"x": 1}, object)), ["Python objects (a pickle)", REMEDY]),
     "other names": ("in.npz", npz(states=ROWS, moves=ROWS), ["observations: missing", "found states, moves", REMEDY]),
-    "robomimic": (
-        "in.hdf5",
-        hdf5(data__demo_0__actions=ROWS, data__demo_0__obs__state=ROWS, data__demo_0__dones=ROWS),
-        ["robomimic", "data/demo_<i>/obs", REMEDY],
-    ),
     "d3rlpy 1": (
         "in.h5",
         hdf5(observations=ROWS, actions=ROWS, rewards=ROWS, terminals=ROWS, episode_terminals=ROWS, version="1.0"),
@@ -81,8 +85,8 @@ FOREIGN = {
     "other HDF5": ("in.hdf5", hdf5(x=ROWS, y=ROWS), ["episode_0", "(Minari)", "(D4RL)", "found x, y", REMEDY]),
     "a dataset that is called like an episode": ("in.hdf5", hdf5(episode_0=ROWS), ["(Minari)", "found episode_0"]),
     "nothing": ("in.hdf5", hdf5(), ["(Minari)", "found nothing"]),
-    "csv": ("in.csv", content(b"1,2\n"), ["'.csv', a table of text", REMEDY]),
-    "parquet": ("in.parquet", content(b"PAR1"), ["'.parquet', a parquet file (LeRobot)", REMEDY]),
+    "parquet": ("in.parquet", content(b"PAR1"), ["'.parquet', a parquet file (give LeRobot's directory", REMEDY]),
+    "Arrow": ("in.arrow", content(b"ARROW1"), ["'.arrow', an Arrow file", REMEDY]),
     "pickle": ("in.pkl", lambda path: path.write_bytes(pickle.dumps([1])), ["a pickle", "no pickle is opened", REMEDY]),
     "a pickle by its content": ("in.data", lambda path: path.write_bytes(pickle.dumps([1])), ["a pickle", REMEDY]),
     "npy": ("in.npy", lambda path: np.save(path, ROWS), ["a single array of NumPy (.npy)", REMEDY]),
@@ -113,9 +117,6 @@ def files(*names):
 
 
 DIRECTORIES = {
-    "imitation": (files("data-00000-of-00001.arrow", "dataset_info.json", "state.json"), "imitation"),
-    "LeRobot": (files("meta/info.json", "data/chunk-000/episode_000000.parquet"), "LeRobot"),
-    "LeRobot's data alone": (files("chunk-000/episode_000000.parquet"), "parquet files (LeRobot)"),
     "RLDS": (files("features.json", "x.tfrecord-00000-of-00001"), "RLDS"),
     "TFRecords alone": (files("x.tfrecord-00000-of-00001"), "TFRecord files"),
     "zarr": (files(".zgroup"), "zarr"),
@@ -138,10 +139,26 @@ def test_a_policy_of_this_package_is_no_demonstrations(cheetah, tmp_path, refuse
 
 def test_every_layout_that_is_recognised_has_a_reader(dataset, data_file, tmp_path):
     hdf5(observations=ROWS, actions=ROWS, terminals=ROWS)(tmp_path / "rows.hdf5")
-    npz(observations=ROWS, actions=ROWS, lengths=ROWS)(tmp_path / "in.npz")
-    found = [recognise(path) for path in (dataset, data_file, tmp_path / "rows.hdf5", tmp_path / "in.npz")]
-    assert found == [MINARI, MINARI, D4RL, NPZ]
-    assert set(READERS) == set(found)
+    hdf5(data__demo_0__actions=ROWS, data__demo_0__obs__state=ROWS)(tmp_path / "robomimic.hdf5")
+    npz(observations=ROWS, actions=ROWS, lengths=ROWS)(tmp_path / "padded.npz")
+    (tmp_path / "table.csv").write_text("episode,observation_0\n")
+    directories = {
+        "imitation": ("data-00000-of-00001.arrow", "dataset_info.json", "state.json"),
+        "lerobot": ("meta/info.json", "data/chunk-000/episode_000000.parquet"),
+        "parquet": ("chunk-000/episode_000000.parquet",),
+    }
+    for name, inside in directories.items():
+        files(*inside)(tmp_path / name)
+    own = (dataset, data_file, *(tmp_path / n for n in ("rows.hdf5", "robomimic.hdf5", "padded.npz", "table.csv")))
+    found = [recognise(path) for path in (*own, *(tmp_path / name for name in directories))]
+    assert found == [MINARI, MINARI, D4RL, ROBOMIMIC, NPZ, CSV, IMITATION, LEROBOT, LEROBOT]
+    assert set(found) == set(READERS)
+
+
+@pytest.mark.parametrize("inside", [("state.json", "dataset_info.json"), ("meta/info.json",)])
+def test_a_directory_that_can_be_converted_is_told_so_where_demonstrations_are_asked_for(inside, tmp_path, refused):
+    files(*inside)(tmp_path / "in")
+    refused([tmp_path / "in", "bring them in with", "data convert"], load_demonstrations, tmp_path / "in")
 
 
 def test_hdf5_is_recognised_by_its_content_whatever_its_name(data_file, tmp_path, cheetah, same):

@@ -19,10 +19,13 @@ from mgail_dyna.errors import UserError
 class ConvertCommand:
     """Converts demonstrations to the format that --expert takes.
 
-    IN is the directory of a Minari dataset, a D4RL file (flat HDF5), or an .npz file.
+    IN is the directory of a Minari dataset, a D4RL file (flat HDF5), a robomimic file (HDF5), an .npz or a .csv file,
+    or a directory of LeRobot (parquet) or imitation (Arrow), which are read through pyarrow.
 
-    An .npz file holds padded arrays: observations [n, T+1, d], actions [n, T, ...], lengths [n]; optionally
-    rewards [n, T], terminations, truncations, qpos and qvel.
+    An .npz file holds padded arrays: observations [n, T+1, d], lengths [n]; optionally actions [n, T, ...],
+    rewards [n, T], terminations, truncations, qpos and qvel. A .csv file holds one row a step: columns episode,
+    observation_0, observation_1, ...; optionally action_0, ..., reward, terminated, truncated. Its last row of an
+    episode has no action.
 
     An episode of a D4RL file ends at a terminal, at a timeout, and where the next row is not the one that
     next_observations gives. A file without timeouts is cut at the environment's own time limit.
@@ -34,6 +37,9 @@ class ConvertCommand:
     """Environment of the demonstrations: a short name such as halfcheetah, or a Gymnasium id."""
     env_kwargs: str | None = None
     """Keyword arguments of the environment as JSON, such as '{"g": 1.6}'; those the file records if not given."""
+    keys: str | None = None
+    """Names of the observations, joined in this order, such as robot0_eef_pos,object; all vectors if not given (.csv:
+    observation_0, ...; LeRobot: observation.state)."""
     clip_actions: bool = False
     """Clip actions to the action space, as simulators do."""
     skip_bad_episodes: bool = False
@@ -61,6 +67,7 @@ def main(argv: Sequence[str]) -> None:
         clip_actions=command.clip_actions,
         skip_bad_episodes=command.skip_bad_episodes,
         env_kwargs=parse_arguments(command.env_kwargs),
+        keys=tuple(filter(None, (command.keys or "").split(","))),
     )
     save_demonstrations(out, demos, overwrite=command.overwrite)
     console = Console()

@@ -12,7 +12,7 @@ import numpy as np
 
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE
 from mgail_dyna.demonstrations.formats.recognise import D4RL_NEEDS
-from mgail_dyna.demonstrations.formats.source import Skipped, Source, require_flags, require_keys
+from mgail_dyna.demonstrations.formats.source import Reading, Source, refuse_keys, require_flags, require_keys
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import open_hdf5, read_array
 from mgail_dyna.types import Array
@@ -22,9 +22,10 @@ _READ = (*D4RL_NEEDS, "rewards", "timeouts", "next_observations", "infos/qpos", 
 _OUT_OF_STEP = 5
 
 
-def read(path: Path, limit: int | None = None, skipped: Skipped | None = None) -> Source:
+def read(path: Path, reading: Reading) -> Source:
     """Reads the rows; see `registry.read_source`."""
-    del skipped  # an episode that does not fit is found later
+    refuse_keys(path, reading)
+    limit = reading.limit
     arrays = _arrays(path)
     notes: list[str] = []
     terminals = _terminals(arrays, limit, notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mgail_dyna.demonstrations.formats.source import Skipped, Source
+from mgail_dyna.demonstrations.formats.source import Reading, Source, refuse_keys
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.demonstrations.reader import load_demonstrations, locate
 from mgail_dyna.demonstrations.recorded_environment import same_environment
@@ -14,9 +14,10 @@ from mgail_dyna.errors import UserError
 _NAMES = ("observations", "actions", "rewards", "terminated", "truncated", "qpos", "qvel", "seed")
 
 
-def read(path: Path, limit: int | None = None, skipped: Skipped | None = None) -> Source:
+def read(path: Path, reading: Reading) -> Source:
     """Reads a data set; see `registry.read_source`."""
-    del limit  # the file marks the ends of episodes
+    refuse_keys(path, reading)
+    skipped = reading.skipped
     demos = load_demonstrations(path, check_actions=False, skipped=skipped)
     left = skipped or {}
     numbers = [number for number in range(len(demos.trajectories) + len(left)) if number not in left]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mgail_dyna.demonstrations.formats.recognise import NPZ_NEEDS
-from mgail_dyna.demonstrations.formats.source import Skipped, Source, require_flags, require_keys
+from mgail_dyna.demonstrations.formats.source import Reading, Source, refuse_keys, require_flags, require_keys
 from mgail_dyna.demonstrations.metadata import NPZ_REMEDY
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.types import Array
@@ -20,9 +20,10 @@ from mgail_dyna.types import Array
 NPZ = (*NPZ_NEEDS, "actions", "rewards", "terminations", "truncations", "qpos", "qvel")
 
 
-def read(path: Path, limit: int | None = None, skipped: Skipped | None = None) -> Source:
+def read(path: Path, reading: Reading) -> Source:
     """Reads the arrays; see `registry.read_source`."""
-    del limit  # lengths mark the ends of episodes
+    refuse_keys(path, reading)
+    skipped = reading.skipped
     arrays = _arrays(path)
     notes = _unread(path, arrays)
     _require_lengths(path, arrays)

@@ -13,7 +13,8 @@ from mgail_dyna.demonstrations.metadata import NPZ_REMEDY
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import OURS, open_hdf5
 
-MINARI, D4RL, NPZ = "Minari", "D4RL", ".npz"
+MINARI, D4RL, NPZ, CSV = "Minari", "D4RL", ".npz", "CSV"
+ROBOMIMIC, LEROBOT, IMITATION = "robomimic", "LeRobot", "imitation"
 DATA_FILE = "main_data.hdf5"
 HDF5_SUFFIXES = (".hdf5", ".h5", ".hdf")
 D4RL_NEEDS = ("observations", "actions", "terminals")
@@ -23,7 +24,7 @@ _WRITE = f"write its episodes to an .npz for data convert: {NPZ_REMEDY}"
 
 
 def recognise(path: Path) -> str:
-    """The layout of a file or directory: `MINARI`, `D4RL` or `NPZ`.
+    """The layout of a file or directory, one of the names above.
 
     A file that has some of what a layout needs counts as that layout: reading it will say what is missing.
 
@@ -43,6 +44,8 @@ def recognise(path: Path) -> str:
         return _hdf5(path)
     if path.suffix == ".npz":
         return _npz(path)
+    if path.suffix == ".csv":
+        return CSV
     raise _foreign_file(path, start)
 
 
@@ -124,8 +127,7 @@ def _hdf5(path: Path) -> str:
         if str(file.attrs.get("format", "")).startswith(OURS):
             raise foreign(path, "a checkpoint or a policy of this package", "give the demonstrations")
         if isinstance(data := file.get("data"), h5py.Group) and _numbered(r"demo_\d+")(data):
-            layout = "a data set of robomimic or robosuite"
-            raise foreign(path, layout, f"observations lie in data/demo_<i>/obs, several keys: join them and {_WRITE}")
+            return ROBOMIMIC
         _refuse_known(path, names, _IN_HDF5)
         if names & set(D4RL_NEEDS):
             return D4RL
@@ -158,30 +160,30 @@ def _refuse_known(
             raise foreign(path, layout, remedy)
 
 
-_IMITATION = "a data set directory of imitation or HuggingFace datasets"
 _JOIN = f"read it with its own library and {_WRITE}"
 
 
 def _directory(path: Path) -> str:
     if any((place / DATA_FILE).exists() for place in (path, path / "data")):
         return MINARI
+    if (path / "dataset_info.json").exists() and (path / "state.json").exists():
+        return IMITATION
+    if (path / "meta" / "info.json").exists() or next(path.rglob("*.parquet"), None) is not None:
+        return LEROBOT
     for marks, layout, remedy in (
-        (("dataset_info.json", "state.json"), _IMITATION, f"{_JOIN} (obs are observations, acts actions)"),
-        (("meta/info.json",), "a data set of LeRobot", _JOIN),
         (("features.json",), "a data set of RLDS or TensorFlow Datasets", _JOIN),
         ((".zgroup",), "a zarr store", _JOIN),
         (("zarr.json",), "a zarr store", _JOIN),
     ):
         if any((path / mark).exists() for mark in marks):
             raise foreign(path, layout, remedy)
-    for pattern, layout in (("*.parquet", "parquet files (LeRobot)"), ("*.tfrecord*", "TFRecord files")):
-        if next(path.rglob(pattern), None) is not None:
-            raise foreign(path, f"a directory of {layout}", _JOIN)
+    if next(path.rglob("*.tfrecord*"), None) is not None:
+        raise foreign(path, "a directory of TFRecord files", _JOIN)
     return MINARI  # reading it will say what is missing
 
 
 _BY_START = {
-    b"PAR1": "a parquet file (LeRobot)",
+    b"PAR1": "a parquet file (give LeRobot's directory, with meta and data in it)",
     b"\x93NUMPY": "a single array of NumPy (.npy)",
     b"\x80": "a pickle",
     b"ARROW1": "an Arrow file",
@@ -189,10 +191,9 @@ _BY_START = {
 _BY_SUFFIX = {
     **dict.fromkeys((".pkl", ".pickle", ".p"), "a pickle"),
     ".npy": "a single array of NumPy (.npy)",
-    ".csv": "a table of text (.csv)",
     ".txt": "a table of text (.txt)",
-    ".parquet": "a parquet file (LeRobot)",
-    ".arrow": "an Arrow file (imitation, HuggingFace datasets)",
+    ".parquet": "a parquet file (give LeRobot's directory, with meta and data in it)",
+    ".arrow": "an Arrow file (give imitation's directory, with state.json in it)",
     **dict.fromkeys((".tfrecord", ".tfrecords"), "a TFRecord file (RLDS, TF-Agents)"),
     **dict.fromkeys((".pt", ".pth"), "a file of PyTorch"),
     **dict.fromkeys((".json", ".jsonl"), "a file of JSON"),
@@ -202,7 +203,7 @@ _BY_SUFFIX = {
 
 
 def _foreign_file(path: Path, start: bytes) -> UserError:
-    expected = f"{path}: expected a Minari directory, a D4RL .hdf5 or an .npz file, found"
+    expected = f"{path}: expected a Minari directory, a D4RL .hdf5, an .npz or a .csv file, found"
     layouts = [layout for magic, layout in _BY_START.items() if start.startswith(magic)]
     layout = layouts[0] if layouts else _BY_SUFFIX.get(path.suffix, "")
     pickled = " (no pickle is opened, as it can run code)" if layout == "a pickle" else ""

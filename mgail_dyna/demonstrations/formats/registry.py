@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mgail_dyna.demonstrations.formats import d4rl, minari, npz
-from mgail_dyna.demonstrations.formats.recognise import D4RL, MINARI, NPZ, recognise
-from mgail_dyna.demonstrations.formats.source import Skipped, Source
+from mgail_dyna.demonstrations.formats import arrow, csv_table, d4rl, minari, npz, robomimic
+from mgail_dyna.demonstrations.formats.recognise import (
+    CSV,
+    D4RL,
+    IMITATION,
+    LEROBOT,
+    MINARI,
+    NPZ,
+    ROBOMIMIC,
+    recognise,
+)
+from mgail_dyna.demonstrations.formats.source import Reading, Source
 
-READERS: dict[str, Callable[[Path, int | None, Skipped | None], Source]] = {
+READERS: dict[str, Callable[[Path, Reading], Source]] = {
     MINARI: minari.read,
     D4RL: d4rl.read,
     NPZ: npz.read,
+    ROBOMIMIC: robomimic.read,
+    CSV: csv_table.read,
+    LEROBOT: arrow.read_lerobot,
+    IMITATION: arrow.read_imitation,
 }
 
 
-def read_source(path: Path, limit: int | None = None, skipped: Skipped | None = None) -> Source:
+def read_source(path: Path, reading: Reading) -> Source:
     """Reads demonstrations in any of the formats.
 
     Args:
         path: of the file or directory.
-        limit: longest episode of the environment in steps, for formats that may not mark the ends of episodes.
-        skipped: takes the episodes that cannot be read, with the reason; None: the first of them is an error.
+        reading: what is asked for.
 
     Raises:
         UserError: naming file and key, what was expected and what was found.
     """
-    return READERS[recognise(path)](path, limit, skipped)
+    return READERS[recognise(path)](path, reading)

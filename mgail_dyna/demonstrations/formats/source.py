@@ -17,6 +17,21 @@ Skipped = dict[int, str]
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a reader is asked for.
+
+    Attributes:
+        limit: longest episode of the environment in steps, for formats that may not mark the ends of episodes.
+        skipped: takes the episodes that cannot be read, with the reason; None: the first of them is an error.
+        keys: names of the observations, in the order in which they are joined; empty: what the format says.
+    """
+
+    limit: int | None = None
+    skipped: Skipped | None = None
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Source:
     """Episodes read from a file, not yet checked against an environment.
 
@@ -35,6 +50,12 @@ class Source:
     ended: frozenset[int] = frozenset()
     recorded: Demonstrations | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def refuse_keys(path: Path, reading: Reading) -> None:
+    """Refuses names of observations where observations have none."""
+    if reading.keys:
+        raise UserError(f"{path}: --keys: has no effect, as observations have no names here; leave it out")
 
 
 def require_keys(path: Path, found: Iterable[str], needed: tuple[str, ...], layout: str) -> None:
