@@ -13,6 +13,7 @@ import tyro
 
 from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse
+from mgail_dyna.cli.commands.plot import FORMATS
 from mgail_dyna.config.presets import environment_id
 from mgail_dyna.errors import UserError
 
@@ -31,6 +32,8 @@ class CheckCommand:
     """Check that the demonstrations fit this environment; the one that the file names if not given."""
     env_kwargs: str | None = None
     """Keyword arguments of the environment as JSON, such as '{"g": 1.6}'; those the file records if not given."""
+    plot: Path | None = None
+    """Draw returns, lengths, coordinates, and where demonstrations disagree, to this file: .png, .svg or .pdf."""
     json: bool = False
     """Print JSON, for programs."""
 
@@ -38,6 +41,8 @@ class CheckCommand:
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(CheckCommand, argv, prog=f"{runtime.program()} data check")
+    if command.plot is not None and command.plot.suffix not in FORMATS:
+        raise UserError(f"--plot: expected a file ending in {', '.join(FORMATS)}, found {command.plot}")
     from rich.console import Console
 
     from mgail_dyna.cli.dataset_summary import summary, table
@@ -53,10 +58,25 @@ def main(argv: Sequence[str]) -> None:
     replay = None if env_id is None else _in_environment(demos, where, env_id, command)
     if note := constant_note(demos):
         print(note, file=sys.stderr)
+    if command.plot is not None:
+        _draw(demos, command.file, command.plot)
     if command.json:
         print(json.dumps(summary(demos, where, replay), indent=2))
     else:
         Console().print(table(demos, where, replay))
+
+
+def _draw(demos: Demonstrations, name: str, out: Path) -> None:
+    import matplotlib
+
+    from mgail_dyna.experiments.figures.dataset import dataset_figure
+    from mgail_dyna.storage import replacing
+
+    title = f"{name}: {len(demos.trajectories):,} demonstrations of {demos.env_id or 'an unnamed environment'}"
+    # A dollar sign in a path does not start a formula.
+    with matplotlib.rc_context({"text.parse_math": False}), replacing(out) as fresh:
+        dataset_figure(demos, title).savefig(fresh, format=out.suffix[1:])
+    print(out, file=sys.stderr)
 
 
 def _in_environment(demos: Demonstrations, where: Path, env_id: str, command: CheckCommand) -> ReplayCheck | None:
