@@ -28,7 +28,7 @@ from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations, shipp
 from mgail_dyna.demonstrations.recorded_environment import arguments_used, environment_arguments, parse_arguments
 from mgail_dyna.demonstrations.reference import reference
 from mgail_dyna.environments.contract import check_contract
-from mgail_dyna.environments.make import make_env
+from mgail_dyna.environments.make import fitted_note, make_env
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.runs.directory import (
@@ -197,12 +197,14 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     warm = not algorithm_named(settings.algorithm).ignores("warm_start", "bc") and config.warm_start == "bc"
     check_known(imitated, config, clones=warm or settings.algorithm == "bc")
     check_contract(env, config.env)
+    fitted = fitted_note(env)
     env.close()
     if config.env_kwargs is None:
         differences += arguments_used(env, arguments)
     own = reference(demos, episode_limit(demos, config.env))
     comparison = own.reason or own.doubt
-    for note in filter(None, (*differences, constant_note(imitated), comparison and f"note: {comparison}")):
+    told = (*differences, fitted, constant_note(imitated), comparison and f"note: {comparison}")
+    for note in filter(None, told):
         print(note, file=sys.stderr)
     import_tensorflow()
     from mgail_dyna.runs.run import ImitationRun

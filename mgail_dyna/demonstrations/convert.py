@@ -19,8 +19,9 @@ from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.recorded_environment import environment_notes
 from mgail_dyna.demonstrations.reference import ENDED
 from mgail_dyna.demonstrations.typed import typed
-from mgail_dyna.environments.make import check_env_name, make_env, wrapper_names
+from mgail_dyna.environments.make import check_env_name, fitted_note, make_env, wrapper_names
 from mgail_dyna.environments.spaces import action_spec
+from mgail_dyna.environments.wrappers import Numbered
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Trajectory
 
@@ -83,6 +84,8 @@ def _converted(
         notes.append(f"{what}: imitation needs none, but returns cannot be compared with the expert's")
     if all(episode.actions is None for episode in episodes.values()) and episodes:
         notes.append("no actions: such demonstrations are imitated with --observations-only")
+    if (fitted := fitted_note(env)) is not None:
+        notes.append(fitted.removeprefix("note: "))
     notes += source.notes
     if source.recorded is not None:
         notes += [note.removeprefix("note: ") for note in environment_notes(source.recorded, env, env_id)]
@@ -102,12 +105,14 @@ def _episodes(
     notes: list[str],
 ) -> dict[int, Trajectory]:
     """The episodes that fit the environment's actions, by their number in the file."""
-    action, outside = action_spec(env.action_space), 0
+    action, outside, numbered = action_spec(env.action_space), 0, _numbered(env)
     episodes: dict[int, Trajectory] = {}
     changes: dict[str, int] = {}
     total = len(source.episodes)
     for number, given in watched(source.episodes.items(), total, f"checking {path.name}, episodes"):
         try:
+            if numbered is not None and np.ndim(given["actions"]) == 2:
+                given = {**given, "actions": numbered.numbers(given["actions"])}
             arrays, change = typed(given, action)
             actions = arrays["actions"]
             shape = (action.size,) if action.kind == "continuous" else ()
@@ -136,6 +141,15 @@ def _episodes(
         notes.append(f"{outside} actions clipped to the action space")
     notes += [f"actions: {change} in {count:,} episodes" for change, count in changes.items()]
     return episodes
+
+
+def _numbered(env: gym.Env[Any, Any]) -> Numbered | None:
+    """The wrapper that numbers actions of several choices, if there is one."""
+    while isinstance(env, gym.Wrapper):
+        if isinstance(env, Numbered):
+            return env
+        env = env.env
+    return None
 
 
 def _require_shape(arrays: dict[str, Any], env: gym.Env[Any, Any]) -> None:

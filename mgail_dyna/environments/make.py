@@ -1,10 +1,11 @@
-"""Makes environments: any Gymnasium id with flat observations."""
+"""Makes environments: any Gymnasium id whose observations can be one vector and whose actions one choice or vector."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 import importlib
+import math
 import warnings
 from typing import Any
 
@@ -12,11 +13,13 @@ import gymnasium as gym
 from gymnasium.envs.registration import registry
 
 from mgail_dyna.environments.errors import unimportable, unknown_environment, unmakeable
-from mgail_dyna.environments.spaces import action_spec, observation_size
-from mgail_dyna.environments.wrappers import Guarded
+from mgail_dyna.environments.spaces import action_spec, choices, described, flattens, observation_size
+from mgail_dyna.environments.wrappers import Guarded, Numbered
 from mgail_dyna.errors import UserError
 
 LONGEST_EPISODE = 1_000
+# Combinations of several choices that are numbered as one choice; with more, a policy would need one output for each.
+MOST_CHOICES = 1_000
 
 
 def _warn_unless_known(message: str) -> None:
@@ -48,6 +51,7 @@ def make_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[A
             env = gym.make(env_id, max_episode_steps=length, disable_env_checker=True, **kwargs)
         except Exception as error:  # its constructor may be the user's own
             raise unmakeable(env_id, error) from error
+    env = _fitted(env)
     try:
         observation_size(env.observation_space)
         action_spec(env.action_space)
@@ -55,6 +59,30 @@ def make_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[A
         env.close()
         raise UserError(f"environment '{env_id}': {error}") from None
     return Guarded(env, env_id)
+
+
+def _fitted(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """`env` with observations of several parts as one vector, and actions of several choices as one choice."""
+    if flattens(env.observation_space):
+        env = gym.wrappers.FlattenObservation(env)
+    counts = choices(env.action_space)
+    if counts is not None and math.prod(counts) <= MOST_CHOICES:
+        env = Numbered(env, counts)
+    return env
+
+
+def fitted_note(env: gym.Env[Any, Any]) -> str | None:
+    """A note on what `make_env` did to observations and actions so that they fit; None if nothing."""
+    told, inside = [], env
+    while isinstance(inside, gym.Wrapper):
+        if isinstance(inside, gym.wrappers.FlattenObservation):
+            size = observation_size(inside.observation_space)
+            told.append(f"observations, {described(inside.env.observation_space)}, are flattened to {size} numbers")
+        if isinstance(inside, Numbered):
+            count = math.prod(inside.counts)
+            told.append(f"actions, {inside.env.action_space}, are numbered as one of {count:,} choices")
+        inside = inside.env
+    return f"note: {'; '.join(reversed(told))}" if told else None
 
 
 def _import_module(env_id: str) -> None:

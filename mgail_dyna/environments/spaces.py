@@ -45,10 +45,35 @@ def action_spec(space: gym.Space[Any]) -> ActionSpec:
     raise UserError(f"{wanted}, found {described(space)}; {_action_remedy(space)}")
 
 
+def flattens(space: gym.Space[Any]) -> bool:
+    """Whether observations of `space` are not a vector yet and are made one: everything but pictures and sequences."""
+    if isinstance(space, gym.spaces.Box):
+        return len(space.shape) != 1 and not (space.dtype == np.uint8 and len(space.shape) > 1)
+    if isinstance(space, gym.spaces.Dict):
+        return all(_part_flattens(part) for part in space.values())
+    if isinstance(space, gym.spaces.Tuple):
+        return all(map(_part_flattens, space))
+    return isinstance(space, gym.spaces.Discrete | gym.spaces.MultiDiscrete | gym.spaces.MultiBinary)
+
+
+def _part_flattens(part: gym.Space[Any]) -> bool:
+    return (isinstance(part, gym.spaces.Box) and len(part.shape) == 1) or flattens(part)
+
+
+def choices(space: gym.Space[Any]) -> tuple[int, ...] | None:
+    """Number of choices of each part of an action of several choices; None for other spaces."""
+    if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1 and not np.any(space.start):
+        return tuple(map(int, space.nvec))
+    if isinstance(space, gym.spaces.MultiBinary) and len(space.shape) == 1:
+        return (2,) * space.shape[0]
+    return None
+
+
 def described(space: Any) -> str:
     """A space in a few words; of a Dict the keys with their shapes."""
     if isinstance(space, gym.spaces.Dict):
-        keys = ", ".join(f"{key} {list(inner.shape or ())}" for key, inner in space.items())
+        boxes = {key: isinstance(inner, gym.spaces.Box) for key, inner in space.items()}
+        keys = ", ".join(f"{key} {list(inner.shape or ()) if boxes[key] else inner}" for key, inner in space.items())
         return f"a Dict with the keys {keys}"
     if isinstance(space, gym.spaces.Tuple):
         return f"a Tuple of {len(space)} spaces"

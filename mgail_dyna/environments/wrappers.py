@@ -1,7 +1,8 @@
-"""Wrappers: one reports an environment's own errors, one counts every step, one adds noise to actions."""
+"""Wrappers: one reports an environment's own errors, one counts steps, one adds noise, one numbers choices."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from mgail_dyna.environments.errors import raised_by
 from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.errors import UserError
+from mgail_dyna.types import Array
 
 
 class Guarded(gym.Wrapper[Any, Any, Any, Any]):
@@ -87,6 +89,36 @@ class _Counted(gym.Wrapper[Any, Any, Any, Any]):
     def step(self, action: Any) -> Any:
         self.ledger.steps[self.purpose] += 1
         return self.env.step(action)
+
+
+class Numbered(gym.ActionWrapper[Any, Any, Any], gym.utils.RecordConstructorArgs):
+    """Numbers the combinations of several choices, so that an action is one choice among them.
+
+    Args:
+        env: with actions in MultiDiscrete or MultiBinary.
+        counts: number of choices of each part; the last part's changes first.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], counts: tuple[int, ...]) -> None:
+        gym.utils.RecordConstructorArgs.__init__(self, counts=counts)
+        gym.ActionWrapper.__init__(self, env)
+        self.counts, self.kind = tuple(counts), env.action_space.dtype
+        self.action_space = gym.spaces.Discrete(math.prod(counts))
+
+    def action(self, action: Any) -> Array:
+        """The parts of the combination with this number."""
+        return np.array(np.unravel_index(int(action), self.counts), self.kind)
+
+    def numbers(self, parts: Array) -> Array:
+        """The numbers `[T]` of the combinations `parts [T, k]`.
+
+        Raises:
+            ValueError: a part is no whole number or none of its choices.
+        """
+        whole = np.asarray(parts).astype(np.int64)
+        if (whole != parts).any() or (whole < 0).any() or (whole >= self.counts).any():
+            raise ValueError(f"actions: expected choices below {list(self.counts)}, found others")
+        return np.ravel_multi_index(tuple(whole.T), self.counts)
 
 
 class Nudged(gym.Wrapper[Any, Any, Any, Any]):

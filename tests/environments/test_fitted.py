@@ -1,0 +1,140 @@
+"""Environments whose observations have parts and whose actions have several choices are fitted, and that is told."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from mgail_dyna.demonstrations.convert import convert
+from mgail_dyna.demonstrations.record import record
+from mgail_dyna.environments.contract import check_contract
+from mgail_dyna.environments.make import MOST_CHOICES, fitted_note, make_env
+from mgail_dyna.environments.spaces import flattens
+from mgail_dyna.environments.wrappers import Numbered
+from mgail_dyna.errors import UserError
+
+BOX = gym.spaces.Box
+ONE = BOX(-1, 1, (1,))
+PICTURE = BOX(0, 255, (8, 8, 3), np.uint8)
+SPACES = {
+    "dict": (gym.spaces.Dict(goal=BOX(-1, 1, (2,)), kind=gym.spaces.Discrete(3)), 5),
+    "dict in a dict": (gym.spaces.Dict(arm=gym.spaces.Dict(angle=BOX(-1, 1, (2,)), grip=BOX(0, 1, ()))), 3),
+    "tuple": (gym.spaces.Tuple([BOX(-1, 1, (2,)), gym.spaces.MultiBinary(3)]), 5),
+    "discrete": (gym.spaces.Discrete(4), 4),
+    "table": (BOX(-1, 1, (2, 3)), 6),
+    "number": (BOX(-1, 1, ()), 1),
+    "whole numbers": (BOX(0, 9, (3,), np.int64), 3),
+    "vector": (BOX(-1, 1, (3,)), 3),
+}
+
+
+@pytest.fixture
+def made():
+    """Makes a registered environment with these spaces, whose reward is the sum of the parts of an action."""
+    names = []
+
+    def make(observations, actions=ONE):
+        class Task(gym.Env):
+            observation_space, action_space = observations, actions
+
+            def reset(self, *, seed=None, options=None):
+                super().reset(seed=seed)
+                observations.seed(seed)
+                return observations.sample(), {}
+
+            def step(self, action):
+                assert actions.contains(action), action
+                return observations.sample(), float(np.sum(action)), False, False, {}
+
+        names.append(f"Fitted{len(names)}-v0")
+        gym.register(names[-1], Task, max_episode_steps=5)
+        return names[-1]
+
+    yield make
+    for name in names:
+        del gym.registry[name]
+
+
+@pytest.mark.parametrize("case", SPACES)
+def test_observations_become_one_vector(case, made):
+    space, size = SPACES[case]
+    name = made(space)
+    env = make_env(name)
+    check_contract(env, name)
+    observation, _ = env.reset(seed=3)
+    space.seed(3)
+    assert env.observation_space.shape == observation.shape == (size,)
+    np.testing.assert_array_equal(observation, gym.spaces.flatten(space, space.sample()))
+    assert flattens(space) == (case not in ("vector", "whole numbers")) == (fitted_note(env) is not None)
+
+
+def test_the_note_says_what_was_done(made):
+    env = make_env(made(SPACES["dict"][0], gym.spaces.MultiDiscrete([3, 2])))
+    assert fitted_note(env) == (
+        "note: observations, a Dict with the keys goal [2], kind Discrete(3), are flattened to 5 numbers; "
+        "actions, MultiDiscrete([3 2]), are numbered as one of 6 choices"
+    )
+
+
+@pytest.mark.parametrize("space", [gym.spaces.MultiDiscrete([3, 2, 4]), gym.spaces.MultiBinary(3)])
+def test_every_combination_has_a_number(space, made):
+    env = make_env(made(BOX(-1, 1, (2,)), space))
+    env.reset(seed=0)
+    count = env.action_space.n
+    assert count == (24 if isinstance(space, gym.spaces.MultiDiscrete) else 8)
+    inside = env.env
+    assert isinstance(inside, Numbered)
+    parts = np.array([inside.action(number) for number in range(count)])
+    assert len({tuple(each) for each in parts}) == count and all(space.contains(each) for each in parts)
+    np.testing.assert_array_equal(inside.numbers(parts), np.arange(count))
+    assert env.step(np.int64(count - 1))[1] == parts[-1].sum()
+    for wrong in (parts + 0.5, parts - 1, parts + 9):
+        with pytest.raises(ValueError, match="actions: expected choices below"):
+            inside.numbers(wrong)
+
+
+@pytest.mark.parametrize(
+    ("observations", "actions", "message"),
+    [
+        (PICTURE, ONE, "pictures need features of your own"),
+        (
+            gym.spaces.Dict(eye=BOX(0, 255, (8, 8, 3), np.uint8)),
+            BOX(-1, 1, (1,)),
+            r"a Dict with the keys eye \[8, 8, 3\]",
+        ),
+        (gym.spaces.Text(5), ONE, "expected observations in a Box"),
+        (BOX(-1, 1, (2,)), gym.spaces.MultiBinary(12), f"the {2**12:,} combinations"),
+        (BOX(-1, 1, (2,)), gym.spaces.MultiDiscrete([[2, 2], [2, 2]]), "expected actions in a Discrete space"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(observations, actions, message, made):
+    assert MOST_CHOICES < 2**12
+    with pytest.raises(UserError, match=message):
+        make_env(made(observations, actions))
+
+
+def test_demonstrations_with_several_choices_are_converted_to_numbers(made, tmp_path):
+    name = made(SPACES["dict"][0], gym.spaces.MultiDiscrete([3, 2]))
+    rng = np.random.default_rng(0)
+    parts = np.stack([rng.integers(0, 3, (2, 5)), rng.integers(0, 2, (2, 5))], axis=-1)
+    arrays = {"observations": rng.uniform(0, 1, (2, 6, 5)), "actions": parts, "lengths": np.array([5, 5])}
+    np.savez(tmp_path / "own.npz", **arrays)
+    demos, notes = convert(tmp_path / "own.npz", name)
+    np.testing.assert_array_equal(demos.trajectories[1].actions, 2 * parts[1, :, 0] + parts[1, :, 1])
+    assert any("are numbered as one of 6 choices" in note for note in notes)
+    np.savez(tmp_path / "own.npz", **arrays | {"actions": parts + 2})
+    with pytest.raises(UserError, match=r"episode 0: actions: expected choices below \[3, 2\]"):
+        convert(tmp_path / "own.npz", name)
+
+
+def test_what_is_recorded_there_is_flat(made):
+    name = made(SPACES["dict"][0], gym.spaces.MultiBinary(2))
+
+    class Third:
+        spec = None
+
+        def act(self, observation, noise=None):
+            return np.int64(2)
+
+    demos = record(name, 5, Third(), 2)
+    assert demos.trajectories[0].observations.shape == (6, 5)
+    assert demos.trajectories[0].actions.tolist() == [2] * 5 and demos.returns.tolist() == [5.0, 5.0]
