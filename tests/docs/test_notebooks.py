@@ -11,7 +11,7 @@ NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
 
 
 def test_all_are_there():
-    names = {"figure4", "figure5", "figure6", "quickstart", "few_demonstrations"}
+    names = {"figure4", "figure5", "figure6", "quickstart", "few_demonstrations", "own_data"}
     assert {path.stem for path in NOTEBOOKS} == names
 
 
