@@ -12,13 +12,14 @@ from mgail_dyna.algorithms.base import Budget, MakeEnv, mean_metrics, prefixed
 from mgail_dyna.algorithms.collector import Collector
 from mgail_dyna.algorithms.networks import Networks, demo_replay, numpy_copy, view_of
 from mgail_dyna.algorithms.pairs import PairSampler
-from mgail_dyna.algorithms.warm_start import WarmStart
+from mgail_dyna.algorithms.warm_start import Follower, WarmStart
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import check_compatible, check_initial_states, check_known
 from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.errors import UserError
 from mgail_dyna.learners.discriminator import DiscriminatorLearner, mixing
 from mgail_dyna.learners.dynamics import DynamicsLearner
-from mgail_dyna.learners.policy import BCRegularizer, PolicyLearner
+from mgail_dyna.learners.policy import PolicyLearner, Regularizer
 from mgail_dyna.learners.views import Pairs
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.replay import Replay, Windows, mixed_windows
@@ -50,6 +51,8 @@ class DynaAgent:
         check_compatible(demos, self.idle_env, "the demonstrations")
         check_initial_states(demos, config.rollout.initial_states)
         check_known(demos, config, clones=config.warm_start == "bc")
+        if config.follow_weight and demos.has_actions:
+            raise UserError("--follow-weight: has no effect without --observations-only; leave it out")
         make, action, size = networks or Networks(), demos.action, demos.observation_space.shape[0]
         seeds = [int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3) >> 1]
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
@@ -68,6 +71,7 @@ class DynaAgent:
         self.dynamics = DynamicsLearner(dynamics, config.dynamics)
         self.policy = self.policy_learner(policy, average, discriminator, dynamics, action, config, self.view)
         self.warm_start = WarmStart(config, self.demo_replay)
+        self.follower = None if demos.has_actions else Follower(config, self.demo_replay)
         self.collector = Collector(
             self.idle_env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
         )
@@ -243,8 +247,9 @@ class DynaAgent:
         self.averager.explore(self.acting.weights)
         return prefixed("cloning", metrics)
 
-    def _regularizer(self, steps: int) -> BCRegularizer | None:
-        return self.warm_start.regularizer(self.rng, steps, self.collector.straying.share)
+    def _regularizer(self, steps: int) -> Regularizer | None:
+        source = self.warm_start if self.follower is None else self.follower
+        return source.regularizer(self.rng, steps, self.collector.straying.share)
 
     def _plan_starts(self, shape: tuple[int, int], rng: np.random.Generator) -> Windows:
         """Observed steps, up to the state a plan starts from."""

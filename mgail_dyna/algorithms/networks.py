@@ -16,7 +16,7 @@ from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.normalization import STATE_LIMIT, statistics, whitening
 from mgail_dyna.replay import Replay
-from mgail_dyna.types import ActionSpec, Trajectory
+from mgail_dyna.types import ActionSpec, FloatArray, Trajectory
 
 # Smallest standard deviation of the expert's pairs in any direction, in normalised units: with few pairs a smaller one
 # is chance.
@@ -96,8 +96,13 @@ def view_of(demos: Demonstrations, replay: Replay) -> View:
     """
     if demos.has_actions:
         return StateAction()
+    return Transition(unit_of_changes(replay))
+
+
+def unit_of_changes(replay: Replay) -> FloatArray:
+    """`[d]`, the standard deviation of a step's change of state; 1 where a coordinate does not change."""
     deviations = replay.changes().std(axis=0)
-    return Transition(np.where(deviations > 0, deviations, 1.0).astype(np.float32))
+    return np.where(deviations > 0, deviations, 1.0).astype(np.float32)
 
 
 def demo_replay(demos: Demonstrations, policy: NumpyPolicy) -> Replay:

@@ -135,7 +135,7 @@ _TRPO = {
 
 # Fields that only gradients through the graph, or the averages that act, depend on.
 _GRAPH_ONLY = (
-    *("discount", "updates_per_iteration", "fewer_updates_below"),
+    *("discount", "updates_per_iteration", "fewer_updates_below", "follow_weight"),
     *(
         f"policy.{name}"
         for name in ("learning_rate", "averaging", "acting_averaging", "slow_below", "clip_norm", "bptt_clip_norm")

@@ -1,4 +1,4 @@
-"""`--warm-start bc`: the run starts from a clone of the demonstrations, and keeps to them while it learns."""
+"""How a run keeps to the demonstrations: it starts as a clone, or follows their states where actions are unknown."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ import math
 import numpy as np
 
 from mgail_dyna.algorithms.bc import Cloner
+from mgail_dyna.algorithms.networks import unit_of_changes
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.learners.policy import BCRegularizer
+from mgail_dyna.learners.demonstrated import Cloning, Following
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.replay import Replay
+from mgail_dyna.types import FloatArray
+
+
+def weight_of(base: float, pairs: int, strayed: float) -> FloatArray:
+    """How much demonstrations count beside D: more if there are many `pairs`, less if episodes have `strayed`."""
+    most = base * math.sqrt(pairs)
+    return np.asarray(min(most, most ** (1.0 - strayed)), np.float32)
 
 
 class WarmStart:
@@ -49,7 +57,7 @@ class WarmStart:
         """Factor on the policy's learning rate after so many `iterations`: a clone is frozen at first."""
         return 0.0 if self.cloned and iterations < self.config.cloning.freeze_iterations else 1.0
 
-    def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> BCRegularizer | None:
+    def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> Cloning | None:
         """Pairs for a cloning loss in `steps` gradient steps; None without a clone.
 
         Args:
@@ -60,6 +68,26 @@ class WarmStart:
         config = self.config.cloning
         if not self.cloned or config.bc_weight == 0:
             return None
-        most = config.bc_weight * math.sqrt(self.demos.steps)
-        weight = min(most, most ** (1.0 - strayed))
-        return BCRegularizer(*self.demos.pairs(rng, (steps, config.batch)), np.asarray(weight, np.float32))
+        weight = weight_of(config.bc_weight, self.demos.steps, strayed)
+        return Cloning(*self.demos.pairs(rng, (steps, config.batch)), weight)
+
+
+class Follower:
+    """Keeps a policy to demonstrations without actions: by the model, its actions lead to the demonstrated next states.
+
+    Args:
+        config: `follow_weight`, and what a window is.
+        demos: the demonstrations as the networks see them.
+    """
+
+    def __init__(self, config: ImitationConfig, demos: Replay) -> None:
+        self.config, self.demos, self.unit = config, demos, unit_of_changes(demos)
+
+    def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> Following | None:
+        """Transitions to follow in `steps` gradient steps; arguments as of `WarmStart.regularizer`."""
+        config = self.config
+        if config.follow_weight == 0:
+            return None
+        windows = self.demos.windows(rng, (steps, config.plan.batch), 1, config.dynamics.burn_in)
+        weight = weight_of(config.follow_weight, self.demos.steps, strayed)
+        return Following(windows.states, windows.mask, self.unit, weight)

@@ -34,7 +34,7 @@ COMMANDS = {
     "figures": "draw every figure from the records",
     "expert": "train an expert with TRPO and record its demonstrations",
     "data check": "validate a file of demonstrations and summarise it",
-    "data convert": "convert demonstrations from Minari, D4RL or .npz",
+    "data convert": "convert demonstrations from other formats",
 }
 
 

@@ -163,7 +163,8 @@ def summary(
     if config.warm_start == "bc":
         clone = history[0]["expert_percent"]
         rows["start"] = "a clone of the demonstrations" + ("" if math.isnan(clone) else f", {clone:.1f}% of the expert")
-    rows["env steps"] = f"{last['env_steps']:,.0f} in {last['real_trajectories']:,.0f} trajectories"
+    count = int(last["real_trajectories"])
+    rows["env steps"] = f"{last['env_steps']:,.0f} in {count:,} {'trajectory' if count == 1 else 'trajectories'}"
     rows["evaluation"] = f"{last['evaluation_steps']:,.0f} env steps, counted apart and not learned from"
     rows["time"] = f"{duration(last['wall_seconds'])}; {duration(last['cpu_seconds'])} of processor time"
     return summary_table(title, rows)

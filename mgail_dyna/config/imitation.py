@@ -235,6 +235,9 @@ class ImitationConfig:
     """Keep every n-th step of each demonstration. With n above 1, successor states are unknown."""
     observations_only: bool = False
     """Imitate states alone, for demonstrations without actions: D judges how states change."""
+    follow_weight: float = 0.0
+    """dyna, mgail, with --observations-only: by the model, the policy's actions shall lead to the demonstrated next
+    states; weight of that loss, as --cloning.bc-weight is of the cloning loss."""
     cost: Literal["saturating", "nonsaturating", "logit"] = "logit"
     """What the policy minimises: log D (the paper's), -log(1 - D), or their sum."""
     discount: float = 0.99
@@ -271,6 +274,7 @@ class ImitationConfig:
             env_steps=(self.env_steps >= 1, "at least 1"),
             demonstrations=(self.demonstrations is None or self.demonstrations >= 1, "at least 1"),
             subsample=(self.subsample >= 1, "at least 1"),
+            follow_weight=(self.follow_weight >= 0, "at least 0"),
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
             updates_per_iteration=(self.updates_per_iteration >= 1, "at least 1"),
             fewer_updates_below=(fewer is None or 0 < fewer <= 1, "above 0 and at most 1"),

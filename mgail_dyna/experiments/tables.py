@@ -42,6 +42,8 @@ MEASURES = (
     "lowest after",
     "worst episode",
 )
+# Columns that a narrow terminal does without, the first ones first.
+SPARE = (f"to {HIGHER_LEVEL:.0f}%", "last ten", "lowest after", "stays", "worst episode")
 NOTE = (
     f"{INTERVAL_SEEDS} seeds or more: interquartile mean [95% bootstrap interval]. "
     "Fewer: mean (lowest to highest seed). "
@@ -71,13 +73,14 @@ def check_directory(flag: str, directory: Path) -> None:
         raise UserError(f"--results: {directory}: {wanted}; give {directory.absolute().parent}")
 
 
-def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:
+def summary(kinds: Iterable[Kind], results: Path, title: str = "", without: Sequence[str] = ()) -> Table:
     """A row per kind, and one per label over all its tasks. `NOTE`, the caption, explains the columns.
 
     Args:
         kinds: of runs; those without records have a row that says so.
         results: directory of records.
         title: above the table.
+        without: measures to leave out.
 
     Raises:
         UserError: a record is damaged, or a kind's records are of different configurations.
@@ -95,21 +98,23 @@ def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:
         pad_edge=False,
     )
     for name in NAMES:
-        table.add_column(name, no_wrap=name == "task")
-    for name in MEASURES:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, no_wrap=name != "kind of run", min_width=12 if name == "kind of run" else None)
+    kept = [place for place, name in enumerate(MEASURES) if name not in without]
+    for place in kept:
+        table.add_column(MEASURES[place], justify="right", no_wrap=True)
     across: dict[str, list[tuple[Kind, list[Record]]]] = defaultdict(list)
     for kind, records in found.items():
         cells = [""] * len(MEASURES)
         if records:
             across[kind.label].append((kind, records))
             cells = _cells([records], kind.baseline, spacings[_group(kind)])
-        table.add_row(environment_title(kind.task), kind.label, seeds_of(records), *cells)
+        shown = [cells[place] for place in kept]
+        table.add_row(environment_title(kind.task), kind.label, seeds_of(records), *shown)
     table.add_section()
     for label, tasks in across.items():
         if len(tasks) > 1:
             cells = _cells([records for _, records in tasks], tasks[0][0].baseline, None)
-            table.add_row(f"{len(tasks)} tasks", label, "", *cells)
+            table.add_row(f"{len(tasks)} tasks", label, "", *(cells[place] for place in kept))
     return table
 
 
@@ -148,11 +153,19 @@ def _spacings_note(spacings: Mapping[Group, float]) -> str:
 
 
 def print_summary(kinds: Iterable[Kind], results: Path, title: str = "") -> None:
-    """Prints `summary` on standard output."""
+    """Prints `summary` on standard output, with as many columns as fit."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
-    console.print(summary(kinds, results, title))
+    kinds = list(kinds)
+    table = summary(kinds, results, title)
+    unlimited = console.options.update(width=10_000)
+    for count in range(1, len(SPARE) + 1):
+        if console.measure(table, options=unlimited).maximum <= console.width:
+            break
+        table = summary(kinds, results, title, SPARE[:count])
+        table.caption = f"Left out, as the terminal is narrow: {', '.join(SPARE[:count])}. {table.caption}"
+    console.print(table)
 
 
 def seeds_of(records: Sequence[Record]) -> str:

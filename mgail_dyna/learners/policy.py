@@ -10,6 +10,7 @@ import tensorflow as tf
 from mgail_dyna.backend import keras
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.learners.compiled import compiled
+from mgail_dyna.learners.demonstrated import Cloning, Following
 from mgail_dyna.learners.variables import read_once, restore_variables, variable_state
 from mgail_dyna.learners.views import View, costs_along
 from mgail_dyna.networks.discriminator import DiscriminatorModel
@@ -21,13 +22,8 @@ from mgail_dyna.ops.unroll import Imagined, Replayed, StateSource, Unrolled, dis
 from mgail_dyna.replay import Windows
 from mgail_dyna.types import ActionSpec, FloatArray
 
-
-class BCRegularizer(NamedTuple):
-    """Pairs whose cloning loss is added to the cost: `states [K, B, d]`, `actions [K, B, a]`, a scalar `weight`."""
-
-    states: FloatArray
-    actions: FloatArray
-    weight: FloatArray
+# What demonstrations add to the cost.
+Regularizer = Cloning | Following
 
 
 class Objective(NamedTuple):
@@ -72,7 +68,7 @@ class PolicyLearner:
         self.config, self.discount, self.burn_in = config.policy, config.discount, config.dynamics.burn_in
         self.reparameterize = reparameterize_for(action)
         self.judge = costs_along(view, IMITATION_COSTS[config.cost], discriminator)
-        self.cloning_loss = cloning_loss_for(action)
+        self.cloning_loss, self.noise_size = cloning_loss_for(action), action.size
         self.optimizer = keras.optimizers.Adam(self.config.learning_rate)
         self.optimizer.build(network.trainable_variables)
         for variable, start in zip(average.variables, network.variables, strict=True):
@@ -81,9 +77,7 @@ class PolicyLearner:
     # What every step says, see `learn`.
     METRICS: ClassVar[tuple[str, ...]] = ("cost", "gradient_norm")
 
-    def learn(
-        self, windows: Windows, learning_rate: float, regularizer: BCRegularizer | None = None
-    ) -> dict[str, float]:
+    def learn(self, windows: Windows, learning_rate: float, regularizer: Regularizer | None = None) -> dict[str, float]:
         """`K` steps of Eq. 7 on recorded windows `[K, W + T, B, ...]` with their recorded noise.
 
         Args:
@@ -99,7 +93,7 @@ class PolicyLearner:
         )
 
     def plan(
-        self, windows: Windows, noise: FloatArray, learning_rate: float, regularizer: BCRegularizer | None = None
+        self, windows: Windows, noise: FloatArray, learning_rate: float, regularizer: Regularizer | None = None
     ) -> dict[str, float]:
         """`K` steps of Eq. 8 from the last states of `windows [K, W, B, ...]`.
 
@@ -129,7 +123,7 @@ class PolicyLearner:
         mask: tf.Tensor,
         actions: tf.Tensor,
         noise: tf.Tensor,
-        regularizer: BCRegularizer | None,
+        regularizer: Regularizer | None,
     ) -> dict[str, tf.Tensor]:
         actions, noise, kept = (array[:, self.burn_in :] for array in (actions, noise, mask))
         next_states = states[:, self.burn_in + 1 :]
@@ -141,7 +135,7 @@ class PolicyLearner:
 
     @compiled
     def _plan(
-        self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, regularizer: BCRegularizer | None
+        self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, regularizer: Regularizer | None
     ) -> dict[str, tf.Tensor]:
         everything = tf.ones(noise.shape[1:3])
 
@@ -154,7 +148,7 @@ class PolicyLearner:
         self,
         unrolled: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
         steps: int,
-        regularizer: BCRegularizer | None,
+        regularizer: Regularizer | None,
     ) -> dict[str, tf.Tensor]:
         totals = dict.fromkeys(self.METRICS, tf.constant(0.0))
         for k in tf.range(steps):
@@ -163,8 +157,7 @@ class PolicyLearner:
                 total, states = unrolled(k)
                 cost = total
                 if regularizer is not None:
-                    cloned = self.cloning_loss(self.network(regularizer.states[k]), regularizer.actions[k])
-                    total += regularizer.weight * cloned
+                    total += regularizer.weight * regularizer.loss(self, k)
                 return Objective(total, cost, states)
 
             metrics = self.step(objective)

@@ -20,7 +20,7 @@ from mgail_dyna.config.imitation import (
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.wrappers import Ledger
-from mgail_dyna.learners.policy import BCRegularizer
+from mgail_dyna.learners.demonstrated import Cloning
 
 PARTS = ("discriminator", "learn", "dynamics", "plan")
 
@@ -182,8 +182,8 @@ def test_an_anchor_holds_the_policy_to_what_it_demonstrates(dyna):
         lambda anchor: update.plan(windows, noise, 1.0, anchor),
     ):
         free, loss_free = told_and_loss(learn, None)
-        weightless, loss_weightless = told_and_loss(learn, BCRegularizer(states, actions, np.float32(0.0)))
-        held, loss_held = told_and_loss(learn, BCRegularizer(states, actions, np.float32(1e4)))
+        weightless, loss_weightless = told_and_loss(learn, Cloning(states, actions, np.float32(0.0)))
+        held, loss_held = told_and_loss(learn, Cloning(states, actions, np.float32(1e4)))
         assert weightless == pytest.approx(free, rel=1e-3)
         assert loss_weightless == pytest.approx(loss_free, rel=1e-3)
         assert loss_held < loss_free - 0.01

@@ -20,7 +20,10 @@ def with_actions(demos, change):
 
 @pytest.mark.parametrize("algorithm", MODES)
 def test_nothing_depends_on_the_experts_actions(algorithm, cartpole_demos):
-    config = small_config(algorithm, observations_only=True, discriminator={"imagined_fraction": 0.25})
+    follows = 0.0 if algorithm in ("gail", "dyna-trpo") else 1.0
+    config = small_config(
+        algorithm, observations_only=True, follow_weight=follows, discriminator={"imagined_fraction": 0.25}
+    )
     runs = []
     for demos in (cartpole_demos, with_actions(cartpole_demos, lambda _: None), with_actions(cartpole_demos, np.flip)):
         runs.append(ImitationRun(config, demos, algorithm))
@@ -57,7 +60,12 @@ def test_what_needs_actions_is_refused(algorithm, changes, message, cartpole_dem
 def test_the_recipe_does_not_start_from_a_clone_it_cannot_make():
     assert imitation_preset("recipe", "Hopper-v5").warm_start == "bc"
     alone = imitation_preset("recipe", "Hopper-v5", observations_only=True)
-    assert (alone.warm_start, alone.observations_only) == ("none", True)
+    assert (alone.warm_start, alone.observations_only, alone.follow_weight) == ("none", True, 10.0)
+
+
+def test_following_needs_states_alone(cartpole_demos):
+    with pytest.raises(UserError, match="--follow-weight: has no effect without --observations-only"):
+        ImitationRun(small_config(follow_weight=1.0), cartpole_demos, "dyna")
 
 
 def test_some_trajectories_without_actions_are_refused(cartpole_demos):

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from mgail_dyna.experiments import tables
 from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import from_run, read_kind, write_record
 from mgail_dyna.experiments.statistics import estimate
 from mgail_dyna.experiments.suites import FIGURES, SUITES
 from mgail_dyna.experiments.tables import (
+    SPARE,
     WIDTH,
     common_spacings,
     format_estimate,
@@ -164,3 +166,17 @@ def test_the_worst_final_episode_of_all_seeds_is_shown_with_the_most_failures_of
         write_record(tmp_path, kind.run(0), other)
     rows = rows_of(summary([KIND, CLONING, RARE], tmp_path))
     assert [row["worst episode"] for row in rows[:3]] == ["2 (2)", "51 (0)", ""]
+
+
+@pytest.mark.parametrize(("width", "fewest"), [(200, 0), (120, 1), (80, 5)])
+def test_a_narrow_terminal_leaves_columns_out_and_says_which(width, fewest, monkeypatch):
+    screen = io.StringIO()
+    console = Console(file=screen, width=width, force_terminal=True, color_system=None)
+    monkeypatch.setattr(tables, "Console", lambda **_: console)
+    print_summary(FIGURES["4a"], RESULTS)
+    shown = screen.getvalue()
+    assert "Dyna-AIL" in shown and "413 [413, 413]" in shown and "…" not in shown
+    heading = next(line for line in shown.splitlines() if "kind of run" in line)
+    absent = [name for name in SPARE if name not in heading]
+    assert absent == list(SPARE[: len(absent)]) and len(absent) >= fewest
+    assert (f"Left out, as the terminal is narrow: {', '.join(absent)[:20]}" in shown) == bool(absent)

@@ -10,11 +10,12 @@ from mgail_dyna.config.expert import TrustRegionConfig
 from mgail_dyna.config.imitation import DiscriminatorConfig, DynamicsConfig, ImitationConfig
 from mgail_dyna.learners.bc import BCLearner
 from mgail_dyna.learners.compiled import XLA_SWITCH, compiled
+from mgail_dyna.learners.demonstrated import Cloning
 from mgail_dyna.learners.discriminator import DiscriminatorLearner, ImitationReward, mixing
 from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.learners.imagination import Imagination
 from mgail_dyna.learners.natural import NaturalPolicyLearner
-from mgail_dyna.learners.policy import BCRegularizer, PolicyLearner
+from mgail_dyna.learners.policy import PolicyLearner
 from mgail_dyna.learners.trpo import TRPOLearner
 from mgail_dyna.learners.views import StateAction
 from mgail_dyna.networks.discriminator import Discriminator
@@ -74,7 +75,7 @@ def policy(kind=PolicyLearner):
     average = PolicyNetwork(ACTION, SIZE, (6,), "tanh", -1.0, squash=True, seed=1)
     config = ImitationConfig(cost="saturating", discount=0.9, dynamics=DynamicsConfig(burn_in=BURN_IN))
     learner = kind(network, average, judge, model, ACTION, config, StateAction())
-    pairs = BCRegularizer(numbers(STEPS, BATCH, SIZE), np.tanh(numbers(STEPS, BATCH, 2)), np.float32(0.5))
+    pairs = Cloning(numbers(STEPS, BATCH, SIZE), np.tanh(numbers(STEPS, BATCH, 2)), np.float32(0.5))
 
     def call():
         return [

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from mgail_dyna.config.expert import GroupedTrustRegionConfig
 from mgail_dyna.config.imitation import DynamicsConfig, ImitationConfig, PolicyConfig
+from mgail_dyna.learners.demonstrated import Cloning
 from mgail_dyna.learners.natural import NaturalPolicyLearner
-from mgail_dyna.learners.policy import BCRegularizer
 from mgail_dyna.learners.views import StateAction
 from mgail_dyna.networks.discriminator import Discriminator
 from mgail_dyna.networks.dynamics import GRUDynamics
@@ -106,7 +106,7 @@ def test_the_regularizer_is_part_of_what_a_step_lowers():
     states, actions = rng.standard_normal((1, 32, SIZE)), rng.uniform(-0.5, 0.5, (1, 32, 2))
     pairs = [np.repeat(array, 20, axis=0).astype(np.float32) for array in (states, actions)]
     off = [np.square(learner.network(pairs[0][0])[:, :2] - pairs[1][0]).mean()]
-    learner.plan(windows, noise, 1.0, BCRegularizer(*pairs, np.float32(1_000.0)))
+    learner.plan(windows, noise, 1.0, Cloning(*pairs, np.float32(1_000.0)))
     off.append(np.square(learner.network(pairs[0][0])[:, :2] - pairs[1][0]).mean())
     assert off[1] < 0.7 * off[0]
 

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mgail_dyna.config.imitation import DynamicsConfig, ImitationConfig, PolicyConfig
+from mgail_dyna.learners.demonstrated import Following
+from mgail_dyna.learners.policy import PolicyLearner
 from mgail_dyna.learners.views import StateAction, Transition, costs_along
+from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.dynamics import GRUDynamics
+from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.ops.unroll import Imagined, Prediction, Replayed, discounted_cost, unroll
-from mgail_dyna.replay import Replay
+from mgail_dyna.replay import Replay, Windows
+from mgail_dyna.types import ActionSpec
 
 UNIT = np.array([2.0, 0.5], np.float32)
 
@@ -86,3 +93,34 @@ def test_the_gradient_reaches_the_action_through_the_model_alone(real):
     np.testing.assert_allclose(
         tape.gradient(loss, theta)[0, 0], (cost(0.4 + step) - cost(0.4 - step)) / 2 / step, rtol=1e-3
     )
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("kind", ["continuous", "discrete"])
+def test_a_policy_that_follows_learns_the_actions_that_lead_to_the_states(kind):
+    """The demonstrated next states are the model's own for some actions: following finds these again."""
+    size, batch, burn_in = 3, 32, 2
+    box = ActionSpec("continuous", 2, np.float32([-1, -1]), np.float32([1, 1]))
+    action = box if kind == "continuous" else ActionSpec("discrete", 2)
+    policies = [PolicyNetwork(action, size, (32,), "tanh", squash=kind == "continuous", seed=1) for _ in range(2)]
+    model, judge = GRUDynamics(size, 2, 8, seed=2), Discriminator(size, size, (8,), seed=3)
+    config = ImitationConfig(dynamics=DynamicsConfig(burn_in=burn_in), policy=PolicyConfig(learning_rate=0.03))
+    learner = PolicyLearner(*policies, judge, model, action, config, Transition(np.ones(size, np.float32)))
+    rng = np.random.default_rng(0)
+    seen = rng.standard_normal((burn_in + 1, batch, size)).astype(np.float32)
+    memory = model.observe(tf.constant(seen[:burn_in]), tf.ones((burn_in, batch)))
+    wanted = np.sign(seen[-1, :, :2]) * 0.5
+    if kind == "discrete":
+        wanted = np.eye(2, dtype=np.float32)[(seen[-1, :, 0] > 0).astype(int)]
+    after = model.predict(tf.constant(seen[-1]), tf.constant(wanted, tf.float32), memory).state.numpy()
+    steps = 150
+    states = np.tile(np.concatenate([seen, after[None]])[None], (steps, 1, 1, 1))
+    mask = np.ones((steps, burn_in + 1, batch), np.float32)
+    unit = np.full(size, 0.05, np.float32)
+    following = Following(states, mask, unit, np.float32(1e3))
+    before, weights = following.loss(learner, 0), [np.array(each) for each in model.variables]
+    windows = Windows(states, np.zeros((steps, burn_in + 1, batch, 2), np.float32), None, mask)
+    learner.plan(windows, np.zeros((steps, 3, batch, 2), np.float32), 1.0, following)
+    assert following.loss(learner, 0) < (0.1 if kind == "continuous" else 0.5) * before
+    for variable, weight in zip(model.variables, weights, strict=True):
+        np.testing.assert_array_equal(variable, weight, err_msg="the model is not changed")

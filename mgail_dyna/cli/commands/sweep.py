@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> None:
     jobs = [Job(run, logdir, results) for run in runs_of(kinds, command.seeds)]
     waiting = [job for job in jobs if not job.recorded]
     if command.dry_run:
-        names = ", ".join(job.run.name for job in waiting)
+        names = ", ".join(_by_kind([job.run.name for job in waiting]))
         print(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else ""))
         left = {job.run: kind for job, kind in zip(jobs, itertools.cycle(kinds), strict=False) if job in waiting}
         print(*_costs(kinds, list(left.values()), command.jobs, results), sep="\n")
@@ -85,6 +85,18 @@ def main(argv: Sequence[str]) -> None:
     if failed:
         print(f"failed twice: {', '.join(job.run.name for job in failed)}")
         raise SystemExit(1)
+
+
+def _by_kind(runs: Sequence[str]) -> Iterator[str]:
+    """Names of runs, those that differ in their seed together: "hopper-bc-seed0", "hopper-dyna-seed{0..4}"."""
+    seeds: dict[str, list[int]] = {}
+    for run in runs:
+        kind, _, seed = run.rpartition("-seed")
+        seeds.setdefault(kind, []).append(int(seed))
+    for kind, found in seeds.items():
+        whole = found == list(range(found[0], found[-1] + 1))
+        listed = f"{found[0]}..{found[-1]}" if whole else ",".join(map(str, found))
+        yield f"{kind}-seed{listed}" if len(found) == 1 else f"{kind}-seed{{{listed}}}"
 
 
 def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path) -> Iterator[str]:
