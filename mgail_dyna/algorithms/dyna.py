@@ -71,7 +71,7 @@ class DynaAgent:
         self.dynamics = DynamicsLearner(dynamics, config.dynamics)
         self.policy = self.policy_learner(policy, average, discriminator, dynamics, action, config, self.view)
         self.warm_start = WarmStart(config, self.demo_replay)
-        self.follower = None if demos.has_actions else Follower(config, self.demo_replay)
+        self.guide = self.warm_start if demos.has_actions else Follower(config, self.demo_replay)
         self.collector = Collector(
             self.idle_env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
         )
@@ -248,8 +248,7 @@ class DynaAgent:
         return prefixed("cloning", metrics)
 
     def _regularizer(self, steps: int) -> Regularizer | None:
-        source = self.warm_start if self.follower is None else self.follower
-        return source.regularizer(self.rng, steps, self.collector.straying.share)
+        return self.guide.regularizer(self.rng, steps, self.collector.straying.share)
 
     def _plan_starts(self, shape: tuple[int, int], rng: np.random.Generator) -> Windows:
         """Observed steps, up to the state a plan starts from."""
