@@ -505,9 +505,9 @@ def test_no_hdf5(content, d4rl, refused):
 
 @strict
 def test_another_suffix_a_missing_file_and_an_empty_directory(tmp_path, refused):
-    (tmp_path / "data.csv").write_text("1,2\n")
+    (tmp_path / "data.txt").write_text("1,2\n")
     refused(
-        [tmp_path / "data.csv", "expected a Minari", ".npz", "found '.csv'"], convert, tmp_path / "data.csv", CHEETAH
+        [tmp_path / "data.txt", "expected a Minari", ".npz", "found '.txt'"], convert, tmp_path / "data.txt", CHEETAH
     )
     refused([tmp_path / "no.npz", "no such file"], convert, tmp_path / "no.npz", CHEETAH)
     refused([tmp_path, "main_data.hdf5"], convert, tmp_path, CHEETAH)
