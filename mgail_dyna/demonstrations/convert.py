@@ -19,9 +19,8 @@ from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.recorded_environment import environment_notes
 from mgail_dyna.demonstrations.reference import ENDED
 from mgail_dyna.demonstrations.typed import typed
-from mgail_dyna.environments.make import check_env_name, fitted_note, make_env, wrapper_names
+from mgail_dyna.environments.make import as_fitted, check_env_name, fitted_note, make_env, wrapper_names
 from mgail_dyna.environments.spaces import action_spec
-from mgail_dyna.environments.wrappers import Numbered
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Trajectory
 
@@ -105,15 +104,14 @@ def _episodes(
     notes: list[str],
 ) -> dict[int, Trajectory]:
     """The episodes that fit the environment's actions, by their number in the file."""
-    action, outside, numbered = action_spec(env.action_space), 0, _numbered(env)
+    action, outside = action_spec(env.action_space), 0
     episodes: dict[int, Trajectory] = {}
     changes: dict[str, int] = {}
     total = len(source.episodes)
     for number, given in watched(source.episodes.items(), total, f"checking {path.name}, episodes"):
         try:
-            if numbered is not None and np.ndim(given["actions"]) == 2:
-                given = {**given, "actions": numbered.numbers(given["actions"])}
-            arrays, change = typed(given, action)
+            observations, actions = as_fitted(env, given["observations"], given["actions"])
+            arrays, change = typed({**given, "observations": observations, "actions": actions}, action)
             actions = arrays["actions"]
             shape = (action.size,) if action.kind == "continuous" else ()
             fits = actions is not None and actions.shape[1:] == shape
@@ -141,15 +139,6 @@ def _episodes(
         notes.append(f"{outside} actions clipped to the action space")
     notes += [f"actions: {change} in {count:,} episodes" for change, count in changes.items()]
     return episodes
-
-
-def _numbered(env: gym.Env[Any, Any]) -> Numbered | None:
-    """The wrapper that numbers actions of several choices, if there is one."""
-    while isinstance(env, gym.Wrapper):
-        if isinstance(env, Numbered):
-            return env
-        env = env.env
-    return None
 
 
 def _require_shape(arrays: dict[str, Any], env: gym.Env[Any, Any]) -> None:

@@ -10,12 +10,14 @@ import warnings
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.envs.registration import registry
 
 from mgail_dyna.environments.errors import unimportable, unknown_environment, unmakeable
 from mgail_dyna.environments.spaces import action_spec, choices, described, flattens, observation_size
 from mgail_dyna.environments.wrappers import Guarded, Numbered
 from mgail_dyna.errors import UserError
+from mgail_dyna.types import Array
 
 LONGEST_EPISODE = 1_000
 # Combinations of several choices that are numbered as one choice; with more, a policy would need one output for each.
@@ -69,6 +71,38 @@ def _fitted(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
     if counts is not None and math.prod(counts) <= MOST_CHOICES:
         env = Numbered(env, counts)
     return env
+
+
+def as_fitted(env: gym.Env[Any, Any], observations: Array, actions: Array | None) -> tuple[Array, Array | None]:
+    """What was recorded without `make_env`, as its environment gives and takes it; what is so already is not changed.
+
+    Args:
+        env: as `make_env` makes it.
+        observations: `[T + 1, ...]` of the space before flattening, or flat.
+        actions: `[T, k]` of several choices, or as they are.
+
+    Raises:
+        ValueError: they are of neither form.
+    """
+    inside = env
+    while isinstance(inside, gym.Wrapper):
+        if isinstance(inside, Numbered) and actions is not None and actions.ndim == 2:
+            actions = inside.numbers(actions)
+        if isinstance(inside, gym.wrappers.FlattenObservation):
+            space, size = inside.env.observation_space, observation_size(inside.observation_space)
+            if observations.shape[1:] != (size,) and observations.shape[1:] == space.shape:
+                observations = _flattened(space, observations)
+        inside = inside.env
+    return observations, actions
+
+
+def _flattened(space: gym.Space[Any], observations: Array) -> Array:
+    if isinstance(space, gym.spaces.Box):
+        return observations.reshape(len(observations), -1)
+    whole = observations.astype(np.int64)
+    if (whole != observations).any() or not all(map(space.contains, whole)):
+        raise ValueError(f"observations: expected values in {space}, found others")
+    return np.array([np.asarray(gym.spaces.flatten(space, each)) for each in whole])
 
 
 def fitted_note(env: gym.Env[Any, Any]) -> str | None:

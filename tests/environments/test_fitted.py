@@ -138,3 +138,21 @@ def test_what_is_recorded_there_is_flat(made):
     demos = record(name, 5, Third(), 2)
     assert demos.trajectories[0].observations.shape == (6, 5)
     assert demos.trajectories[0].actions.tolist() == [2] * 5 and demos.returns.tolist() == [5.0, 5.0]
+
+
+@pytest.mark.parametrize("case", ["discrete", "table", "number"])
+def test_recordings_of_the_space_itself_are_flattened_too(case, made, tmp_path):
+    space, size = SPACES[case]
+    name = made(space)
+    space.seed(0)
+    rows = np.array([[space.sample() for _ in range(6)] for _ in range(2)])
+    arrays = {"actions": np.zeros((2, 5, 1)), "lengths": np.array([5, 5])}
+    np.savez(tmp_path / "own.npz", observations=rows, **arrays)
+    demos, _ = convert(tmp_path / "own.npz", name)
+    expected = [[gym.spaces.flatten(space, each) for each in episode] for episode in rows]
+    np.testing.assert_allclose([t.observations for t in demos.trajectories], expected, rtol=1e-6)
+    assert demos.trajectories[0].observations.shape == (6, size)
+    if case == "discrete":
+        np.savez(tmp_path / "own.npz", observations=rows + 9, **arrays)
+        with pytest.raises(UserError, match=r"episode 0: observations: expected values in Discrete\(4\), found others"):
+            convert(tmp_path / "own.npz", name)
