@@ -261,6 +261,18 @@ def test_imitation(imitation):
     assert demos.returns.tolist() == [5.0, 3.0] and not notes
 
 
+def test_terminal_at_the_environments_limit_is_no_termination(tmp_path):
+    rows = {
+        "obs": [[[0.0] * 3] * 201, [[0.0] * 3] * 51],
+        "acts": [[[0.0]] * 200, [[0.0]] * 50],
+        "terminal": [True, True],
+    }
+    Dataset.from_dict(rows).save_to_disk(tmp_path / "set")
+    demos, notes = convert(tmp_path / "set", "Pendulum-v1")
+    assert [(t.terminated, t.truncated) for t in demos.trajectories] == [(False, True), (True, False)]
+    assert "1 terminal episodes are of 200 steps, the environment's limit: they count as truncated" in notes
+
+
 def test_a_damaged_imitation_data_set(imitation):
     (file,) = imitation.glob("*.arrow")
     whole = file.read_bytes()

@@ -62,8 +62,17 @@ def read_imitation(path: Path, reading: Reading) -> Source:
                 if reading.skipped is None:
                     raise UserError(f"{path}: trajectory {number}: {problem}") from None
                 reading.skipped[number] = problem
-    notes = () if any(each["rewards"] is not None for each in episodes.values()) else ("no rews: rewards are unknown",)
-    return Source("imitation", episodes, notes)
+    return Source("imitation", episodes, _at_limit(episodes, reading.limit))
+
+
+def _at_limit(episodes: dict[int, dict[str, Any]], limit: int | None) -> tuple[str, ...]:
+    """Counts episodes that end at the environment's limit as truncated: `terminal` is true there, too; says so."""
+    at = [each for each in episodes.values() if each["terminated"] and len(each["actions"]) == limit]
+    for each in at:
+        each["terminated"], each["truncated"] = False, True
+    if not at:
+        return ()
+    return (f"{len(at):,} terminal episodes are of {limit:,} steps, the environment's limit: they count as truncated",)
 
 
 def _trajectory(row: dict[str, Any]) -> dict[str, Any]:
