@@ -203,8 +203,8 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
         differences += arguments_used(env, arguments)
     own = reference(demos, episode_limit(demos, config.env))
     comparison = own.reason or own.doubt
-    told = (*differences, fitted, constant_note(imitated), comparison and f"note: {comparison}")
-    for note in filter(None, told):
+    notes = (*differences, fitted, constant_note(imitated), comparison and f"note: {comparison}")
+    for note in filter(None, notes):
         print(note, file=sys.stderr)
     import_tensorflow()
     from mgail_dyna.runs.run import ImitationRun

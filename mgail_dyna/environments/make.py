@@ -107,16 +107,16 @@ def _flattened(space: gym.Space[Any], observations: Array) -> Array:
 
 def fitted_note(env: gym.Env[Any, Any]) -> str | None:
     """A note on what `make_env` did to observations and actions so that they fit; None if nothing."""
-    told, inside = [], env
+    changes, inside = [], env
     while isinstance(inside, gym.Wrapper):
         if isinstance(inside, gym.wrappers.FlattenObservation):
             size = observation_size(inside.observation_space)
-            told.append(f"observations, {described(inside.env.observation_space)}, are flattened to {size} numbers")
+            changes.append(f"observations, {described(inside.env.observation_space)}, are flattened to {size} numbers")
         if isinstance(inside, Numbered):
             count = math.prod(inside.counts)
-            told.append(f"actions, {inside.env.action_space}, are numbered as one of {count:,} choices")
+            changes.append(f"actions, {inside.env.action_space}, are numbered as one of {count:,} choices")
         inside = inside.env
-    return f"note: {'; '.join(reversed(told))}" if told else None
+    return f"note: {'; '.join(reversed(changes))}" if changes else None
 
 
 def _import_module(env_id: str) -> None:

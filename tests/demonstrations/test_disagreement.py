@@ -56,5 +56,5 @@ def test_the_figure_is_written(suffix, cheetah, tmp_path, capsys):
 def test_a_panel_that_cannot_be_drawn_says_why(cheetah):
     bare = subset(cheetah, 1, 1, observations_only=True)
     bare = replace(bare, trajectories=tuple(replace(t, rewards=np.zeros(len(t))) for t in bare.trajectories))
-    told = [text.get_text() for axes in dataset_figure(bare).axes for text in axes.texts]
-    assert told == ["returns: the file has no rewards", "where demonstrations disagree: the file has no actions"]
+    said = [text.get_text() for axes in dataset_figure(bare).axes for text in axes.texts]
+    assert said == ["returns: the file has no rewards", "where demonstrations disagree: the file has no actions"]

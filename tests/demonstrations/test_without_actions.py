@@ -70,8 +70,8 @@ def test_they_are_not_joined_with_others(cartpole, tmp_path):
 def test_data_check_says_so(cheetah, tmp_path, capsys):
     save_demonstrations(tmp_path / "bare", replace(without(cheetah), policy=None))
     assert main(["data", "check", str(tmp_path / "bare"), "--env", "halfcheetah"]) == 0
-    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "unknown; imitated with --observations-only" in told and "not possible without actions" in told
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "unknown; imitated with --observations-only" in said and "not possible without actions" in said
 
 
 @pytest.mark.parametrize(

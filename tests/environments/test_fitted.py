@@ -1,4 +1,4 @@
-"""Environments whose observations have parts and whose actions have several choices are fitted, and that is told."""
+"""Environments whose observations have parts and whose actions have several choices are fitted, and a note says so."""
 
 import gymnasium as gym
 import numpy as np
