@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.demonstrations.disagreement import nearest
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.types import Array, FloatArray
 
@@ -25,8 +26,6 @@ ALWAYS_NEAR = 0.5
 MEMORY = 0.7
 # Demonstrated states whose distance to the others is taken.
 DRAWN = 1_000
-# Distances are computed for so many states at a time.
-CHUNK = 256
 
 
 class Straying:
@@ -93,11 +92,9 @@ class Straying:
 
     def _distances(self, states: FloatArray, times: Array | None = None) -> FloatArray:
         """From each of `states` to the nearest demonstrated one, but not to those around its own time, if given."""
-        squares, nearest = (self.states**2).sum(axis=1), []
-        for start in range(0, len(states), CHUNK):
-            part = states[start : start + CHUNK]
-            found = (part**2).sum(axis=1)[:, None] + squares - 2.0 * part @ self.states.T
-            if times is not None:
-                found[np.abs(times[start : start + CHUNK, None] - self.times) <= self.neighbours] = np.inf
-            nearest.append(np.sqrt(np.maximum(found.min(axis=1), 0.0)))
-        return np.concatenate(nearest)
+
+        def neighbours(chunk: slice) -> NDArray[np.bool_]:
+            assert times is not None
+            return np.asarray(np.abs(times[chunk, None] - self.times) <= self.neighbours)
+
+        return nearest(states, self.states, None if times is None else neighbours)[1]

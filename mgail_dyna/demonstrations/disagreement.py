@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.normalization import statistics
@@ -12,6 +14,7 @@ from mgail_dyna.types import FloatArray
 
 # States that are compared, and states that they are compared with, at most.
 DRAWN, MOST = 2_000, 20_000
+# Distances are computed for so many states at a time.
 CHUNK = 256
 
 
@@ -46,8 +49,9 @@ def disagreement(demos: Demonstrations, seed: int = 0) -> Disagreement | None:
     actions = np.concatenate(demos.actions)
     kept = np.sort(rng.permutation(len(states))[:MOST])
     drawn = np.sort(rng.permutation(kept)[:DRAWN])
-    nearest, distances = _nearest(states[drawn], owners[drawn], states[kept], owners[kept])
-    other = kept[nearest]
+    own = owners[drawn]
+    rows, distances = nearest(states[drawn], states[kept], lambda chunk: own[chunk, None] == owners[kept])
+    other = kept[rows]
     if actions.ndim == 1:
         differences = (actions[drawn] != actions[other]).astype(np.float32)
     else:
@@ -56,15 +60,23 @@ def disagreement(demos: Demonstrations, seed: int = 0) -> Disagreement | None:
     return Disagreement(steps[drawn].astype(np.float32), distances, differences.astype(np.float32))
 
 
-def _nearest(
-    states: FloatArray, owners: np.ndarray, others: FloatArray, others_owners: np.ndarray
-) -> tuple[np.ndarray, FloatArray]:
-    """Row in `others` of the nearest state of another demonstration, and its distance."""
+def nearest(
+    states: FloatArray, others: FloatArray, excluded: Callable[[slice], NDArray[np.bool_]] | None = None
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Row in `others [m, d]` of the one nearest to each of `states [n, d]`, and its distance.
+
+    Args:
+        states: to look from.
+        others: to look among.
+        excluded: of a slice of `states`, which of `others` do not count, `[rows, m]`; None: all count.
+    """
     squares, rows, distances = (others**2).sum(axis=1), [], []
     for start in range(0, len(states), CHUNK):
-        part = states[start : start + CHUNK]
+        chunk = slice(start, start + CHUNK)
+        part = states[chunk]
         found = (part**2).sum(axis=1)[:, None] + squares - 2.0 * part @ others.T
-        found[owners[start : start + CHUNK, None] == others_owners] = np.inf
+        if excluded is not None:
+            found[excluded(chunk)] = np.inf
         rows.append(found.argmin(axis=1))
         distances.append(np.sqrt(np.maximum(found.min(axis=1), 0.0)))
     return np.concatenate(rows), np.concatenate(distances)

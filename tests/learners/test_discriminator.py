@@ -23,7 +23,7 @@ def test_the_sign_of_the_reward():
     bias = discriminator.trainable_variables[-1]
     for agent_logits, better in ((5.0, False), (-5.0, True)):  # surely the agent, surely the expert
         bias.assign([agent_logits])
-        told = {cost: ImitationReward(discriminator, cost)((states, actions))[0, 0] for cost in expected}
-        assert told["saturating"] > 0 > told["nonsaturating"]
-        assert told["logit"] == pytest.approx(5.0 if better else -5.0)
-        assert told["saturating"] + told["nonsaturating"] == pytest.approx(told["logit"], abs=1e-5)
+        rewards = {cost: ImitationReward(discriminator, cost)((states, actions))[0, 0] for cost in expected}
+        assert rewards["saturating"] > 0 > rewards["nonsaturating"]
+        assert rewards["logit"] == pytest.approx(5.0 if better else -5.0)
+        assert rewards["saturating"] + rewards["nonsaturating"] == pytest.approx(rewards["logit"], abs=1e-5)
