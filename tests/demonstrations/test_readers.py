@@ -290,6 +290,16 @@ def test_a_damaged_imitation_data_set(imitation):
             convert(imitation, CARTPOLE)
 
 
+def test_offsets_that_lead_out_of_an_arrow_file_are_refused(imitation):
+    """Reading them crashed the process."""
+    (file,) = imitation.glob("*.arrow")
+    ends, far = (np.array(numbers, np.int32).tobytes() for numbers in ((0, 6, 10), (0, 2**28, 2**30)))
+    assert file.read_bytes().count(ends) == 1
+    file.write_bytes(file.read_bytes().replace(ends, far))
+    with pytest.raises(UserError, match="cannot be read: it is damaged"):
+        convert(imitation, CARTPOLE)
+
+
 def test_a_trajectory_that_does_not_fit_can_be_left_out(imitation, tmp_path):
     rows = {"obs": [[[0.0] * 4] * 4] * 2, "acts": [[0, 1, 0], [0, 1]], "infos": [[], []], "terminal": [True, True]}
     Dataset.from_dict(rows).save_to_disk(tmp_path / "odd")

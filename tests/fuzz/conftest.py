@@ -1,10 +1,15 @@
 """Files to damage, of each kind that is read."""
 
+import csv
+import json
 import shutil
 
 import h5py
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
+from datasets import Dataset
 from helpers import random_policy, small_config
 
 from mgail_dyna.demonstrations.writer import save_demonstrations
@@ -31,6 +36,7 @@ def files(tmp_path_factory, trained, cartpole_demos):
         file["actions"] = np.concatenate([episode["actions"] for episode in episodes])
         file["terminals"] = np.zeros(len(file["actions"]), bool)
         file["timeouts"] = np.arange(1, len(file["actions"]) + 1) % 100 == 0
+    write_foreign(place, episodes)
     save_policy(place / "policy.h5", random_policy("CartPole-v1"))
     run = trained("dyna")
     settings = RunSettings("dyna", "tuned", str(place / "ours"), None, small_config("dyna"))
@@ -41,6 +47,36 @@ def files(tmp_path_factory, trained, cartpole_demos):
     write_record(place / "records", recorded, from_run(place / "run", recorded))
     record_path(place / "records", recorded).rename(place / "record.json")
     return place
+
+
+def write_foreign(place, episodes):
+    """The same episodes as a table of text, and as robomimic, LeRobot and imitation keep them."""
+    with h5py.File(place / "demos.hdf5", "w") as file:
+        for n, episode in enumerate(episodes):
+            demo = file.create_group(f"data/demo_{n}")
+            demo["obs/state"], demo["next_obs/state"] = episode["observations"][:-1], episode["observations"][1:]
+            demo["actions"], demo["dones"] = episode["actions"], np.arange(1, len(episode["actions"]) + 1) == 100
+    names = ("episode_index", "observation.state", "action")
+    rows = [
+        (n, state.tolist(), [float(action)])
+        for n, episode in enumerate(episodes)
+        for state, action in zip(episode["observations"][:-1], episode["actions"], strict=True)
+    ]
+    with (place / "rows.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["episode", *(f"observation_{i}" for i in range(4)), "action_0"])
+        table.writerows([n, *state, *action] for n, state, action in rows)
+    (place / "lerobot" / "meta").mkdir(parents=True)
+    (place / "lerobot" / "meta" / "info.json").write_text(json.dumps({"codebase_version": "v3.0"}))
+    (place / "lerobot" / "data").mkdir()
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    pyarrow.parquet.write_table(pyarrow.table(columns), place / "lerobot" / "data" / "file-000.parquet")
+    trajectories = {
+        "obs": [episode["observations"].tolist() for episode in episodes],
+        "acts": [episode["actions"].tolist() for episode in episodes],
+        "terminal": [False] * len(episodes),
+    }
+    Dataset.from_dict(trajectories).save_to_disk(place / "imitation")
 
 
 @pytest.fixture

@@ -45,6 +45,12 @@ EVALUATE, DOCTOR = ("evaluate", "{}/run", "--episodes", "1"), ("doctor", "{}/run
 POLICY = ("evaluate", "{}/policy.h5", "--episodes", "1", "--env", "CartPole-v1")
 D4RL = ("data", "convert", "{}/rows.hdf5", "{}/out", *CONVERT)
 PADDED = ("data", "convert", "{}/padded.npz", "{}/out", *CONVERT)
+TABLE = ("data", "convert", "{}/rows.csv", "{}/out", *CONVERT)
+ROBOMIMIC = ("data", "convert", "{}/demos.hdf5", "{}/out", *CONVERT)
+LEROBOT = ("data", "convert", "{}/lerobot", "{}/out", *CONVERT)
+IMITATION = ("data", "convert", "{}/imitation", "{}/out", *CONVERT)
+LEROBOT_FILES = (("data/file-000.parquet", BYTES), ("meta/info.json", JSON))
+IMITATION_FILES = (("data-00000-of-00001.arrow", BYTES), ("state.json", JSON))
 RECORD = ("record",)
 RESUME = ("--resume", "{}/run", "--iterations", "1")  # there is nothing to do, but everything is restored
 TARGETS = [
@@ -52,6 +58,10 @@ TARGETS = [
     *(Target("ours/data/metadata.json", CHECK, *how) for how in (BYTES, JSON)),
     *(Target("rows.hdf5", D4RL, *how) for how in (BYTES, HDF5)),
     *(Target("padded.npz", PADDED, *how) for how in (BYTES, NPZ)),
+    Target("rows.csv", TABLE, *BYTES),
+    *(Target("demos.hdf5", ROBOMIMIC, *how) for how in (BYTES, HDF5)),
+    *(Target(f"lerobot/{name}", LEROBOT, *how) for name, how in LEROBOT_FILES),
+    *(Target(f"imitation/{name}", IMITATION, *how) for name, how in IMITATION_FILES),
     *(Target("run/config.json", EVALUATE, *how) for how in (BYTES, JSON)),
     *(Target("run/checkpoint.h5", EVALUATE, *how) for how in (BYTES, SEALED, HDF5)),
     Target("run/checkpoint.h5", RESUME, *HDF5, share=0.2),

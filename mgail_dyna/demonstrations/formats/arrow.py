@@ -132,6 +132,7 @@ def _rows(files: list[Path], names: list[str]) -> dict[str, Array]:
     for file in files:
         try:
             table = pyarrow.parquet.read_table(file, columns=names, partitioning=None)
+            table.validate(full=True)
             parts.append({name: _numbers(table.column(name).to_pylist()) for name in names})
         except (pyarrow.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
             raise _damaged(file, error) from None
@@ -158,6 +159,7 @@ def _stream(file: Path, names: tuple[str, ...]) -> list[dict[str, Any]]:
     try:
         with pyarrow.memory_map(str(file)) as source:
             table = pyarrow.ipc.open_stream(source).read_all()
+            table.validate(full=True)  # offsets that lead out of memory are not looked at before
             found = table.select([name for name in names if name in table.column_names])
             rows: list[dict[str, Any]] = found.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
