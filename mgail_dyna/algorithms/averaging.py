@@ -18,9 +18,9 @@ class WeightAverager:
     Args:
         acting: evaluated; holds the initial weights.
         decay: share of itself `acting` keeps per iteration.
-        noise_std: of `exploring`, where actions are continuous; the learned policy's own if None. Replay records the
-            same draws, but learning reparameterises with the policy's own. Eq. 7 then judges a smaller action than the
-            one taken, and nu absorbs the difference.
+        noise_std: of `exploring`, where actions are continuous; the learned policy's own if None. Replay records
+            the same draws, but learning reparameterises with the policy's own. Eq. 7 then judges another action than
+            the one taken, and nu absorbs the difference.
 
     Attributes:
         iterations: how many averages `acting` has seen.
@@ -34,7 +34,8 @@ class WeightAverager:
     def explore(self, weights: Mapping[str, Array]) -> None:
         """Explores with `weights` from now on."""
         if self.noise_std is not None and "log_std" in weights:
-            weights = {**weights, "log_std": np.full_like(weights["log_std"], np.log(self.noise_std))}
+            with np.errstate(divide="ignore"):  # no noise: log 0
+                weights = {**weights, "log_std": np.full_like(weights["log_std"], np.log(self.noise_std))}
         self.exploring.load(weights)
 
     def update(self, weights: Mapping[str, Array]) -> None:

@@ -22,8 +22,8 @@ NEIGHBOURS, QUARTER = 50, 0.25
 TIMES, SHARE = 4.0, 0.75
 # But not within so many units: an expert that stands still is always nearer to itself.
 ALWAYS_NEAR = 0.5
-# Weight of the episodes before the last iteration's.
-MEMORY = 0.7
+# Weight of the episodes before the last one: one that is lost says little.
+MEMORY = 0.9
 # Demonstrated states whose distance to the others is taken.
 DRAWN = 1_000
 
@@ -42,7 +42,7 @@ class Straying:
         rng: draws the demonstrated states, where there are more than 10,000.
 
     Attributes:
-        share: a moving average over iterations, from 0 (as the expert) to 1. Before the first it is 1/(n + 1) with n
+        share: a moving average over episodes, from 0 (as the expert) to 1. Before the first it is 1/(n + 1) with n
             demonstrations: the fewer there are, the less one may trust a clone that has not been seen to fail.
     """
 
@@ -66,8 +66,8 @@ class Straying:
 
     def update(self, shares: Sequence[float]) -> float:
         """Takes the shares of an iteration's episodes into the average, and returns it."""
-        now = float(np.mean(shares))
-        self.share = MEMORY * self.share + (1.0 - MEMORY) * now
+        for share in shares:
+            self.share = MEMORY * self.share + (1.0 - MEMORY) * share
         return self.share
 
     def of_episode(self, states: FloatArray, failed: bool) -> float:

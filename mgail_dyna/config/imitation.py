@@ -212,7 +212,7 @@ class RolloutConfig:
             reset_length=(self.reset_length >= 2, "at least 2"),
             demo_length=(self.demo_length >= 2, "at least 2"),
             lost_after=(self.lost_after is None or self.lost_after >= 1, "at least 1"),
-            noise_std=(self.noise_std is None or self.noise_std > 0, "above 0"),
+            noise_std=(self.noise_std is None or self.noise_std >= 0, "0 or more"),
         )
 
 

@@ -97,7 +97,7 @@ def test_lost_episodes_are_cut_off_and_count_as_away(cheetah_demos):
     agent = DynaAgent(config, lambda: gym.make("HalfCheetah-v5", max_episode_steps=60), cheetah_demos)
     agent.collector.straying.limit = 0.0
     metrics = agent.collector.collect()
-    assert (metrics["length"], metrics["strayed"]) == (5.0, pytest.approx(0.7 / 3 + 0.3))  # all of it was away
+    assert (metrics["length"], metrics["strayed"]) == (5.0, pytest.approx(1 - 0.9**12 * 2 / 3))  # all of it was away
     agent.collector.straying.limit = np.inf
     assert agent.collector.collect()["length"] == 60.0
 
@@ -111,8 +111,8 @@ def test_one_short_demonstration_has_a_limit(length):
 def test_the_average_begins_with_doubt_and_forgets():
     straying = Straying(demonstrations(2), Plain(), np.random.default_rng(0))
     assert straying.share == pytest.approx(1 / 3), "the fewer demonstrations, the less a clone is trusted"
-    assert straying.update([1.0, 0.5]) == pytest.approx(0.7 / 3 + 0.3 * 0.75)
-    assert straying.update([0.0]) == pytest.approx(0.7 * (0.7 / 3 + 0.3 * 0.75))
+    assert straying.update([1.0, 0.5]) == pytest.approx(0.9 * (0.9 / 3 + 0.1) + 0.1 * 0.5)
+    assert straying.update([0.0]) == pytest.approx(0.9 * (0.9 * (0.9 / 3 + 0.1) + 0.1 * 0.5))
 
 
 @pytest.mark.usefixtures("eager")
