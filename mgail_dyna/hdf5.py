@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import io
 import json
 import math
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import h5py
@@ -27,6 +32,8 @@ WITHOUT_CHECKSUM = OURS + "6"
 # No filter of HDF5 shrinks an array by more (deflate: 1,032 times). Arrays of at most so many bytes are read anyway:
 # some programs declare one and write only what is not 0.
 _MOST_SHRUNK, _SMALL = 1_100, 1 << 24
+# Seconds that reading a file is tried for in a process of its own, and after which HDF5 is taken to hang.
+_TRIED, _HANGS = 5.0, 30.0
 
 
 class DamagedError(UserError):
@@ -49,6 +56,9 @@ def writing_hdf5(path: Path) -> Iterator[h5py.File]:
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Opens an HDF5 file for reading.
 
+    HDF5 can crash or hang on a damaged file. Where no checksum shows that a file is whole, another process reads it
+    first.
+
     Raises:
         UserError: it is missing, no HDF5, or damaged.
     """
@@ -57,6 +67,9 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     if path.is_dir():
         raise UserError(f"{path}: expected an HDF5 file, found a directory")
     try:
+        state = path.stat()
+        if not is_whole(path) and (problem := _problem(path.resolve(), state.st_size, state.st_mtime_ns)):
+            raise DamagedError(f"{path}: damaged HDF5 file: HDF5 {problem}")
         file = h5py.File(path, "r")
     except OSError as error:
         if isinstance(error, PermissionError):
@@ -76,6 +89,52 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
             if getattr(error, "filename", None) is not None:
                 raise  # the error concerns another file
             raise DamagedError(f"{path}: damaged HDF5 file: {' '.join(str(error).split())}") from error
+        except (ValueError, TypeError) as error:
+            if _raised_in(error.__traceback__).startswith("h5py"):  # a type that no array can have
+                raise DamagedError(f"{path}: damaged HDF5 file: {' '.join(str(error).split())}") from error
+            raise
+
+
+def _raised_in(traceback: TracebackType | None) -> str:
+    """The name of the module that raised."""
+    name = ""
+    while traceback is not None:
+        name, traceback = str(traceback.tb_frame.f_globals.get("__name__")), traceback.tb_next
+    return name
+
+
+@functools.lru_cache(maxsize=1_000)
+def _problem(path: Path, size: int, changed: int) -> str:
+    """What happens to a process of its own that reads the file; "" if nothing does.
+
+    `size` and `changed` tell the file from an earlier one at `path`.
+    """
+    home = str(Path(__file__).resolve().parents[1])
+    code = f"import sys; sys.path.insert(0, {home!r}); from {__name__} import visit; visit()"
+    command = [sys.executable, "-c", code, str(path)]
+    try:
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_HANGS).returncode
+    except subprocess.TimeoutExpired:
+        return "does not come to an end with it"
+    except OSError:  # there may be no other processes
+        return ""
+    return "crashes on it" if ended < 0 else ""
+
+
+def visit() -> None:
+    """Reads what the file named on the command line holds, for at most five seconds; errors are not reported."""
+    end = time.monotonic() + _TRIED
+
+    def read(_: str, node: h5py.Group | h5py.Dataset) -> bool | None:
+        with contextlib.suppress(Exception):
+            dict(node.attrs)
+            if isinstance(node, h5py.Dataset):
+                read_array(node)
+        return True if time.monotonic() > end else None
+
+    with contextlib.suppress(Exception), h5py.File(sys.argv[1], "r") as file:
+        read("", file)
+        file.visititems(read)
 
 
 def read_array(node: h5py.Dataset) -> Any:

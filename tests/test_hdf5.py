@@ -139,3 +139,38 @@ def test_hdf5_does_not_open_what_its_checksum_gives_away(tmp_path, monkeypatch):
     for read in (kind_of, lambda where: load_state(where, "a test")):
         with pytest.raises(DamagedError, match="checksum does not match"):
             read(path)
+
+
+@pytest.mark.parametrize(
+    ("reads", "said"),
+    [("kill -SEGV $$", "HDF5 crashes on it"), ("exec sleep 9", "HDF5 does not come to an end with it")],
+)
+def test_another_process_reads_first_what_no_checksum_covers(reads, said, tmp_path, monkeypatch):
+    path, python = tmp_path / "foreign.h5", tmp_path / "python"
+    with h5py.File(path, "w") as file:
+        file["x"] = np.zeros(3)
+    save_state(tmp_path / "own.h5", {}, "a test")
+    python.write_text(f"#!/bin/sh\n{reads}\n")
+    python.chmod(0o755)
+    with open_hdf5(path):
+        pass
+    path.touch()
+    monkeypatch.setattr("mgail_dyna.hdf5.sys.executable", str(python))
+    monkeypatch.setattr("mgail_dyna.hdf5._HANGS", 0.2)
+    with pytest.raises(DamagedError, match=f"foreign.h5: damaged HDF5 file: {said}"), open_hdf5(path):
+        pytest.fail("opened")
+    assert load_state(tmp_path / "own.h5", "a test") == {}
+
+
+def test_a_type_that_no_array_can_have(tmp_path):
+    kind = h5py.h5t.IEEE_F64LE.copy()
+    kind.set_fields(63, 48, 15, 0, 48)
+    with h5py.File(tmp_path / "odd.h5", "w") as file:
+        h5py.h5d.create(file.id, b"x", kind, h5py.h5s.create_simple((3,)))
+    with (
+        pytest.raises(DamagedError, match="damaged HDF5 file: Insufficient precision"),
+        open_hdf5(tmp_path / "odd.h5") as f,
+    ):
+        read_array(f["x"])
+    with pytest.raises(ValueError, match="own"), open_hdf5(tmp_path / "odd.h5"):
+        raise ValueError("own")

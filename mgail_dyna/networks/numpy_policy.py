@@ -190,8 +190,8 @@ class NumpyPolicy:
 
     def normalise_with(self, mean: NDArray[np.floating] | float, std: NDArray[np.floating] | float) -> None:
         """Takes new observation statistics, `[d]` each."""
-        self.mean = np.asarray(mean, np.float32)
-        self.std = np.asarray(std, np.float32)
+        with np.errstate(over="ignore"):  # `check` refuses infinity
+            self.mean, self.std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
 
     def normalise(self, observations: Array) -> FloatArray:
         """`observations [..., d]` in units of their own standard deviation, clipped."""
