@@ -201,15 +201,22 @@ def _module(where: Path) -> str | None:
     return None if module.partition(".")[0] in ("", "gymnasium") else module
 
 
-def constant_note(demos: Demonstrations) -> str | None:
-    """A note if some observations never vary."""
-    if not (which := demos.constant):
-        return None
-    named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
-    return (
-        f"note: {len(which)} of {observation_size(demos.observation_space)} observations never vary in the "
-        f"demonstrations and keep their own unit (number {named}, counted from 0)"
-    )
+def observation_notes(demos: Demonstrations) -> list[str]:
+    """Notes on observations that never vary, and on values far from all others, as these set the units."""
+    notes = []
+    if which := demos.constant:
+        named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
+        notes.append(
+            f"note: {len(which)} of {observation_size(demos.observation_space)} observations never vary in the "
+            f"demonstrations and keep their own unit (number {named}, counted from 0)"
+        )
+    for each in demos.alone[:3]:
+        notes.append(
+            f"note: observation {each.coordinate} is {each.value:.6g} in episode {each.episode}, step {each.step}, far "
+            f"from all others, which go from {each.low:.6g} to {each.high:.6g}: is it a fault of the recording? The "
+            "unit of this observation follows it"
+        )
+    return notes
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -19,6 +19,21 @@ from mgail_dyna.types import ActionSpec, Array, Trajectory
 SHORTEST_EPISODE = 2
 # A network's 1 stands for so many root mean squares of the demonstrated actions.
 UNIT_OF_ACTIONS = 2.0
+
+
+# A value is alone if it is so many times as far from the median as all others but this many.
+FAR, FEW = 10.0, 3
+
+
+class Alone(NamedTuple):
+    """A value far from all others of its coordinate, which lie between `low` and `high`."""
+
+    coordinate: int
+    episode: int
+    step: int
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -117,6 +132,23 @@ class Demonstrations:
     def constant(self) -> list[int]:
         """Coordinates of observations that never vary, so that their unit is unknown."""
         return [int(i) for i in np.flatnonzero(constant(self.observations))]
+
+    @functools.cached_property
+    def alone(self) -> list[Alone]:
+        """Values of observations that are far from all others of their coordinate, at most one a coordinate."""
+        observations = self.observations.astype(np.float64)
+        if len(observations) <= FEW:
+            return []
+        apart = np.abs(observations - np.median(observations, axis=0))
+        others = np.partition(apart, -1 - FEW, axis=0)[-1 - FEW]
+        found = []
+        for i in np.flatnonzero((others > 0) & (apart.max(axis=0) > FAR * others)):
+            row, near = int(apart[:, i].argmax()), observations[apart[:, i] <= others[i], i]
+            starts = np.cumsum([0, *(len(t.observations) for t in self.trajectories)])
+            episode = int(np.searchsorted(starts, row, "right")) - 1
+            step, value = row - int(starts[episode]), float(observations[row, i])
+            found.append(Alone(int(i), episode, step, value, float(near.min()), float(near.max())))
+        return found
 
     @property
     def has_transitions(self) -> bool:

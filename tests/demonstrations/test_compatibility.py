@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 from helpers import random_policy, replay
 
-from mgail_dyna.demonstrations.compatibility import check_compatible, other_env_note, replay_check, replay_note
-from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.compatibility import (
+    check_compatible,
+    observation_notes,
+    other_env_note,
+    replay_check,
+    replay_note,
+)
+from mgail_dyna.demonstrations.reader import load_demonstrations, shipped_experts
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.reference import reference
 from mgail_dyna.environments.make import make_env
@@ -195,3 +201,16 @@ def test_what_cannot_be_put_into_a_state_says_so(cheetah, refused):
     misfits = tuple(replace(t, qpos=t.qpos[:, 1:]) for t in cheetah.trajectories)
     said = ["simulator state", "expected qpos [9]", "found [8]"]
     refused(said, replay_check, replace(cheetah, trajectories=misfits), make_env("HalfCheetah-v5"))
+
+
+@pytest.mark.parametrize("value", [1e6, -400.0])
+def test_a_value_far_from_all_others_is_noted_as_it_sets_the_unit(value):
+    demos = load_demonstrations("halfcheetah").subset(2)
+    demos.trajectories[1].observations[7, 3] = value
+    (note,) = observation_notes(demos)
+    assert f"observation 3 is {value:.6g} in episode 1, step 7, far from all others, which go from" in note
+
+
+@pytest.mark.parametrize("name", shipped_experts())
+def test_shipped_experts_have_no_such_value(name):
+    assert not load_demonstrations(name).alone
