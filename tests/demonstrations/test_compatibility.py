@@ -14,6 +14,7 @@ from mgail_dyna.demonstrations.compatibility import (
     replay_check,
     replay_note,
 )
+from mgail_dyna.demonstrations.dataset import subset
 from mgail_dyna.demonstrations.reader import load_demonstrations, shipped_experts
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.reference import reference
@@ -205,7 +206,7 @@ def test_what_cannot_be_put_into_a_state_says_so(cheetah, refused):
 
 @pytest.mark.parametrize("value", [1e6, -400.0])
 def test_a_value_far_from_all_others_is_noted_as_it_sets_the_unit(value):
-    demos = load_demonstrations("halfcheetah").subset(2)
+    demos = subset(load_demonstrations("halfcheetah"), 2, 1)
     demos.trajectories[1].observations[7, 3] = value
     (note,) = observation_notes(demos)
     assert f"observation 3 is {value:.6g} in episode 1, step 7, far from all others, which go from" in note
