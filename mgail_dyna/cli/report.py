@@ -21,7 +21,7 @@ from mgail_dyna.experiments.statistics import first_reached, lowest_after, share
 from mgail_dyna.experiments.tables import LEVEL
 from mgail_dyna.runs.directory import CONFIG, RunSettings
 from mgail_dyna.runs.final import FinalEpisodes
-from mgail_dyna.runs.findings import LEARNED
+from mgail_dyna.runs.findings import FEW_FAIL, LEARNED
 from mgail_dyna.runs.policies import BestPolicy
 
 Row = dict[str, float]
@@ -210,10 +210,15 @@ def next_commands(
     return film, f"{program} plot {run} --out curve.png", third
 
 
-def doctor_hint(directory: Path, history: Sequence[Row]) -> str | None:
-    """A line that points to `doctor` if a run ended below 80% of its expert; None if not, or if nothing is compared."""
-    seen = evaluations(history)
-    if not seen or not seen[-1]["expert_percent"] < LEARNED:  # NaN is not below
+def doctor_hint(directory: Path, history: Sequence[Row], final: FinalEpisodes | None, expert: Reference) -> str | None:
+    """A line that points to `doctor` if a run ended below 80% of its expert, or if final episodes fail; None if not,
+    or if nothing is compared."""
+    seen, ask = evaluations(history), f"{runtime.program()} doctor {shlex.quote(str(directory))}"
+    if seen and seen[-1]["expert_percent"] < LEARNED:  # NaN is not below
+        return f"below {LEARNED:g}% of the expert; what may be wrong: {ask}"
+    if final is None or expert.reason:
         return None
-    ask = f"{runtime.program()} doctor {shlex.quote(str(directory))}"
-    return f"below {LEARNED:g}% of the expert; what may be wrong: {ask}"
+    failed = final.percents(expert) < FAILURE
+    if 100.0 * (failed.mean() - (expert.failures or 0.0)) <= FEW_FAIL:
+        return None
+    return f"{failed.sum():,} of {failed.size:,} final episodes fail; what may be wrong: {ask}"

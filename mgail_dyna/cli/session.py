@@ -137,7 +137,7 @@ class Session:
         for command in next_commands(self.directory, self.settings, run.history, run.best, spent):
             # Never wrapped by us, so that it can be pasted.
             console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
-        if hint := doctor_hint(self.directory, run.history):
+        if hint := doctor_hint(self.directory, run.history, run.final, run.reference):
             console.print(hint, highlight=False, markup=False, soft_wrap=True)
 
     def _resume(self) -> str:

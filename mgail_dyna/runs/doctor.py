@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.reference import FAILURE, Reference, reference
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.errors import UserError
@@ -25,6 +27,7 @@ from mgail_dyna.runs.directory import (
     read_settings,
 )
 from mgail_dyna.runs.evidence import Evidence
+from mgail_dyna.runs.final import read_final
 from mgail_dyna.runs.findings import FINDINGS, Finding
 from mgail_dyna.runs.policies import load_policy
 from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
@@ -69,6 +72,7 @@ class Diagnosis:
         found: what is wrong, worst first.
         looked_for: names of the findings that were looked for.
         skipped: names of those that could not be.
+        failing: seeds and returns of the final episodes that return less than half of the expert.
         notes: why something could not be read.
     """
 
@@ -79,6 +83,7 @@ class Diagnosis:
     found: tuple[Found, ...]
     looked_for: tuple[str, ...]
     skipped: tuple[str, ...]
+    failing: tuple[tuple[int, float], ...]
     notes: tuple[str, ...]
 
 
@@ -105,6 +110,7 @@ def diagnose(directory: Path) -> Diagnosis:
         std = float(demos.returns.std()) if demos.has_rewards else None
         length = float(np.mean([len(trajectory) for trajectory in demos.trajectories]))
         run = replace(run, size=demos.observation_space.shape[0], demo_length=length, demo_std=std)
+        run = replace(run, **_final(directory, demos, about))
     if policy is not None:
         run = replace(run, size=int(policy.layers[0][0].shape[0]))
     if policy is not None and demos is not None:
@@ -119,8 +125,28 @@ def diagnose(directory: Path) -> Diagnosis:
         tuple(sorted(found, key=lambda each: -each.finding.severity(each.value))),
         tuple(finding.name for finding, value in measured if value is not None),
         tuple(finding.name for finding, value in measured if value is None),
+        _failing(directory, run),
         tuple(notes),
     )
+
+
+def _final(directory: Path, demos: Demonstrations, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What `Evidence` says of the final episodes; nothing if there are none, or if nothing is compared."""
+    final, mean = read_final(directory), about.get("expert_return")
+    if final is None or mean is None or not math.isfinite(mean):
+        return {}
+    limit = int(about.get(EPISODE_LIMIT) or max(len(trajectory) for trajectory in demos.trajectories))
+    return {
+        "final": final.percents(Reference(float(mean), limit)),
+        "expert_failures": reference(demos, limit).failures,
+    }
+
+
+def _failing(directory: Path, run: Evidence) -> tuple[tuple[int, float], ...]:
+    if run.final is None or (final := read_final(directory)) is None:
+        return ()
+    rows = np.flatnonzero(run.final < FAILURE)
+    return tuple((int(final.seeds[row]), float(final.returns[row])) for row in rows)
 
 
 def _at_bounds(policy: NumpyPolicy, demos: Demonstrations) -> float | None:

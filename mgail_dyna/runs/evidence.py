@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.demonstrations.reference import FAILURE
 
 Column = NDArray[np.float64]
 # Evaluations that "the last ones" are.
@@ -29,6 +30,9 @@ class Evidence:
         size: coordinates of an observation; None if unknown.
         demo_length: mean length of the demonstrations in steps; None if unknown.
         demo_std: standard deviation of their returns; None if unknown.
+        final: percent of the expert that each of the final episodes returns, `[n]`; None if there are none, or if
+            nothing is compared.
+        expert_failures: share of the expert's own episodes that return less than half of its mean; None if unknown.
         at_bounds: share of the policy's actions at the bounds of the action space, in the demonstrated states, minus
             that of the demonstrations' actions; None if unknown.
     """
@@ -40,6 +44,8 @@ class Evidence:
     demo_length: float | None = None
     demo_std: float | None = None
     at_bounds: float | None = None
+    final: Column | None = None
+    expert_failures: float | None = None
 
     def evaluated(self, name: str) -> Column:
         """A column at the evaluations."""
@@ -85,6 +91,13 @@ def spread(run: Evidence) -> float | None:
         return None
     spread = float(run.evaluated("return_std")[-1]) - run.demo_std
     return 100.0 * spread / abs(run.expert_return)
+
+
+def final_failures(run: Evidence) -> float | None:
+    """Percent of the final episodes that return less than half of the expert, beyond those of the expert's own."""
+    if run.final is None or not run.final.size:
+        return None
+    return 100.0 * (float(np.mean(run.final < FAILURE)) - (run.expert_failures or 0.0))
 
 
 def length(run: Evidence) -> float | None:

@@ -11,6 +11,8 @@ from mgail_dyna.runs.evidence import Evidence
 
 # A run that ends below this percentage of its expert has not learned.
 LEARNED = 80.0
+# So many percent of its final episodes may fail.
+FEW_FAIL = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,17 @@ FINDINGS = (
         "{:.0f}%",
         "the policy succeeds from some initial states and fails from others",
         "`doctor RUN --play` names those that fail; more demonstrations, longer `--rollout.reset-length`",
+    ),
+    Finding(
+        "some final episodes fail",
+        "percent of `final_episodes.csv` below half of the expert's return, beyond the expert's own such episodes",
+        evidence.final_failures,
+        FEW_FAIL,
+        50.0,
+        "{:.1f}%",
+        "the policy succeeds from most initial states and fails from some",
+        "`evaluate RUN --episodes 1 --seed SEED --video film.mp4` shows one, with a seed of `final_episodes.csv`; "
+        "more demonstrations, more `--env-steps`",
     ),
     Finding(
         "episodes end early",

@@ -17,10 +17,12 @@ from mgail_dyna.cli.main import COMMANDS
 from mgail_dyna.cli.report import doctor_hint
 from mgail_dyna.cli.session import Session
 from mgail_dyna.demonstrations.record import record
+from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.experiments.markdown import findings_table
 from mgail_dyna.runs.directory import CHECKPOINT, CURVE, RunSettings, flatten, save_run, write_settings
 from mgail_dyna.runs.doctor import diagnose, play_evaluation
+from mgail_dyna.runs.final import FinalEpisodes, write_final
 from mgail_dyna.runs.findings import FINDINGS, LEARNED
 from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
 
@@ -46,6 +48,7 @@ BROKEN = {
     "the return rose and fell again": {"percents": np.concatenate([RISING[::2], RISING[::-2]])},
     "the return swings": {"percents": np.where(np.arange(ITERATIONS) % 2, 98.0, 80.0)},
     "some evaluation episodes fail": {"return_std": 0.6 * EXPERT},
+    "some final episodes fail": {"final": [95.0] * 97 + [-5.0, 20.0, 49.0]},
     "episodes end early": {"length": 3},
     "the discriminator has won": {"discriminator/accuracy_agent": 0.99, "discriminator/accuracy_expert": 1.0},
     "the discriminator sees no difference": {"percents": np.linspace(5, 30, ITERATIONS)},
@@ -77,7 +80,16 @@ def demos(tmp_path_factory):
 def made(tmp_path, demos):
     """Makes a run's directory, by the functions that runs use: a healthy one, but for the changes."""
 
-    def make(percents=RISING, length=STEPS, bias=0.0, expert_return=EXPERT, expert=demos, checkpoint=True, **columns):
+    def make(
+        percents=RISING,
+        length=STEPS,
+        bias=0.0,
+        expert_return=EXPERT,
+        expert=demos,
+        checkpoint=True,
+        final=(97.0,) * 99 + (49.0,),
+        **columns,
+    ):
         config = small_config("dyna", "HalfCheetah-v5", evaluation_episodes=10)
         settings = RunSettings("dyna", "tuned", str(expert), None, config)
         tmp_path.mkdir(exist_ok=True)
@@ -92,11 +104,17 @@ def made(tmp_path, demos):
             for n, percent in enumerate(map(float, percents), 1)
         ]
         save_run(tmp_path, {"history": history, "agent": {"acting": policy_of(bias).state()}})
+        write_final(tmp_path, final_episodes(final))
         if not checkpoint:
             (tmp_path / CHECKPOINT).unlink()
         return tmp_path
 
     return make
+
+
+def final_episodes(percents):
+    returns = np.array(percents) * EXPERT / 100
+    return FinalEpisodes(np.arange(len(returns)), np.full(len(returns), STEPS), returns)
 
 
 def names(diagnosis):
@@ -111,8 +129,9 @@ def test_nothing_is_found_in_a_healthy_run(made, cli):
     done = cli("doctor", made())
     assert done.returncode == 0
     assert done.stdout.splitlines()[0].endswith("20 iterations, 2,000 of 100,000 env steps, 98.0% of the expert")
-    assert done.stdout.splitlines()[1] == f"nothing found; looked for {len(FINDINGS)} things:"
-    assert done.stdout.splitlines()[2:] == [f"  {finding.name}" for finding in FINDINGS]
+    assert done.stdout.splitlines()[1] == f"no fault found. It looked for {len(FINDINGS)}:"
+    assert done.stdout.splitlines()[2:-1] == [f"  {finding.name}" for finding in FINDINGS]
+    assert done.stdout.splitlines()[-1] == "final episodes below half of the expert's return: seed 99 (24.5)"
 
 
 def test_every_finding_is_tried():
@@ -230,10 +249,19 @@ def test_a_run_below_80_percent_points_here(tmp_path):
     def row(percent):
         return {"return_mean": 1.0, "expert_percent": percent}
 
-    assert f"doctor {tmp_path}" in doctor_hint(tmp_path, [row(90.0), row(LEARNED - 0.1)])
-    assert doctor_hint(tmp_path, [row(10.0), row(LEARNED)]) is None
-    assert doctor_hint(tmp_path, [row(NAN)]) is None
-    assert doctor_hint(tmp_path, [{"return_mean": NAN, "expert_percent": NAN}]) is None
+    known = Reference(EXPERT, STEPS, failures=0.0)
+
+    def hint(*percents, final=None, expert=known):
+        return doctor_hint(tmp_path, [row(percent) for percent in percents], final, expert)
+
+    assert f"doctor {tmp_path}" in hint(90.0, LEARNED - 0.1)
+    assert hint(10.0, LEARNED) is None and hint(NAN) is None
+    assert doctor_hint(tmp_path, [{"return_mean": NAN, "expert_percent": NAN}], None, Reference(NAN, 6, "why")) is None
+    failing = final_episodes([99.0] * 98 + [-5.0, 10.0])
+    assert hint(99.0, final=failing).startswith("2 of 100 final episodes fail")
+    assert hint(99.0, final=failing, expert=Reference(EXPERT, STEPS, failures=0.02)) is None, "so do the expert's"
+    assert hint(99.0, final=failing, expert=Reference(NAN, STEPS, "not compared")) is None
+    assert hint(99.0, final=final_episodes([99.0] * 99 + [10.0])) is None
 
 
 def test_the_advice_names_flags_that_exist():

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mgail_dyna.runs.doctor import Diagnosis, Episode
 
 
+# Failing episodes that are named, at most.
+MOST_SEEDS = 10
+
+
 @dataclass(frozen=True)
 class DoctorCommand:
     """Says what is wrong with a run, worst first, each with its number, its threshold and what to try.
@@ -64,11 +68,15 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"   meaning: {finding.meaning}"
         yield f"   try: {finding.advice.replace('`', '')}"
     if not diagnosis.found:
-        yield f"nothing found; looked for {len(diagnosis.looked_for)} things:"
+        yield f"no fault found. It looked for {len(diagnosis.looked_for)}:"
         yield from (f"  {name}" for name in diagnosis.looked_for)
     if diagnosis.skipped:
-        yield "not looked for, as the run has not recorded what it takes:"
+        yield "not looked for, as this run does not record it:"
         yield from (f"  {name}" for name in diagnosis.skipped)
+    if diagnosis.failing:
+        shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])
+        more = f" and {len(diagnosis.failing) - MOST_SEEDS:,} more" if len(diagnosis.failing) > MOST_SEEDS else ""
+        yield f"final episodes below half of the expert's return: {shown}{more}"
 
 
 def episodes_report(episodes: Sequence[Episode]) -> Iterator[str]:
