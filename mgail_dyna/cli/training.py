@@ -20,8 +20,8 @@ from mgail_dyna.demonstrations.compatibility import (
     check_initial_states,
     check_known,
     compare,
+    data_notes,
     episode_limit,
-    observation_notes,
 )
 from mgail_dyna.demonstrations.dataset import Demonstrations, subset
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations, shipped_experts
@@ -203,7 +203,7 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
         differences += arguments_used(env, arguments)
     own = reference(demos, episode_limit(demos, config.env))
     comparison = own.reason or own.doubt
-    notes = (*differences, fitted, *observation_notes(imitated), comparison and f"note: {comparison}")
+    notes = (*differences, fitted, *data_notes(imitated), comparison and f"note: {comparison}")
     for note in filter(None, notes):
         print(note, file=sys.stderr)
     import_tensorflow()

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from helpers import random_policy, replay
 
+from mgail_dyna.demonstrations.alignment import misalignment
 from mgail_dyna.demonstrations.compatibility import (
     check_compatible,
-    observation_notes,
+    data_notes,
     other_env_note,
     replay_check,
     replay_note,
@@ -208,10 +209,26 @@ def test_what_cannot_be_put_into_a_state_says_so(cheetah, refused):
 def test_a_value_far_from_all_others_is_noted_as_it_sets_the_unit(value):
     demos = subset(load_demonstrations("halfcheetah"), 2, 1)
     demos.trajectories[1].observations[7, 3] = value
-    (note,) = observation_notes(demos)
+    (note,) = data_notes(demos)
     assert f"observation 3 is {value:.6g} in episode 1, step 7, far from all others, which go from" in note
 
 
 @pytest.mark.parametrize("name", shipped_experts())
-def test_shipped_experts_have_no_such_value(name):
-    assert not load_demonstrations(name).alone
+def test_shipped_experts_have_no_such_fault(name):
+    demos = load_demonstrations(name)
+    assert not demos.alone and not misalignment(demos)
+
+
+@pytest.mark.parametrize("name", ["cartpole", "halfcheetah", "inverteddoublependulum"])
+def test_actions_recorded_one_step_late_are_noted(name):
+    demos = load_demonstrations(name)
+    late = tuple(replace(t, actions=np.roll(t.actions, 1, axis=0)) for t in demos.trajectories)
+    demos = replace(demos, trajectories=late)
+    assert misalignment(demos) == 1
+    assert "if moved one step back: were they recorded one step too late?" in data_notes(demos)[0]
+
+
+def test_actions_recorded_one_step_early_are_noted():
+    demos = load_demonstrations("cartpole")
+    early = tuple(replace(t, actions=np.roll(t.actions, -1, axis=0)) for t in demos.trajectories)
+    assert misalignment(replace(demos, trajectories=early)) == -1

@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
     from rich.console import Console
 
     from mgail_dyna.cli.dataset_summary import summary, table
-    from mgail_dyna.demonstrations.compatibility import named_environment, observation_notes
+    from mgail_dyna.demonstrations.compatibility import data_notes, named_environment
     from mgail_dyna.demonstrations.reader import load_demonstrations, locate
 
     demos, where = load_demonstrations(command.file), locate(command.file)
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> None:
         env_id = None
         print(f"note: {error}; checked without it", file=sys.stderr)
     replay = None if env_id is None else _in_environment(demos, where, env_id, command)
-    for note in observation_notes(demos):
+    for note in data_notes(demos):
         print(note, file=sys.stderr)
     if command.plot is not None:
         _draw(demos, command.file, command.plot)

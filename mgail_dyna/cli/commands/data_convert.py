@@ -56,6 +56,7 @@ def main(argv: Sequence[str]) -> None:
     from rich.console import Console
 
     from mgail_dyna.cli.dataset_summary import table
+    from mgail_dyna.demonstrations.compatibility import data_notes
     from mgail_dyna.demonstrations.convert import convert
     from mgail_dyna.demonstrations.recorded_environment import parse_arguments
     from mgail_dyna.demonstrations.writer import save_demonstrations
@@ -73,4 +74,6 @@ def main(argv: Sequence[str]) -> None:
     console = Console()
     for note in notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    for note in data_notes(demos):
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     console.print(table(demos, out / "data"))

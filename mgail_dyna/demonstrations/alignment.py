@@ -1,0 +1,60 @@
+"""Whether actions stand beside the states they were taken in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.normalization import statistics
+from mgail_dyna.types import Array, FloatArray
+
+# Steps that are looked at, at most, and fewest.
+MOST, FEWEST = 20_000, 50
+# Another action explains a step if it leaves less than this share of what the step's own leaves unexplained, and its
+# own leaves at least this share of the whole. On proper data the least is 0.88, but where next to nothing is left.
+MUCH_LESS, UNEXPLAINED = 0.75, 0.005
+# Keeps the regression defined where coordinates depend on each other.
+RIDGE = 1e-6
+
+
+def misalignment(demos: Demonstrations) -> int:
+    """1 if actions seem to be recorded one step late, -1 if one step early, else 0.
+
+    Steps s[t + 1] - s[t] are predicted linearly from s[t] and one of a[t - 1], a[t] and a[t + 1], fitted to one half of
+    the steps and tried on the other. Where dynamics are far from linear it shows nothing.
+    """
+    if not demos.show_dynamics:
+        return 0
+    mean, unit = statistics(demos.observations)
+    before, changes, beside = [], [], []
+    for trajectory in demos.trajectories:
+        if (steps := len(trajectory)) < 3:
+            continue
+        states, actions = (trajectory.observations - mean) / unit, _vectors(demos, trajectory.actions)
+        before.append(states[1 : steps - 1])
+        changes.append(np.diff(states, axis=0)[1 : steps - 1])
+        beside.append(np.stack([actions[: steps - 2], actions[1 : steps - 1], actions[2:steps]], axis=1))
+    if sum(map(len, before)) < FEWEST:
+        return 0
+    states, target, actions = (np.concatenate(parts)[:MOST] for parts in (before, changes, beside))
+    early, own, late = (_unexplained(np.concatenate([states, actions[:, i]], axis=1), target) for i in range(3))
+    if own < UNEXPLAINED or min(early, late) > MUCH_LESS * own:
+        return 0
+    return 1 if late < early else -1
+
+
+def _vectors(demos: Demonstrations, actions: Array | None) -> FloatArray:
+    assert actions is not None
+    action = demos.action
+    if action.kind == "discrete":
+        return np.eye(action.size, dtype=np.float32)[actions - action.start]
+    return np.asarray((actions - action.center) / action.scale, np.float32)
+
+
+def _unexplained(inputs: Array, target: Array) -> float:
+    """Share of the variance of `target [n, d]` that `inputs [n, k]` do not explain linearly."""
+    inputs = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1).astype(np.float64)
+    fitted, tried = inputs[::2], inputs[1::2]
+    square = fitted.T @ fitted + RIDGE * len(fitted) * np.eye(inputs.shape[1])
+    left = target[1::2] - tried @ np.linalg.solve(square, fitted.T @ target[::2])
+    return float(np.square(left).mean() / max(target[1::2].var(axis=0).mean(), np.finfo(np.float64).tiny))
