@@ -119,7 +119,7 @@ class Session:
             for line in FIRST_IS_CLONE:
                 display.print_line(line)
         phrases = algorithm_named(self.settings.algorithm).progress
-        below = phrases_of(row, run.config.plan.length, phrases) or ["compiling the updates, once"]
+        below = phrases_of(row, run.config.plan.length, phrases) or ["compiling the updates, once: 30 to 100 s"]
         display.update(len(run.history), self._done(), below)
         seen = evaluations(run.history)
         now = time.monotonic()
@@ -146,7 +146,8 @@ class Session:
     def _where_to_resume(self) -> str:
         if not (self.directory / CHECKPOINT).exists():
             return " before the first iteration was over; nothing is saved"
-        return f" at env step {self.saved_steps:,}; resume with: {self._resume()}"
+        film = f"{runtime.program()} evaluate {shlex.quote(str(self.directory))} --video agent.mp4"
+        return f" at env step {self.saved_steps:,}; resume with: {self._resume()}; film it with: {film}"
 
     def _done(self) -> int:
         return round(self.run.agent.progress * self.run.agent.budget.total)

@@ -101,15 +101,16 @@ def train(command: TrainCommand) -> None:
 
 
 def _unfinished(directory: Path, env_steps: int) -> str | None:
-    """A note if the run in `directory`, of the same name as a new one, can be continued."""
+    """A note if there is a run in `directory`, of the same name as a new one, and how it can be continued."""
     try:
         done = int(read_progress(directory, ["env_steps"])["env_steps"][-1])
     except UserError:  # none, or damaged: not this run's concern
         return None
-    if not 0 < done < env_steps or not (directory / CHECKPOINT).exists():  # a clone takes no env steps
+    if not done or not (directory / CHECKPOINT).exists():  # a clone takes no env steps
         return None
     again = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
-    return f"this is a new run; {directory} has taken {done:,} env steps; to continue that one: {again}"
+    longer = "" if done < env_steps else f" --env-steps {2 * done}"
+    return f"this is a new run; {directory} has taken {done:,} env steps; to continue that one: {again}{longer}"
 
 
 def _own_end(stored: RunSettings, now: RunSettings) -> int | None:

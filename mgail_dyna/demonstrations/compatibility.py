@@ -78,7 +78,7 @@ def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -
 def _other_environment(demos: Demonstrations, env: gym.Env[Any, Any]) -> str:
     if demos.env_id is None or env.spec is None or same_environment(demos.env_id, env.spec.id):
         return ""
-    return f"; these are demonstrations of {demos.env_id}"
+    return f"; these are demonstrations of {demos.env_id} (--env {demos.env_id})"
 
 
 def recorded_suffix(demos: Demonstrations) -> str:

@@ -24,6 +24,9 @@ from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Trajectory
 
+# If more than this share of the steps is outside the action space, the actions have another unit.
+MANY = 0.1
+
 
 def convert(
     paths: Path | Sequence[Path],
@@ -104,7 +107,7 @@ def _episodes(
     notes: list[str],
 ) -> dict[int, Trajectory]:
     """The episodes that fit the environment's actions, by their number in the file."""
-    action, outside = action_spec(env.action_space), 0
+    action, outside, steps, first = action_spec(env.action_space), 0, 0, ""
     episodes: dict[int, Trajectory] = {}
     changes: dict[str, int] = {}
     total = len(source.episodes)
@@ -128,17 +131,28 @@ def _episodes(
                 raise UserError(f"{path}: episode {number}: {error}") from None
             skipped[number] = str(error)
             continue
-        outside += beyond
+        outside, steps = outside + beyond, steps + len(observations) - 1
+        if beyond and not first:
+            at = int(np.argmax(action.outside(actions)))
+            first = f", first {np.array2string(actions[at], precision=4)} in episode {number}, step {at}"
         if change is not None:
             changes[change] = changes.get(change, 0) + 1
-    if outside and (not clip_actions or action.kind == "discrete"):
-        remedy = "" if action.kind == "discrete" else "; --clip-actions clips them to it, as the simulator does"
-        wanted = f"expected all inside the action space {env.action_space}"
-        raise UserError(f"{path}: actions: {wanted}, found {outside} steps outside{remedy}")
     if outside:
-        notes.append(f"{outside} actions clipped to the action space")
+        found = f"{outside} steps outside, of {steps:,}{first}"
+        notes.append(_clipped(path, env, clip_actions, found, outside / steps))
     notes += [f"actions: {change} in {count:,} episodes" for change, count in changes.items()]
     return episodes
+
+
+def _clipped(path: Path, env: gym.Env[Any, Any], clip_actions: bool, found: str, share: float) -> str:
+    """A note on actions outside the action space, `found` in words; refuses them unless they are clipped."""
+    discrete = isinstance(env.action_space, gym.spaces.Discrete)
+    doubt = "; are they in another unit?" if share > MANY else ""
+    if clip_actions and not discrete:
+        return f"actions clipped to the action space: {found}{doubt}"
+    remedy = "" if discrete else f"{doubt}; --clip-actions clips them to it, as the simulator does"
+    wanted = f"expected all inside the action space {env.action_space}"
+    raise UserError(f"{path}: actions: {wanted}, found {found}{remedy}")
 
 
 def _require_shape(arrays: dict[str, Any], env: gym.Env[Any, Any]) -> None:

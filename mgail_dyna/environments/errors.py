@@ -29,7 +29,8 @@ def unknown_environment(env_id: str) -> UserError:
     for entry in registry.values():
         newest[entry.name] = max(newest.get(entry.name, -1), entry.version or 0)
     current = [key for key, entry in registry.items() if (entry.version or 0) == newest[entry.name]]
-    return unknown_name("environment", env_id, [*environments(), *current], near_enough=0.55)
+    own = f"for one of your own, name the module that registers it: --env MODULE:{env_id}"
+    return unknown_name("environment", env_id, [*environments(), *current], own, near_enough=0.55)
 
 
 # Packages that register environments, by the namespace or the beginning of their ids: what to install and to import.

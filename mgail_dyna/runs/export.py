@@ -180,7 +180,7 @@ def _onnx() -> tuple[Any, Any]:
         import onnxruntime
     except ImportError as error:
         raise UserError(
-            f"onnx: expected the packages onnx and onnxruntime, found none of {error.name}; "
+            f"onnx: expected the packages onnx and onnxruntime, found no {error.name}; "
             "install them: pip install 'mgail_dyna[onnx]', or in a checkout: pip install -e '.[onnx]'"
         ) from None
     return onnx, onnxruntime

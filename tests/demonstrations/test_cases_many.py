@@ -58,7 +58,10 @@ def test_actions_outside_are_clipped_before_episodes_are_left_out(dataset, data_
     put(data_file, "episode_1/actions", np.full((6, 6), 1.5))
     demos, notes = convert(dataset, CHEETAH, skip_bad_episodes=True, clip_actions=True)
     assert len(demos.trajectories) == 3
-    assert "6 actions clipped to the action space" in notes
+    clipped = (
+        "actions clipped to the action space: 6 steps outside, of 18, first [1.5 1.5 1.5 1.5 1.5 1.5] in episode 1, "
+    )
+    assert clipped + "step 0; are they in another unit?" in notes
 
 
 def test_nothing_is_said_where_nothing_is_left_out(dataset):

@@ -69,6 +69,11 @@ REFUSED = {
     "scores": ({"actions": np.eye(2)[CHOICES] * 0.9 + 0.05}, ["probabilities or scores", "argmax(axis=-1)"]),
     "text": ({"actions": CHOICES.astype(str)}, ["actions: expected dtype int64", "<U21"]),
     "three dimensions": ({"actions": np.zeros((3, 6, 2, 2))}, ["actions: expected dtype int64", "[6, 2, 2]"]),
+    "a length beyond the arrays": (
+        {"lengths": np.array([6, 4, 45])},
+        ["observations: expected shape [3, at least 46, ...]", "lengths[2] is 45: is it right?"],
+    ),
+    "a length too few": ({"lengths": LENGTHS[:-1]}, ["lengths has 2 entries: one for each episode?"]),
     "no lengths": ({"lengths": None}, ["lengths: missing", "number of steps of each episode"]),
     "fractional lengths": ({"lengths": LENGTHS * 1.0}, ["lengths: expected shape [n] of integers", "astype(int)"]),
     "one episode": (
@@ -109,3 +114,11 @@ def test_the_remedy_for_a_missing_last_observation_works(npz):
 def test_the_remedy_for_one_episode_works(npz):
     path = npz(observations=np.ones((1, 7, 4)), actions=CHOICES[0][None], lengths=np.array([6]))
     assert [len(episode) for episode in convert(path, "CartPole-v1")[0].trajectories] == [6]
+
+
+def test_episodes_that_go_on_after_their_lengths_are_noted(npz):
+    rows = np.arange(4.0 * EPISODES * (ROOM + 1)).reshape(EPISODES, ROOM + 1, 4)
+    _, notes = convert(npz(observations=rows), "CartPole-v1")
+    assert any(note.startswith("observations of 1 episodes go on after their lengths (number 1, ") for note in notes)
+    padded = np.where((np.arange(ROOM + 1) <= LENGTHS[:, None])[..., None], rows, 0.0)
+    assert not any("go on" in note for note in convert(npz(observations=padded), "CartPole-v1")[1])

@@ -270,7 +270,9 @@ def test_actions_out_of_bounds_are_clipped_when_asked(d4rl):
     first, second = expert.trajectories
     assert first.actions[2].tolist() == np.clip(actions[2], -1, 1).astype(np.float32).tolist()
     assert second.actions[2].tolist() == [1.0] * 6
-    assert notes == ("2 actions clipped to the action space",)
+    first = "first [ 0.12  0.13  0.14 -7.    0.16  0.17] in episode 0, step 2"
+    asked = "are they in another unit?"  # more than a tenth of the steps
+    assert notes == (f"actions clipped to the action space: 2 steps outside, of {ROWS}, {first}; {asked}",)
 
 
 @strict

@@ -39,4 +39,4 @@ def main(argv: Sequence[str]) -> None:
 
     out = command.out or Path(f"policy.{command.format}")
     off = export_policy(out, load_policy(command.run, command.best), command.format)
-    print(f"{out}: tried on {TRIED:,} observations; largest difference of an action: {off:.1g} of half its range")
+    print(f"{out}: tried on {TRIED:,} observations; actions differ by at most {off:.1g} of half their range")

@@ -35,7 +35,8 @@ def read(path: Path, reading: Reading) -> Source:
     if "terminations" not in arrays and "truncations" not in arrays:
         notes.append("no terminations or truncations: every episode counts as truncated")
     longest = int(lengths.max(initial=0))
-    _require_shapes(path, arrays, len(lengths), longest)
+    _require_shapes(path, arrays, lengths, longest)
+    notes += _beyond(arrays["observations"], lengths)
     episodes = {}
     for n, steps in enumerate(lengths):
         if (problem := _early(arrays, n, int(steps))) is not None:
@@ -99,13 +100,27 @@ def _refuse_single(path: Path, arrays: Mapping[str, Array]) -> None:
     raise UserError(f"{path}: lengths: missing; .npz needs the number of steps of each episode as lengths [n]")
 
 
-def _require_shapes(path: Path, arrays: Mapping[str, Array], episodes: int, longest: int) -> None:
+def _beyond(observations: Array, lengths: Array) -> list[str]:
+    """A note if episodes go on after their lengths: padding is all the same."""
+    after = [(n, observations[n, steps + 1 :]) for n, steps in enumerate(lengths)]
+    going_on = [n for n, rows in after if len(rows) > 1 and (rows != rows[0]).any() and not np.isnan(rows).all()]
+    if not going_on:
+        return []
+    named = ", ".join(map(str, going_on[:5])) + (", ..." if len(going_on) > 5 else "")
+    return [
+        f"observations of {len(going_on):,} episodes go on after their lengths (number {named}, counted from 0), "
+        "and what follows is left out: are lengths right?"
+    ]
+
+
+def _require_shapes(path: Path, arrays: Mapping[str, Array], lengths: Array, longest: int) -> None:
+    episodes = len(lengths)
     extra = {"observations": 1, "qpos": 0, "qvel": 0}
     for name in (name for name in NPZ if name in arrays and name != "lengths"):
         shape, least = arrays[name].shape, longest + extra.get(name, 0)
         if len(shape) < 2 or shape[0] != episodes or shape[1] < least:
             wanted = f"expected shape [{episodes}, at least {least}, ...], found {list(shape)}"
-            raise UserError(f"{path}: {name}: {wanted}{_shape_remedy(name, shape, episodes, longest, least)}")
+            raise UserError(f"{path}: {name}: {wanted}{_shape_remedy(name, shape, lengths, longest, least)}")
     for name in (name for name in ("rewards", "terminations", "truncations") if name in arrays):
         shape, expected = arrays[name].shape, (episodes, _width(arrays))
         if shape != expected:
@@ -119,11 +134,16 @@ def _width(arrays: Mapping[str, Array]) -> int:
     return arrays["actions"].shape[1] if "actions" in arrays else arrays["observations"].shape[1] - 1
 
 
-def _shape_remedy(name: str, shape: tuple[int, ...], episodes: int, longest: int, least: int) -> str:
+def _shape_remedy(name: str, shape: tuple[int, ...], lengths: Array, longest: int, least: int) -> str:
+    episodes = len(lengths)
     if len(shape) >= 2 and shape[0] >= least and shape[1] == episodes:
         return f"; time seems to be first: write {name}.swapaxes(0, 1), and the same for the other arrays"
     if name == "observations" and len(shape) >= 2 and shape[:2] == (episodes, longest):
         return "; the observation after the last action is missing: write lengths - 1, which leaves out that action"
+    if len(shape) >= 2 and shape[0] != episodes:
+        return f"; lengths has {episodes} entries: one for each episode?"
+    if len(shape) >= 2:
+        return f"; lengths[{int(lengths.argmax())}] is {longest}: is it right?"
     return ""
 
 
