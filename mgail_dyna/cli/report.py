@@ -27,7 +27,7 @@ from mgail_dyna.runs.policies import BestPolicy
 Row = dict[str, float]
 # Below the row of a clone.
 FIRST_IS_CLONE = (
-    "this is the clone; the updates compile now, once, which usually takes 30 to 100 s",
+    "this is the clone; now compiling, once, 30 to 100 s",
     "D and the model learn first: the next row may equal it",
 )
 

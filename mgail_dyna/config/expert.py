@@ -75,8 +75,8 @@ class ExpertConfig:
     """How an expert is trained with TRPO and how its demonstrations are recorded."""
 
     env: str = "HalfCheetah-v5"
-    """Gymnasium id, or a short name: cartpole, hopper, halfcheetah, walker2d, swimmer, pusher, invertedpendulum,
-    inverteddoublependulum, ant, humanoid."""
+    """Gymnasium id, module:Id for one of your own, or a short name: cartpole, hopper, halfcheetah, walker2d, swimmer,
+    pusher, invertedpendulum, inverteddoublependulum, ant, humanoid."""
     steps: int = 3_000_000
     """Environment steps of training."""
     seed: int = 0

@@ -221,8 +221,8 @@ class ImitationConfig:
     """Everything a run depends on, besides the algorithm and the demonstrations."""
 
     env: str = "HalfCheetah-v5"
-    """Gymnasium id, or a short name: cartpole, hopper, halfcheetah, walker2d, swimmer, pusher, invertedpendulum,
-    inverteddoublependulum, ant, humanoid."""
+    """Gymnasium id, module:Id for one of your own, or a short name: cartpole, hopper, halfcheetah, walker2d, swimmer,
+    pusher, invertedpendulum, inverteddoublependulum, ant, humanoid."""
     env_kwargs: str | None = None
     """Keyword arguments of the environment as JSON; None: those the demonstrations were recorded with."""
     seed: int = 0

@@ -28,4 +28,4 @@ def test_pictures_load_nothing_and_are_shown(screens):
 
 def test_a_picture_has_the_numbers_of_the_record(screens):
     words = re.sub(r"<[^>]+>", " ", screens["screen-run.svg"]).replace("&#160;", " ")
-    assert re.search(r"5 +3,678 +7,337\.1 +99\.8 +\+0\.4 +3 min 43 s", words)
+    assert re.search(r"5 +4,000 +7,322\.5 +99\.6 +\+0\.3 +2 min 55 s", words)

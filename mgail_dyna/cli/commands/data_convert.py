@@ -34,7 +34,8 @@ class ConvertCommand:
     paths: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IN [IN ...] OUT")]
     """Files or directories to read, of which several become one dataset, and the directory to write."""
     env: str
-    """Environment of the demonstrations: a short name such as halfcheetah, or a Gymnasium id."""
+    """Environment of the demonstrations: a short name such as halfcheetah, a Gymnasium id, or module:Id for one of
+    your own."""
     env_kwargs: str | None = None
     """Keyword arguments of the environment as JSON, such as '{"g": 1.6}'; those the file records if not given."""
     keys: str | None = None
