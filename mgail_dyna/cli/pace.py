@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 
 # Iterations that the mean is over: enough to hold rare evaluations, few enough to follow what grows.
 WINDOW = 20
+# Iterations become shorter while the newest is below this share of the first, and hardly above the shortest.
+SHORTER, HARDLY = 0.8, 1.1
 
 
 class Pace:
@@ -40,13 +43,17 @@ class Pace:
         self.total, self.done, self.iteration, self.last, self._clock = total, done, iteration, last, clock
         self._recent: deque[tuple[float, int]] = deque(maxlen=WINDOW)  # seconds and steps of an iteration
         self._start = self._newest = clock()
-        self._compiling = compiling
+        self._compiling, self._first, self._shortest = compiling, math.nan, math.inf
 
     def finish(self, iteration: int, done: int) -> None:
         """Notes that an iteration is over; `done` counts all steps."""
         now = self._clock()
         if self._compiling <= 0:
-            self._recent.append((now - self._newest, done - self.done))
+            seconds, steps = now - self._newest, done - self.done
+            self._recent.append((seconds, steps))
+            per_step = seconds / max(steps, 1)
+            self._first = per_step if math.isnan(self._first) else self._first
+            self._shortest = min(self._shortest, per_step)
         self._compiling -= 1
         self._newest, self.iteration, self.done = now, iteration, done
 
@@ -56,15 +63,28 @@ class Pace:
         return self._clock() - self._start
 
     @property
+    def shortening(self) -> bool:
+        """Whether iterations become shorter, as where less and less is left to learn: the mean would be too long."""
+        if not self._recent:
+            return False
+        seconds, steps = self._recent[-1]
+        return seconds / max(steps, 1) < min(SHORTER * self._first, HARDLY * self._shortest)
+
+    @property
+    def _counted(self) -> list[tuple[float, int]]:
+        return list(self._recent)[-1:] if self.shortening else list(self._recent)
+
+    @property
     def seconds(self) -> float | None:
         """Seconds an iteration takes; None before two are over."""
-        return sum(seconds for seconds, _ in self._recent) / len(self._recent) if self._recent else None
+        counted = self._counted
+        return sum(seconds for seconds, _ in counted) / len(counted) if counted else None
 
     def left(self) -> float | None:
         """Seconds until the end; None before two iterations are over."""
         if self.seconds is None:
             return None
-        steps = sum(steps for _, steps in self._recent) / len(self._recent)
+        steps = sum(steps for _, steps in self._counted) / len(self._counted)
         by_steps = (self.total - self.done) / steps if steps else float("inf")
         to_do = by_steps if self.last is None else min(by_steps, self.last - self.iteration)
         return max(to_do * self.seconds - (self._clock() - self._newest), 0.0)

@@ -130,7 +130,8 @@ class ProgressDisplay:
         if pace.seconds is None or left is None:
             shown = [f"{share:.0%}", f"{duration(pace.elapsed)} so far"]
             return [*shown, "measuring time left"] if pace.iteration else shown
-        shown = [f"{share:.0%}", iteration, f"{pace.seconds:.1f} s each", f"{duration(left)} left"]
+        most = "at most " if pace.shortening else ""
+        shown = [f"{share:.0%}", iteration, f"{pace.seconds:.1f} s each", f"{most}{duration(left)} left"]
         return shown if len("  ".join(shown)) <= width else [shown[0], shown[-1]]
 
 

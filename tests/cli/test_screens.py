@@ -93,6 +93,20 @@ def test_neither_the_clone_nor_the_iteration_that_compiles_counts():
     assert pace.left() == pytest.approx(70.0)
 
 
+def test_where_iterations_become_shorter_the_newest_counts_and_is_an_upper_bound():
+    clock = Clock()
+    pace = Pace(total=12_000, compiling=2, clock=clock)
+    lasted = {1: 28.0, 2: 79.0, 3: 34.0, 4: 20.0, 5: 12.0, 6: 8.0, 7: 8.5}
+    for iteration, seconds in lasted.items():
+        clock.now += seconds
+        pace.finish(iteration, 500 * (iteration - 1))
+        assert pace.shortening == (iteration > 3), "less and less is learned"
+    assert pace.left() == pytest.approx(8.5 * 18)
+    clock.now += 30.0  # as one with an evaluation, now and then
+    pace.finish(8, 3_500)
+    assert not pace.shortening and pace.seconds > 8.5
+
+
 def test_the_time_left_follows_iterations_that_become_longer_and_ends_with_the_limit():
     clock = Clock()
     pace = Pace(total=100_000, last=200, clock=clock)
