@@ -16,6 +16,7 @@ from mgail_dyna.cli.pace import Pace
 from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
 from mgail_dyna.cli.report import (
     FIRST_IS_CLONE,
+    FIRST_UPDATES,
     EvaluationRows,
     doctor_hint,
     evaluations,
@@ -119,7 +120,7 @@ class Session:
             for line in FIRST_IS_CLONE:
                 display.print_line(line)
         phrases = algorithm_named(self.settings.algorithm).progress
-        below = phrases_of(row, run.config.plan.length, phrases) or ["compiling the updates, once: 30 to 100 s"]
+        below = phrases_of(row, run.config.plan.length, phrases) or [FIRST_UPDATES]
         display.update(len(run.history), self._done(), below)
         seen = evaluations(run.history)
         now = time.monotonic()
