@@ -24,7 +24,7 @@ from mgail_dyna.algorithms.registry import imitation_preset  # noqa: E402
 from mgail_dyna.cli.main import main  # noqa: E402
 from mgail_dyna.cli.pace import Pace  # noqa: E402
 from mgail_dyna.cli.progress import ProgressDisplay  # noqa: E402
-from mgail_dyna.cli.report import FIRST_IS_CLONE, EvaluationRows, next_commands, summary  # noqa: E402
+from mgail_dyna.cli.report import FIRST_IS_CLONE, EvaluationRows, doctor_hint, next_commands, summary  # noqa: E402
 from mgail_dyna.demonstrations.reference import Reference  # noqa: E402
 from mgail_dyna.experiments.records import Record, read_record  # noqa: E402
 from mgail_dyna.runs.directory import RunSettings  # noqa: E402
@@ -90,6 +90,8 @@ def ended(record: Record, history: list[dict[str, float]], settings: RunSettings
     console.print("next:")
     for command in next_commands(RUN, settings, history, None, spent=True):
         console.print(f"  {command}", highlight=False, soft_wrap=True)
+    if hint := doctor_hint(RUN, history, final, expert):
+        console.print(hint, highlight=False, soft_wrap=True)
     return console
 
 
