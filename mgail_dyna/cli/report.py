@@ -212,14 +212,14 @@ def next_commands(
 
 
 def doctor_hint(directory: Path, history: Sequence[Row], final: FinalEpisodes | None, expert: Reference) -> str | None:
-    """A line that points to `doctor` if a run ended below 80% of its expert, or if final episodes fail; None if not,
+    """Two lines that point to `doctor` if a run ended below 80% of its expert, or if final episodes fail; None if not,
     or if nothing is compared."""
     seen, ask = evaluations(history), f"{runtime.program()} doctor {shlex.quote(str(directory))}"
     if seen and seen[-1]["expert_percent"] < LEARNED:  # NaN is not below
-        return f"below {LEARNED:g}% of the expert; what may be wrong: {ask}"
+        return f"below {LEARNED:g}% of the expert; what may be wrong:\n  {ask}"
     if final is None or expert.reason:
         return None
     failed = final.percents(expert) < FAILURE
     if 100.0 * (failed.mean() - (expert.failures or 0.0)) <= FEW_FAIL:
         return None
-    return f"{failed.sum():,} of {failed.size:,} final episodes fail; what may be wrong: {ask}"
+    return f"{failed.sum():,} of {failed.size:,} final episodes fail; what may be wrong:\n  {ask}"
