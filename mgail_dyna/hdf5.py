@@ -115,7 +115,7 @@ def _problem(path: Path, size: int, changed: int) -> str:
     try:
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_HANGS).returncode
     except subprocess.TimeoutExpired:
-        return "does not come to an end with it"
+        return "hangs on it"
     except OSError:  # there may be no other processes
         return ""
     return "crashes on it" if ended < 0 else ""

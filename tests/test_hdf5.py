@@ -143,7 +143,7 @@ def test_hdf5_does_not_open_what_its_checksum_gives_away(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("reads", "said"),
-    [("kill -SEGV $$", "HDF5 crashes on it"), ("exec sleep 9", "HDF5 does not come to an end with it")],
+    [("kill -SEGV $$", "HDF5 crashes on it"), ("exec sleep 9", "HDF5 hangs on it")],
 )
 def test_another_process_reads_first_what_no_checksum_covers(reads, said, tmp_path, monkeypatch):
     path, python = tmp_path / "foreign.h5", tmp_path / "python"

@@ -22,7 +22,7 @@ NEIGHBOURS, QUARTER = 50, 0.25
 TIMES, SHARE = 4.0, 0.75
 # But not within so many units: an expert that stands still is always nearer to itself.
 ALWAYS_NEAR = 0.5
-# Weight of the episodes before the last one: one that is lost says little.
+# Weight of the episodes before the last one: one lost episode says little.
 MEMORY = 0.9
 # Demonstrated states whose distance to the others is taken.
 DRAWN = 1_000

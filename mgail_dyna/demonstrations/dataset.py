@@ -21,7 +21,7 @@ SHORTEST_EPISODE = 2
 UNIT_OF_ACTIONS = 2.0
 
 
-# A value is alone if it is so many times as far from the median as all others but this many.
+# A value is alone if it is more than FAR times as far from the median as all but the FEW farthest values.
 FAR, FEW = 10.0, 3
 
 

@@ -68,7 +68,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"   meaning: {finding.meaning}"
         yield f"   try: {finding.advice.replace('`', '')}"
     if not diagnosis.found:
-        yield f"no fault found. It looked for {len(diagnosis.looked_for)}:"
+        yield f"no fault found among the {len(diagnosis.looked_for)} looked for:"
         yield from (f"  {name}" for name in diagnosis.looked_for)
     if diagnosis.skipped:
         yield "not looked for, as this run does not record it:"

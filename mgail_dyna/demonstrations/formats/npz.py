@@ -101,15 +101,15 @@ def _refuse_single(path: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def _beyond(observations: Array, lengths: Array) -> list[str]:
-    """A note if episodes go on after their lengths: padding is all the same."""
+    """A note if episodes have more rows than their lengths say: padding is all the same."""
     after = [(n, observations[n, steps + 1 :]) for n, steps in enumerate(lengths)]
     going_on = [n for n, rows in after if len(rows) > 1 and (rows != rows[0]).any() and not np.isnan(rows).all()]
     if not going_on:
         return []
     named = ", ".join(map(str, going_on[:5])) + (", ..." if len(going_on) > 5 else "")
     return [
-        f"observations of {len(going_on):,} episodes go on after their lengths (number {named}, counted from 0), "
-        "and what follows is left out: are lengths right?"
+        f"{len(going_on):,} of {len(lengths):,} episodes have observations beyond their lengths (number {named}, counted "
+        "from 0), which are not read. Is lengths right?"
     ]
 
 
