@@ -108,8 +108,8 @@ def _beyond(observations: Array, lengths: Array) -> list[str]:
         return []
     named = ", ".join(map(str, going_on[:5])) + (", ..." if len(going_on) > 5 else "")
     return [
-        f"{len(going_on):,} of {len(lengths):,} episodes have observations beyond their lengths (number {named}, counted "
-        "from 0), which are not read. Is lengths right?"
+        f"{len(going_on):,} of {len(lengths):,} episodes have observations beyond their lengths (number {named}, "
+        "counted from 0), which are not read. Is lengths right?"
     ]
 
 
