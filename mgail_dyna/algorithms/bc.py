@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from mgail_dyna.learners.bc import BCLearner
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.types import Array
+
+# Gradient steps for the square root of the number of pairs, at most: more overfit where pairs are few.
+PER_ROOT_PAIR = 100.0
 
 
 class Cloner:
@@ -31,6 +35,10 @@ class Cloner:
         acting: its NumPy copy; holds the newest weights.
         demos: the demonstrations, all of which are imitated (`subset` takes fewer).
         config: of which `cloning`, the seed and the learning-rate schedule are used.
+
+    Attributes:
+        total: gradient steps in all, `cloning.steps` or 100 times the square root of the number of pairs if that is
+            less.
     """
 
     def __init__(
@@ -41,25 +49,26 @@ class Cloner:
         self.learner = BCLearner(policy, demos.action, config.cloning)
         self.states = np.concatenate([acting.normalise(t.observations[:-1]) for t in demos.trajectories])
         self.actions = np.concatenate([acting.head.vectors(actions) for actions in demos.actions])
+        self.total = min(config.cloning.steps, math.ceil(PER_ROOT_PAIR * math.sqrt(len(self.states))))
 
     @property
     def progress(self) -> float:
         """Share of the gradient steps taken."""
-        return self.steps / self.config.cloning.steps
+        return self.steps / self.total
 
     def iterate(self) -> dict[str, float]:
         """Trains for `cloning.interval` gradient steps.
 
         Returns:
-            `loss`, the mean over them; `steps`, gradient steps so far.
+            `loss`, the mean over them; `steps`, gradient steps so far, and how many are `left`.
         """
         config = self.config.cloning
-        count = min(config.interval, config.steps - self.steps)
+        count = min(config.interval, self.total - self.steps)
         rows = self.rng.integers(len(self.states), size=(count, config.batch))
         loss = self.learner(self.states[rows], self.actions[rows], self.config.learning_rate_at(self.progress))
         self.steps += count
         self.acting.load(self.policy.acting_weights())
-        return {"loss": loss, "steps": float(self.steps)}
+        return {"loss": loss, "steps": float(self.steps), "left": float(self.total - self.steps)}
 
     def finish(self) -> dict[str, float]:
         """Trains to the end; returns what the last `iterate` did."""
@@ -109,7 +118,7 @@ class BCAgent:
     @property
     def budget(self) -> Budget:
         """The gradient steps."""
-        return Budget(self.config.cloning.steps, "gradient steps")
+        return Budget(self.cloner.total, "gradient steps")
 
     @property
     def progress(self) -> float:

@@ -101,6 +101,6 @@ def is_finished(directory: Path, settings: RunSettings) -> bool:
     config = settings.config
     if settings.algorithm != "bc":
         return bool(progress["env_steps"][-1] >= config.env_steps)
-    if "cloning/steps" not in progress:
-        return True  # of an older version, which did not write them
-    return bool(progress["cloning/steps"][-1] >= config.cloning.steps)
+    if "cloning/left" not in progress:
+        return True  # of an older version, which did not write it
+    return bool(progress["cloning/left"][-1] == 0)

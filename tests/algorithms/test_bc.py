@@ -32,6 +32,17 @@ def test_a_clone_has_learned_every_pair_when_its_steps_are_taken():
         np.testing.assert_array_equal(weight, acting.weights[name])
 
 
+@pytest.mark.parametrize(("episodes", "steps", "total"), [(1, 25, 500), (2, 200, 2_000), (2, 200, 1_500)])
+def test_few_pairs_are_not_overfitted(episodes, steps, total):
+    demos = first(load_demonstrations("halfcheetah"), episodes, steps=steps)
+    config = ImitationConfig(cloning=CloningConfig(steps=1_500 if total == 1_500 else 20_000, interval=200))
+    policy = build_policy(demos.action, 17, config.policy, 0)
+    cloner = Cloner(policy, numpy_copy(policy, config.policy, demos), demos, config)
+    assert cloner.total == total, "100 times the square root of the number of pairs, at most what is asked for"
+    done = cloner.finish()
+    assert (done["steps"], done["left"], cloner.progress) == (total, 0.0, 1.0)
+
+
 @pytest.mark.slow
 @pytest.mark.xla
 def test_cloning_solves_cartpole_without_a_step_in_it(with_xla):

@@ -25,7 +25,7 @@ def test_the_first_iteration_is_a_clone_and_takes_no_env_step(cartpole_demos):
     agent = DynaAgent(config, make_env, cartpole_demos)
     untrained = DynaAgent(config, make_env, cartpole_demos).acting
     metrics = agent.iterate()
-    assert agent.env_steps == 0 and metrics.keys() == {"cloning/steps", "cloning/loss"}
+    assert agent.env_steps == 0 and metrics.keys() == {"cloning/steps", "cloning/left", "cloning/loss"}
     states = np.concatenate([t.observations[:-1] for t in cartpole_demos.trajectories])
     actions = np.concatenate([t.actions for t in cartpole_demos.trajectories])
     assert np.mean(agent.act(states) == actions) > np.mean(untrained.act(states) == actions) + 0.1

@@ -101,8 +101,8 @@ def test_cloning_is_finished_after_its_gradient_steps(finished_run):
     directory = finished_run(0, mode="bc")
     settings = read_settings(directory)
     for done in (False, True):
-        steps = np.linspace(1, settings.config.cloning.steps, 6).astype(int)[: 6 if done else 5]
-        write_curve(directory, [dict.fromkeys(COLUMNS, 0.0) | {"cloning/steps": int(step)} for step in steps])
+        left = np.arange(5, -1, -1)[: 6 if done else 5]
+        write_curve(directory, [dict.fromkeys(COLUMNS, 0.0) | {"cloning/left": int(steps)} for steps in left])
         assert is_finished(directory, settings) == done
 
 
