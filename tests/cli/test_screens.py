@@ -249,7 +249,7 @@ def test_a_run_says_where_its_files_are_and_how_long_the_first_row_takes(cartpol
     said = capsys.readouterr().err.splitlines()
     assert said == [
         f"note: {scalars.MISSING}",
-        f"x: 20,000 gradient steps, at most 3 iterations; files in {tmp_path}",
+        f"x: 1,733 gradient steps, at most 3 iterations; files in {tmp_path}",
         "x: cloning the demonstrations; the first row usually takes 1 to 6 s, longer on a busy machine",
     ]
 
