@@ -10,37 +10,36 @@ from mgail_dyna.types import Array, FloatArray
 
 # Steps that are looked at, at most, and fewest.
 MOST, FEWEST = 20_000, 50
-# Another action explains a step if it leaves less than this share of what the step's own leaves unexplained, and its
+# The next action explains a step if it leaves less than this share of what the step's own leaves unexplained, and its
 # own leaves at least this share of the whole. On proper data the least is 0.88, but where next to nothing is left.
 MUCH_LESS, UNEXPLAINED = 0.75, 0.005
 # Keeps the regression defined where coordinates depend on each other.
 RIDGE = 1e-6
 
 
-def misalignment(demos: Demonstrations) -> int:
-    """1 if actions seem to be recorded one step late, -1 if one step early, else 0.
+def recorded_late(demos: Demonstrations) -> bool:
+    """Whether actions seem to be recorded one step late.
 
-    Steps s[t + 1] - s[t] are predicted linearly from s[t] and one of a[t - 1], a[t] and a[t + 1], fitted to one half of
-    the steps and tried on the other. Where dynamics are far from linear it shows nothing.
+    Steps s[t + 1] - s[t] are predicted linearly from s[t] and a[t] or a[t + 1], fitted to one half of the steps and
+    tried on the other. Where dynamics are far from linear it shows nothing. Actions recorded too early are not looked
+    for: where actuators lag, the action before explains a step better, and rightly.
     """
     if not demos.show_dynamics:
-        return 0
+        return False
     mean, unit = statistics(demos.observations)
     before, changes, beside = [], [], []
     for trajectory in demos.trajectories:
-        if (steps := len(trajectory)) < 3:
+        if (steps := len(trajectory)) < 2:
             continue
         states, actions = (trajectory.observations - mean) / unit, _vectors(demos, trajectory.actions)
-        before.append(states[1 : steps - 1])
-        changes.append(np.diff(states, axis=0)[1 : steps - 1])
-        beside.append(np.stack([actions[: steps - 2], actions[1 : steps - 1], actions[2:steps]], axis=1))
+        before.append(states[: steps - 1])
+        changes.append(np.diff(states, axis=0)[: steps - 1])
+        beside.append(np.stack([actions[:-1], actions[1:]], axis=1))
     if sum(map(len, before)) < FEWEST:
-        return 0
+        return False
     states, target, actions = (np.concatenate(parts)[:MOST] for parts in (before, changes, beside))
-    early, own, late = (_unexplained(np.concatenate([states, actions[:, i]], axis=1), target) for i in range(3))
-    if own < UNEXPLAINED or min(early, late) > MUCH_LESS * own:
-        return 0
-    return 1 if late < early else -1
+    own, late = (_unexplained(np.concatenate([states, actions[:, i]], axis=1), target) for i in range(2))
+    return own >= UNEXPLAINED and late <= MUCH_LESS * own
 
 
 def _vectors(demos: Demonstrations, actions: Array | None) -> FloatArray:

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.demonstrations.alignment import misalignment
+from mgail_dyna.demonstrations.alignment import recorded_late
 from mgail_dyna.demonstrations.dataset import Demonstrations, outside
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
 from mgail_dyna.demonstrations.recorded_environment import (
@@ -206,11 +206,10 @@ def data_notes(demos: Demonstrations) -> list[str]:
     """Notes on what looks like a fault of the recording: observations that never vary, values far from all others, as
     these set the units, and actions beside the wrong states."""
     notes = []
-    if by := misalignment(demos):
+    if recorded_late(demos):
         notes.append(
-            f"note: the actions explain the observations much better if moved one step {'back' if by > 0 else 'on'}: "
-            f"were they recorded one step too {'late' if by > 0 else 'early'}? Action t must be the one that was taken "
-            "in observation t"
+            "note: the actions explain the observations much better if moved one step back: were they recorded one "
+            "step too late? Action t must be the one that was taken in observation t"
         )
     if which := demos.constant:
         named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
