@@ -8,8 +8,8 @@ from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.normalization import statistics
 from mgail_dyna.types import Array, FloatArray
 
-# Steps that are looked at, at most, and fewest.
-MOST, FEWEST = 20_000, 50
+# Steps that are looked at, at most; and fewest for each input, as a regression on fewer says nothing.
+MOST, PER_INPUT = 20_000, 10
 # The next action explains a step if it leaves less than this share of what the step's own leaves unexplained, and its
 # own leaves at least this share of the whole. On proper data the least is 0.88, but where next to nothing is left.
 MUCH_LESS, UNEXPLAINED = 0.75, 0.005
@@ -22,7 +22,7 @@ def recorded_late(demos: Demonstrations) -> bool:
 
     Steps s[t + 1] - s[t] are predicted linearly from s[t] and a[t] or a[t + 1], fitted to one half of the steps and
     tried on the other. Where dynamics are far from linear it shows nothing. Actions recorded too early are not looked
-    for: where actuators lag, the action before explains a step better, and rightly.
+    for: where actuators lag, the action before may explain a step better, and rightly.
     """
     if not demos.show_dynamics:
         return False
@@ -35,7 +35,7 @@ def recorded_late(demos: Demonstrations) -> bool:
         before.append(states[: steps - 1])
         changes.append(np.diff(states, axis=0)[: steps - 1])
         beside.append(np.stack([actions[:-1], actions[1:]], axis=1))
-    if sum(map(len, before)) < FEWEST:
+    if sum(map(len, before)) < PER_INPUT * (len(mean) + demos.action.size):
         return False
     states, target, actions = (np.concatenate(parts)[:MOST] for parts in (before, changes, beside))
     own, late = (_unexplained(np.concatenate([states, actions[:, i]], axis=1), target) for i in range(2))

@@ -229,11 +229,22 @@ def test_actions_recorded_one_step_late_are_noted(name):
 
 
 def test_actions_that_work_a_step_later_are_not_noted():
-    """Where actuators lag, the action before explains a step best; a real data set of Adroit's hand does so."""
+    """Where actuators lag, the action before explains a step best."""
     rng = np.random.default_rng(0)
-    actions = rng.uniform(-1, 1, (200, 6)).astype(np.float32)
+    actions = rng.uniform(-1, 1, (600, 6)).astype(np.float32)
     pushed = np.concatenate([np.zeros((2, 6)), np.cumsum(actions[:-1], axis=0)])
     observations = np.concatenate([pushed, pushed, pushed], axis=1)[:, :17].astype(np.float32)
-    lagging = Trajectory(observations, actions, np.zeros(200), terminated=False, truncated=True)
+    lagging = Trajectory(observations, actions, np.zeros(600), terminated=False, truncated=True)
     demos = replace(load_demonstrations("halfcheetah"), trajectories=(lagging,))
     assert not recorded_late(demos) and not data_notes(demos)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_too_few_steps_say_nothing_of_actions(seed):
+    """117 random steps of 39 observations and 28 actions were taken for late ones."""
+    rng = np.random.default_rng(seed)
+    observations = rng.standard_normal((41, 17)).astype(np.float32)
+    short = Trajectory(
+        observations, rng.uniform(-1, 1, (40, 6)).astype(np.float32), np.zeros(40), terminated=False, truncated=True
+    )
+    assert not recorded_late(replace(load_demonstrations("halfcheetah"), trajectories=(short,)))
