@@ -122,3 +122,8 @@ def test_episodes_longer_than_their_lengths_are_noted(npz):
     assert any(note.startswith("1 of 3 episodes have observations beyond their lengths (number 1, ") for note in notes)
     padded = np.where((np.arange(ROOM + 1) <= LENGTHS[:, None])[..., None], rows, 0.0)
     assert not any("beyond their lengths" in note for note in convert(npz(observations=padded), "CartPole-v1")[1])
+
+
+def test_observations_of_text_are_refused_in_one_line(npz, refused):
+    text = np.array([[["a"] * 4, ["b"] * 4] * 4] * EPISODES)[:, : ROOM + 1]
+    refused(["observations"], convert, npz(observations=text), "CartPole-v1")

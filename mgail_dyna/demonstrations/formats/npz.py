@@ -102,6 +102,8 @@ def _refuse_single(path: Path, arrays: Mapping[str, Array]) -> None:
 
 def _beyond(observations: Array, lengths: Array) -> list[str]:
     """A note if episodes have more rows than their lengths say: padding is all the same."""
+    if observations.dtype.kind not in "fiu":
+        return []  # refused later
     after = [(n, observations[n, steps + 1 :]) for n, steps in enumerate(lengths)]
     going_on = [n for n, rows in after if len(rows) > 1 and (rows != rows[0]).any() and not np.isnan(rows).all()]
     if not going_on:
