@@ -28,7 +28,7 @@ def sweep(jobs: Sequence[Job], pool: Pool, title: str = "sweep") -> list[Job]:
         title: for the display.
 
     Returns:
-        The jobs that failed twice.
+        The jobs that failed twice, in the order of `jobs`.
 
     Raises:
         UserError: a record is damaged or was made by other arguments.
@@ -81,7 +81,7 @@ class _Sweep:
                 del self.later[job]
                 self._submit(job)
             self._refresh()
-        return [job for job, failures in self.failures.items() if failures >= ATTEMPTS]
+        return [job for job in self.remaining if self.failures[job] >= ATTEMPTS]
 
     def _submit(self, job: Job) -> None:
         self.submitted[job] = time.time()
