@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from mgail_dyna.cli.help import HELP, HELP_ALL, flags_of, help_text, usage
+from mgail_dyna.cli.help import HELP, HELP_ALL, Flag, flags_of, help_text, usage
 from mgail_dyna.errors import UserError, unknown_name
 
 Config = TypeVar("Config")
@@ -34,6 +35,7 @@ SYNONYMS = {
     "log-dir": "logdir",
     "eval-episodes": "evaluation-episodes",
 }
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # 12,000 and 12_000, as our own output writes numbers and Python does.
 _GROUPED_DIGITS = re.compile(r"\d{1,3}([,_]\d{3})+")
 
@@ -61,7 +63,7 @@ def parse(
     every = f"all options: {prog} {HELP_ALL if first else '--help'}"
     import tyro  # here, as many mistakes can be reported without it
 
-    argv = _with_whole_numbers(kind, argv)
+    argv = _as_tyro_reads(kind, argv)
     errors = io.StringIO()
     options: dict[str, Any] = {} if default is None else {"default": default}
     try:
@@ -76,11 +78,7 @@ def parse(
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        message = _plain(_first_section(errors.getvalue()))
-        if message.startswith("Missing"):
-            missing = [flag.name for flag in flags_of(kind) if flag.required and flag.name in message.split()]
-            message = f"missing {' and '.join(missing)}; usage: {usage(kind, prog)}"
-        raise UserError(message) from None
+        raise UserError(_mistake(errors.getvalue(), kind, prog, argv)) from None
     if unknown:
         word = unknown[0].split("=")[0]
         if not word.startswith("-"):
@@ -90,17 +88,23 @@ def parse(
     return config
 
 
-def _with_whole_numbers(kind: type[Any], argv: Sequence[str]) -> list[str]:
-    """`argv` with 10000 in place of 1e4, 10,000 and 10_000, behind flags that take a whole number."""
-    whole = {flag.name for flag in flags_of(kind) if flag.value == "N"}
+def _as_tyro_reads(kind: type[Any], argv: Sequence[str]) -> list[str]:
+    """`argv` with 10000 in place of 1e4, 10,000 and 10_000 behind flags that take a whole number, and None for none."""
+    flags = {flag.name: flag for flag in flags_of(kind)}
     words = list(argv)
     for i, word in enumerate(words):
         name, equals, value = word.partition("=")
-        if name in whole and equals:
-            words[i] = f"{name}={_whole_number(value)}"
-        elif i and words[i - 1] in whole:
-            words[i] = _whole_number(word)
+        if equals and name in flags:
+            words[i] = f"{name}={_value(value, flags[name])}"
+        elif i and words[i - 1] in flags:
+            words[i] = _value(word, flags[words[i - 1]])
     return words
+
+
+def _value(text: str, flag: Flag) -> str:
+    if flag.optional and text.lower() == "none":
+        return "None"
+    return _whole_number(text) if flag.value == "N" else text
 
 
 def _whole_number(text: str) -> str:
@@ -125,21 +129,34 @@ def _unknown_option(word: str, names: Sequence[str], also: str) -> UserError:
     return UserError(f"unknown option '{word}'; did you mean {' or '.join(found)}? {also}")
 
 
-def _plain(message: str) -> str:
-    """tyro's message about a value that is no number, in the words of our other messages."""
-    found = re.match(
-        r"Error parsing (--\S+): (invalid literal for int|could not convert string to float).*'(.*)'", message
-    )
-    if found is None:
+def _mistake(report: str, kind: type[Any], prog: str, argv: Sequence[str]) -> str:
+    """What tyro's `report` complains about, in the words of our other messages."""
+    message = _first_section(report)
+    named = {word.strip("'\".,:") for word in message.split()}
+    flags = [flag for flag in flags_of(kind) if flag.name in named]
+    missing = [flag.name for flag in flags if flag.required]
+    if message.startswith("Missing") and missing:
+        return f"missing {' and '.join(missing)}; usage: {usage(kind, prog)}"
+    if not flags or flags[0].positional:
         return message
-    flag, what, value = found.groups()
-    return f"{flag}: expected {'a whole number' if 'int' in what else 'a number'}, found {value}"
+    found = _values(argv, flags[0].name)
+    return f"{flags[0].name}: expected {flags[0].expected}, found {' '.join(found) or 'nothing'}"
+
+
+def _values(argv: Sequence[str], name: str) -> list[str]:
+    """What follows the flag called `name`, up to the next one."""
+    words = [part for word in argv for part in (word.split("=", 1) if word.startswith(f"{name}=") else [word])]
+    behind = words[len(words) - words[::-1].index(name) :]
+    return list(itertools.takewhile(lambda word: not word.startswith("--"), behind))
 
 
 def _first_section(report: str) -> str:
-    """The message in tyro's report, which is a title, a rule, the message, a rule and more, or the same in a box."""
+    """The message in tyro's report, which is a title, a rule, the message, a rule and more, or the same in a box.
+
+    On a terminal the report is coloured.
+    """
     sections: list[list[str]] = [[]]
-    for line in report.splitlines():
+    for line in _COLOUR.sub("", report).splitlines():
         text = line.strip(" │")
         if (text and set(text) <= set("-─╭╮╰╯")) or text.startswith("╭"):
             sections.append([])

@@ -37,6 +37,7 @@ class Flag:
         required: whether it must be given.
         group: name of the nested dataclass that it belongs to; empty for the command's own.
         switch: whether `--no-...` turns it off.
+        optional: whether its value can be None.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Flag:
     required: bool
     group: str
     switch: bool
+    optional: bool
 
     @property
     def positional(self) -> bool:
@@ -57,6 +59,14 @@ class Flag:
         """The flag that turns a switch off."""
         group, dot, name = self.name.removeprefix("--").rpartition(".")
         return f"--{group}{dot}no-{name}"
+
+    @property
+    def expected(self) -> str:
+        """What its value must be, in words."""
+        one, many = self.value.removesuffix(" ..."), self.value.endswith("...")
+        words = {"N": "whole numbers" if many else "a whole number", "X": "numbers" if many else "a number"}
+        choices = one.strip("{}").split(",") if one.startswith("{") else [words.get(one, "a value")]
+        return " or ".join([*choices, *(["None"] if self.optional else [])])
 
 
 def flags_of(kind: type[Any], default: Any = None) -> list[Flag]:
@@ -92,6 +102,7 @@ def _flags(kind: type[Any], default: Any, prefix: str, group: str, omit: bool) -
             required=value is MISSING,
             group=group,
             switch=hint is bool,
+            optional=NoneType in get_args(hint),
         )
 
 

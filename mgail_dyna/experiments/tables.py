@@ -42,6 +42,8 @@ MEASURES = (
     "lowest after",
     "worst episode",
 )
+# Columns that break their lines on a narrow terminal, down to so many characters.
+NARROWEST = {"task": 12, "kind of run": 12}
 # Columns that a narrow terminal does without, the first ones first.
 SPARE = (f"to {HIGHER_LEVEL:.0f}%", "last ten", "lowest after", "stays", "worst episode")
 NOTE = (
@@ -98,7 +100,8 @@ def summary(kinds: Iterable[Kind], results: Path, title: str = "", without: Sequ
         pad_edge=False,
     )
     for name in NAMES:
-        table.add_column(name, no_wrap=name != "kind of run", min_width=12 if name == "kind of run" else None)
+        narrowest = NARROWEST.get(name)
+        table.add_column(name, no_wrap=narrowest is None, min_width=narrowest, overflow="fold")
     kept = [place for place, name in enumerate(MEASURES) if name not in without]
     for place in kept:
         table.add_column(MEASURES[place], justify="right", no_wrap=True)
@@ -165,6 +168,9 @@ def print_summary(kinds: Iterable[Kind], results: Path, title: str = "") -> None
             break
         table = summary(kinds, results, title, SPARE[:count])
         table.caption = f"Left out, as the terminal is narrow: {', '.join(SPARE[:count])}. {table.caption}"
+    if console.measure(table, options=unlimited).minimum > console.width:
+        for column in table.columns:
+            column.no_wrap, column.min_width = False, None  # or else lines would be cut off
     console.print(table)
 
 

@@ -1,17 +1,38 @@
 """What is understood although it is not quite right, and what is said where it is not."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.main import main
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.mark.parametrize("number", ["10000", "1e4", "10,000", "10_000", "1.0e4"])
 @pytest.mark.parametrize("join", ["--env-steps={}", "--env-steps {}"])
 def test_whole_numbers_are_taken_as_people_write_them(number, join):
     assert resolved(["--env", "cartpole", *join.format(number).split()]).settings.env_steps == 10_000
+
+
+def test_none_is_none_however_it_is_written():
+    for word in ("none", "None", "NONE"):
+        assert resolved(["--env", "cartpole", f"--policy.bptt-clip-norm={word}"]).settings.policy.bptt_clip_norm is None
+
+
+def test_a_mistake_is_answered_in_one_line_on_a_terminal():
+    master, terminal = os.openpty()
+    words = ["run.py", "--policy.hidden", "a"]
+    ended = subprocess.run([sys.executable, *words], stdout=terminal, stderr=terminal, cwd=ROOT, check=False)
+    os.close(terminal)
+    assert ended.returncode == 2
+    said = os.read(master, 10_000).decode()
+    os.close(master)
+    assert said == "error: --policy.hidden: expected whole numbers, found a\r\n"
 
 
 def test_other_values_stay_as_they_are():
@@ -26,6 +47,12 @@ def test_other_values_stay_as_they_are():
         ("--env-steps 1.5", "--env-steps: expected a whole number, found 1.5"),
         ("--env-steps 1,00", "--env-steps: expected a whole number, found 1,00"),
         ("--discount high", "--discount: expected a number, found high"),
+        ("--env-steps", "--env-steps: expected a whole number, found nothing"),
+        ("--seed 3 --seed=x --env hopper", "--seed: expected a whole number, found x"),
+        ("--iterations many", "--iterations: expected a whole number or None, found many"),
+        ("--policy.bptt-clip-norm=x", "--policy.bptt-clip-norm: expected a number or None, found x"),
+        ("--policy.hidden a b --seed 3", "--policy.hidden: expected whole numbers, found a b"),
+        ("--cost foo", "--cost: expected saturating or nonsaturating or logit, found foo"),
         ("--discriminator.lr 1", "unknown option '--discriminator.lr'; did you mean --discriminator.learning-rate?"),
         ("--gradient-penalty 1", "did you mean --discriminator.gradient-penalty?"),
         ("--plan-stesp 1", "unknown option '--plan.stesp'; did you mean --plan.steps"),
