@@ -14,6 +14,7 @@ LEVELS = {
     "halfcheetah": lambda returns, lengths: returns.mean() >= 6000,
     "walker2d": lambda returns, lengths: returns.mean() >= 5000 and (lengths == 1000).all(),
     "swimmer": lambda returns, lengths: returns.mean() >= 120 and (lengths == 1000).all(),
+    "ant": lambda returns, lengths: returns.mean() >= 5000 and (lengths == 1000).sum() == 48,
     "inverteddoublependulum": lambda returns, lengths: returns.mean() >= 9000 and (lengths == 1000).sum() == 49,
 }
 
