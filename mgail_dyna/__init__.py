@@ -9,8 +9,8 @@
         metrics = agent.iterate()
     action = agent.act(observation)
 
-TensorFlow is imported with the first name that needs it, quietly and with one thread. Import and configure TensorFlow
-before that for other threads or devices.
+TensorFlow is imported with the first name that needs it, quietly and with one thread, on the command
+line with two where they help. Import and configure TensorFlow before that for other threads or devices.
 """
 
 from __future__ import annotations

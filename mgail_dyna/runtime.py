@@ -32,6 +32,13 @@ def _silent_stderr() -> Iterator[None]:
         os.close(sink)
 
 
+def cores() -> int:
+    """Cores this process may use, or fewer where `OMP_NUM_THREADS` says so."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(found, max(int(wanted), 1)) if wanted.isdecimal() else found
+
+
 def import_tensorflow(threads: int = 1) -> None:
     """Imports TensorFlow for this process, without its banner and its search for accelerators on the screen.
 
@@ -39,12 +46,12 @@ def import_tensorflow(threads: int = 1) -> None:
     or devices imports and configures TensorFlow first.
 
     Args:
-        threads: for one operation, and for operations at once. One thread is as fast as more, as the networks are
-            small, and leaves the other cores to other runs.
+        threads: for one operation, and for operations at once; at most `cores()`.
     """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    threads = min(threads, cores())
     with _silent_stderr():
         import tensorflow as tf
         import tensorflow_probability  # noqa: F401

@@ -1,12 +1,17 @@
-"""How the program names itself in commands that are to be pasted."""
+"""How the program names itself in commands that are to be pasted, and how many threads it uses."""
 
+import csv
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from mgail_dyna import runtime
+from mgail_dyna.algorithms.registry import algorithm_named
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -44,3 +49,29 @@ def test_where_it_is_installed_the_command_is_named(started):
 
 def test_in_other_programs_it_is_named_as_in_the_documents(started):
     assert started("pytest") == "python run.py"
+
+
+def test_a_second_thread_is_used_where_there_is_a_core_for_it(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    for wanted, found in {"": 3, "1": 1, "2": 2, "8": 3, "0": 1, "many": 3}.items():
+        monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+        assert runtime.cores() == found
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert runtime.cores() == 3
+    assert {name: algorithm_named(name).threads for name in ("dyna", "gail")} == {"dyna": 2, "gail": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["dyna", "bc"])
+def test_a_second_thread_changes_no_number(mode, tmp_path):
+    rows = []
+    for threads in ("1", "2"):
+        flags = "--cloning.steps 1000 --updates-per-iteration 2 --iterations 3 --evaluation-episodes 1"
+        words = ["run.py", "--mode", mode, *flags.split(), "--final-episodes", "0", "--logdir", str(tmp_path / threads)]
+        env = {**os.environ, "OMP_NUM_THREADS": threads, "MGAIL_DYNA_XLA": "1"}
+        subprocess.run([sys.executable, *words], cwd=ROOT, env=env, check=True, capture_output=True)
+        with (tmp_path / threads / f"halfcheetah-{mode}-seed0" / "progress.csv").open() as file:
+            rows.append(list(csv.DictReader(file)))
+    clocks = {"cpu_seconds", "wall_seconds"}
+    one, two = ([{k: v for k, v in row.items() if k not in clocks} for row in run] for run in rows)
+    assert one == two and len(one) > 1

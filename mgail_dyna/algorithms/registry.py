@@ -39,6 +39,8 @@ class Algorithm:
         ignored_fields: fields and groups of `ImitationConfig` that no result depends on.
         progress: phrases below the progress bar; one is shown where all of its metrics exist. {T} is the plan length.
         networks: how the agent's networks are made; the agent's own if None.
+        threads: that its gradient steps use where there are so many cores. Two are faster where batches are small, and
+            change no number; sums over long batches would change.
     """
 
     name: str
@@ -50,11 +52,12 @@ class Algorithm:
     ignored_fields: tuple[str, ...] = ()
     progress: tuple[str, ...] = ()
     networks: Networks | None = None
+    threads: int = 1
 
     def build(self, config: ImitationConfig, make_env: MakeEnv, demos: Demonstrations) -> Agent:
         """An agent; see `algorithms.base.Agent` for the arguments."""
         factory: Any = self.agent
-        runtime.import_tensorflow()
+        runtime.import_tensorflow(self.threads)
         if isinstance(factory, str):
             module, _, name = factory.partition(":")
             factory = getattr(importlib.import_module(module), name)
@@ -164,6 +167,7 @@ register(
         sections=("dyna",),
         ignored_fields=("trust_region", *_ROLLOUTS_ONLY),
         progress=(_JUDGED, _MODEL),
+        threads=2,
     )
 )
 register(
@@ -178,6 +182,7 @@ register(
             *_ROLLOUTS_ONLY,
         ),
         progress=(_JUDGED, _MODEL),
+        threads=2,
     )
 )
 register(
@@ -234,5 +239,6 @@ register(
             *_GRAPH_ONLY,
         ),
         progress=("loss {cloning/loss:.2g}",),
+        threads=2,
     )
 )

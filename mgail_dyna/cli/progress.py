@@ -23,13 +23,13 @@ PAGE = 25
 NARROWEST_BAR, WIDEST_BAR = 4, 30
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow; on a terminal it says so meanwhile, as this takes seconds."""
+def import_tensorflow(threads: int = 1) -> None:
+    """`runtime.import_tensorflow`; on a terminal it says so meanwhile, as this takes seconds."""
     words = "importing TensorFlow ..."
     shown = sys.stderr is not None and sys.stderr.isatty()
     if shown:
         print(words, end="\r", file=sys.stderr, flush=True)
-    runtime.import_tensorflow()
+    runtime.import_tensorflow(threads)
     if shown:
         print(" " * len(words), end="\r", file=sys.stderr, flush=True)
 

@@ -207,7 +207,7 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     notes = (*differences, fitted, *data_notes(imitated), comparison and f"note: {comparison}")
     for note in filter(None, notes):
         print(note, file=sys.stderr)
-    import_tensorflow()
+    import_tensorflow(algorithm_named(settings.algorithm).threads)
     from mgail_dyna.runs.run import ImitationRun
 
     return settings, ImitationRun(config, demos, settings.algorithm)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT, LOCK, EARLIER = "output.txt", "lock", "earlier"
 # Holds the arguments of a run from its start until it is recorded.
 BEGUN = "begun.json"
-# `runtime.import_tensorflow` limits TensorFlow's own threads to one.
+# TensorFlow's own threads follow the first, see `runtime.cores`: two threads cost more CPU time than one.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 POLL_SECONDS = 0.2
 

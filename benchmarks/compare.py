@@ -1,0 +1,183 @@
+"""Times the gradient steps of the default recipe, in this package, in JAX and in PyTorch, side by side.
+
+    python benchmarks/compare.py --out results/benchmarks/compare.json
+
+Everything runs in one process on one core. First every library takes the same steps from the same weights, and the
+losses must agree. Then the libraries take turns, round after round; the medians count, in CPU seconds. Needs
+`benchmarks/requirements.txt` beside the package's own requirements; a library that is not installed is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module, metadata
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+# Mean losses agree within this share of them. Rounding, and where Adam adds its epsilon, count more with every step.
+AGREE = 1e-2
+PEERS = {"jax": ("peers.in_jax", "InJax"), "torch": ("peers.in_torch", "InTorch")}
+
+
+def main() -> None:
+    """Checks, times, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=30, help="gradient steps of one update, as in the recipe")
+    parser.add_argument("--rounds", type=int, default=7, help="of which the medians count")
+    parser.add_argument("--core", type=int, default=0, help="the one that everything runs on")
+    parser.add_argument("--out", type=Path, help="JSON file")
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {options.core})
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+
+    from workload import Workload
+
+    workload = Workload(options.steps)
+    weights = workload.weights()
+    made: dict[str, Any] = {"ours": workload}
+    for name, (module, kind) in PEERS.items():
+        try:
+            made[name] = getattr(import_module(module), kind)(workload, weights)
+        except ModuleNotFoundError as missing:
+            print(f"{name} is left out: {missing}")
+    sides = {name: side.updates() for name, side in made.items()}
+    first = {name: _first_calls(sides[name], side.reset) for name, side in made.items()}
+    _check({side: {piece: loss for piece, (loss, _) in calls.items()} for side, calls in first.items()})
+    seconds = _rounds(sides, options.rounds)
+    products = _rounds({"products": _products(workload)}, options.rounds)["products"]
+    table = {
+        "command": f"python benchmarks/compare.py --steps {options.steps} --rounds {options.rounds}",
+        "machine": platform.processor() or platform.machine(),
+        "versions": {name: metadata.version(name) for name in ("tensorflow", *sides) if name != "ours"},
+        "gradient_steps": options.steps,
+        "cpu_seconds": seconds,
+        "first_call_cpu_seconds": {s: {p: round(t, 2) for p, (_, t) in calls.items()} for s, calls in first.items()},
+        "products_cpu_seconds": products,
+        "acting": _acting(options.rounds),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    print(_text(table))
+    if options.out:
+        options.out.write_text(json.dumps(table, indent=1) + "\n")
+
+
+def _first_calls(updates: dict[str, Callable[[], float]], reset: Callable[[], None]) -> dict[str, tuple[float, float]]:
+    """The loss of every update's first call, from the same weights, and its CPU seconds."""
+    calls = {}
+    for piece, update in updates.items():
+        reset()
+        start = time.process_time()
+        calls[piece] = update(), time.process_time() - start
+    return calls
+
+
+def _check(losses: dict[str, dict[str, float]]) -> None:
+    for side, found in losses.items():
+        for piece, loss in found.items():
+            wanted = losses["ours"][piece]
+            if abs(loss - wanted) > AGREE * max(abs(wanted), 1e-2):
+                sys.exit(f"{piece}: {side} computes {loss:.6f}, ours {wanted:.6f}: they do not do the same")
+
+
+def _rounds(sides: dict[str, dict[str, Callable[[], Any]]], rounds: int) -> dict[str, dict[str, float]]:
+    """Median CPU seconds of every piece; in every round each side takes its turn at each piece."""
+    taken: dict[tuple[str, str], list[float]] = {}
+    for _ in range(rounds):
+        for piece in next(iter(sides.values())):
+            for side, updates in sides.items():
+                start = time.process_time()
+                updates[piece]()
+                taken.setdefault((side, piece), []).append(time.process_time() - start)
+    return {side: {piece: round(median(taken[side, piece]), 4) for piece in updates} for side, updates in sides.items()}
+
+
+def _products(workload: Any) -> dict[str, Callable[[], None]]:
+    """The matrix products alone of planning, forwards and backwards, by NumPy's BLAS."""
+    import numpy as np
+
+    config, (size, actions) = workload.config, workload.sizes
+    batch, units = config.plan.batch, config.dynamics.units
+    policy = [size, *config.policy.hidden, actions]
+    judge = [size + actions, size + actions, *config.discriminator.hidden, 1]
+    fixed = [(size, units), (units, 3 * units), (units, 3 * units), (2 * units, units), (actions, units)]
+    fixed += [(units, units), (units, units), (units, size), *itertools.pairwise(judge)]
+    rng = np.random.default_rng(0)
+
+    def ready(shape: tuple[int, int], trained: bool) -> list[tuple[Any, Any]]:
+        inward, outward = (rng.standard_normal((batch, width), np.float32) for width in shape)
+        kernel = rng.standard_normal(shape, np.float32)
+        back = [(np.ascontiguousarray(inward.T), outward)] if trained else []
+        return [(inward, kernel), (outward, np.ascontiguousarray(kernel.T)), *back]
+
+    trained = list(itertools.pairwise(policy))
+    pairs = [pair for shape in fixed for pair in ready(shape, False)]
+    pairs += [pair for shape in trained for pair in ready(shape, True)]
+
+    def multiplied(length: int) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(workload.steps * length):
+                for left, right in pairs:
+                    left @ right
+
+        return run
+
+    return {f"plan {length}": multiplied(length) for length in (10, 20, 50)}
+
+
+def _acting(rounds: int) -> dict[str, dict[str, float]]:
+    """CPU seconds of 1,000 env steps by the policy, and of the same steps by the environment alone."""
+    from mgail_dyna.environments.make import make_env
+    from mgail_dyna.environments.rollout import play_episode
+    from mgail_dyna.runs.policies import load_policy
+
+    found: dict[str, dict[str, float]] = {}
+    for name, env_id in (("cartpole", "CartPole-v1"), ("hopper", "Hopper-v5"), ("halfcheetah", "HalfCheetah-v5")):
+        policy, env = load_policy(name), make_env(env_id, 1_000)
+        acting, alone = [], []
+        for seed in range(rounds):
+            start = time.process_time()
+            episode = play_episode(env, policy, seed)
+            acting.append((time.process_time() - start) / len(episode))
+            env.reset(seed=seed)
+            start = time.process_time()
+            for action in episode.actions:
+                env.step(action)
+            alone.append((time.process_time() - start) / len(episode))
+        found[name] = {"acting": round(1_000 * median(acting), 4), "environment": round(1_000 * median(alone), 4)}
+    return found
+
+
+def _text(table: dict[str, Any]) -> str:
+    ours = table["cpu_seconds"]["ours"]
+    others = [side for side in table["cpu_seconds"] if side != "ours"]
+    lines = [f"CPU ms of {table['gradient_steps']} gradient steps; in brackets ours as a share of theirs", ""]
+    lines += ["piece".ljust(16) + "".join(side.rjust(18) for side in ("ours", *others, "matrix products"))]
+    for piece, seconds in ours.items():
+        cells = [f"{1000 * seconds:.0f}"]
+        for column in [*(table["cpu_seconds"][side] for side in others), table["products_cpu_seconds"]]:
+            cells.append(f"{1000 * column[piece]:.0f} ({seconds / column[piece]:.2f})" if piece in column else "")
+        lines.append(piece.ljust(16) + "".join(cell.rjust(18) for cell in cells))
+    lines += ["", "CPU ms of 1,000 env steps: acting, and the environment alone"]
+    for name, found in table["acting"].items():
+        acting, alone = 1000 * found["acting"], 1000 * found["environment"]
+        lines.append(f"{name.ljust(16)}{acting:18.0f}{alone:18.0f} ({alone / acting:.2f} of its speed)")
+    first = {side: sum(pieces.values()) for side, pieces in table["first_call_cpu_seconds"].items()}
+    lines += ["", "first calls, CPU s: " + ", ".join(f"{side} {seconds:.1f}" for side, seconds in first.items())]
+    return "\n".join([*lines, f"peak memory {table['peak_memory_mb']:,} MB"])
+
+
+if __name__ == "__main__":
+    main()
