@@ -1,11 +1,11 @@
-"""The gradient steps of the default recipe on HalfCheetah, at its sizes, on made-up data: what `compare.py` times.
+"""The gradient steps of the default recipe, on made-up data: what `compare.py` and `growth.py` time.
 
 The package's updates are here; the peers make the same ones from the same weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,17 @@ import numpy as np
 
 from mgail_dyna import runtime
 
-tf = runtime.import_tensorflow()
+runtime.import_tensorflow()
 
-from mgail_dyna.algorithms.dyna import DynaAgent  # noqa: E402
+from mgail_dyna.algorithms.networks import build_discriminator, build_dynamics, build_policy  # noqa: E402
 from mgail_dyna.algorithms.registry import imitation_preset  # noqa: E402
 from mgail_dyna.config.imitation import ImitationConfig  # noqa: E402
-from mgail_dyna.demonstrations.reader import load_demonstrations  # noqa: E402
-from mgail_dyna.environments.make import make_env  # noqa: E402
-from mgail_dyna.replay import Windows  # noqa: E402
+from mgail_dyna.learners.discriminator import DiscriminatorLearner  # noqa: E402
+from mgail_dyna.learners.dynamics import DynamicsLearner  # noqa: E402
+from mgail_dyna.learners.policy import PolicyLearner  # noqa: E402
+from mgail_dyna.learners.views import StateAction  # noqa: E402
+from mgail_dyna.replay import Replay, Windows  # noqa: E402
+from mgail_dyna.types import ActionSpec  # noqa: E402
 
 # The weights of a dense layer, `[in, out]` and `[out]`.
 Dense = tuple[np.ndarray, np.ndarray]
@@ -57,10 +60,13 @@ class Weights:
 
 
 class Workload:
-    """The recipe's updates, `steps` gradient steps each.
+    """The recipe's updates, `steps` gradient steps each, on made-up data of HalfCheetah's sizes or others.
 
     Args:
         steps: gradient steps of one update.
+        batch: trajectories of a batch in planning, learning and the model; the recipe's if None.
+        size: of a state.
+        actions: of an action.
 
     Attributes:
         config: the recipe.
@@ -68,25 +74,33 @@ class Workload:
         agent, expert, mix: for the discriminator, `[K, B, ...]`.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, batch: int | None = None, size: int = 17, actions: int = 6) -> None:
         self.config: ImitationConfig = imitation_preset("recipe", "HalfCheetah-v5", "dyna")
-        self.steps, demos = steps, load_demonstrations("halfcheetah")
-        self.agent_made = DynaAgent(self.config, lambda: make_env("HalfCheetah-v5", demos.length), demos)
-        self.rng = np.random.default_rng(0)
-        size, actions = demos.observation_space.shape[0], demos.action.size
-        self.sizes = size, actions
-        burn_in = self.config.dynamics.burn_in
-        self.windows = self._windows(burn_in + self.config.learn.length, self.config.learn.batch)
-        batch = self.config.discriminator.batch
-        self.agent, self.expert = ((self._draw(batch, size), self._draw(batch, actions)) for _ in range(2))
-        self.mix = self.rng.random((steps, batch, 1), np.float32)
-        self._start = self._learners()
+        self.steps, self.sizes, self.rng = steps, (size, actions), np.random.default_rng(0)
+        self.batch = batch or self.config.plan.batch
+        self.windows = self._windows(self.config.dynamics.burn_in + self.config.learn.length)
+        pairs = self.config.discriminator.batch
+        self.agent, self.expert = ((self._draw(pairs, size), self._draw(pairs, actions)) for _ in range(2))
+        self.mix = self.rng.random((steps, pairs, 1), np.float32)
+        config, demos = self.config, Replay(size, actions, actions)
+        demos.add(*(self.rng.standard_normal((1_000 + more, n), np.float32) for more, n in ((1, size), (0, actions))))
+        box = np.ones(actions, np.float32)
+        self.action = ActionSpec("continuous", actions, -box, box)
+        policy, average = (build_policy(self.action, size, config.policy, seed=0) for _ in range(2))
+        discriminator = build_discriminator(demos.all_pairs(), config.discriminator, seed=1)
+        model = build_dynamics(demos, config.dynamics, seed=2)
+        self.learners: dict[str, Any] = {
+            "discriminator": DiscriminatorLearner(discriminator, config.discriminator),
+            "dynamics": DynamicsLearner(model, config.dynamics),
+            "policy": PolicyLearner(policy, average, discriminator, model, self.action, config, StateAction()),
+        }
+        self._start = {name: learner.state() for name, learner in self.learners.items()}
 
     def _draw(self, *shape: int) -> np.ndarray:
         return 0.5 * self.rng.standard_normal((self.steps, *shape), np.float32)
 
-    def _windows(self, length: int, batch: int) -> Windows:
-        size, actions = self.sizes
+    def _windows(self, length: int) -> Windows:
+        (size, actions), batch = self.sizes, self.batch
         return Windows(
             states=self._draw(length + 1, batch, size),
             actions=self._draw(length, batch, actions),
@@ -96,7 +110,7 @@ class Workload:
 
     def noise(self, length: int) -> np.ndarray:
         """Fresh noise for plans of `length` steps, the same at every call."""
-        shape = (self.steps, length, self.config.plan.batch, self.sizes[1])
+        shape = (self.steps, length, self.batch, self.sizes[1])
         return np.random.default_rng(length).standard_normal(shape, np.float32)
 
     @property
@@ -105,24 +119,20 @@ class Workload:
         burn_in = self.config.dynamics.burn_in
         return self.windows.states[:, : burn_in + 1], self.windows.mask[:, :burn_in]
 
-    def _learners(self) -> dict[str, Any]:
-        agent = self.agent_made
-        return {name: getattr(agent, name).state() for name in ("policy", "discriminator", "dynamics")}
-
     def reset(self) -> None:
-        """Takes the package's learners back to where they began."""
+        """Takes the learners back to where they began."""
         for name, state in self._start.items():
-            getattr(self.agent_made, name).restore(state)
+            self.learners[name].restore(state)
 
     def weights(self) -> Weights:
         """The package's, as they are now."""
-        agent = self.agent_made
-        policy, discriminator = agent.policy.network, agent.discriminator.network
-        model, head = agent.dynamics.model, agent.acting.head
+        policy, discriminator = self.learners["policy"].network, self.learners["discriminator"].network
+        model, spec = self.learners["dynamics"].model, self.action
+        assert spec.low is not None and spec.high is not None
         encoder, action = model.state_encoder, model.action_encoder
         layers = {"inward": encoder.inward, "outward": encoder.outward, "fused": model.fused, "change": model.change}
         layers |= {"action_inward": action.inward, "action_outward": action.outward}
-        low, high = ((bound - head.center) / head.scale for bound in (head.low, head.high))
+        low, high = ((bound - spec.center) / spec.scale for bound in (spec.low, spec.high))
         return Weights(
             policy=[_dense(layer) for layer in [*policy.hidden_layers, policy.output_layer]],
             std=np.exp(policy.log_std.numpy()),
@@ -137,20 +147,24 @@ class Workload:
             change_scale=model.change_scale.numpy(),
         )
 
-    def updates(self) -> dict[str, Update]:
-        """The package's updates by name; they share what they train."""
-        agent, starts = self.agent_made, self.plan_starts
-        agent.policy.pace(1.0)
+    def updates(self, lengths: Sequence[int] = (10, 20, 50)) -> dict[str, Update]:
+        """The package's updates by name; those of one network train the same weights.
 
-        def plan(noise: Any) -> Update:
-            return lambda: float(agent.policy._plan(*starts, noise, None)["cost"])
+        Args:
+            lengths: of plans.
+        """
+        policy, starts, windows = self.learners["policy"], self.plan_starts, self.windows
+        discriminator, dynamics = self.learners["discriminator"], self.learners["dynamics"]
+        policy.pace(1.0)
 
-        windows = self.windows
+        def plan(noise: np.ndarray) -> Update:
+            return lambda: float(policy._plan(*starts, noise, None)["cost"])
+
         return {
-            **{f"plan {n}": plan(self.noise(n)) for n in (10, 20, 50)},
-            "learn": lambda: agent.policy.learn(windows, 1.0)["cost"],
-            "discriminator": lambda: agent.discriminator(self.agent, self.expert, self.mix, 1.0)["loss"],
-            "model": lambda: agent.dynamics(windows, 1.0)["loss"],
+            **{f"plan {n}": plan(self.noise(n)) for n in lengths},
+            "learn": lambda: policy.learn(windows, 1.0)["cost"],
+            "discriminator": lambda: discriminator(self.agent, self.expert, self.mix, 1.0)["loss"],
+            "model": lambda: dynamics(windows, 1.0)["loss"],
         }
 
 
