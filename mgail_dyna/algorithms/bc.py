@@ -17,7 +17,8 @@ from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.types import Array
 
-# Gradient steps for the square root of the number of pairs, at most: more overfit where pairs are few.
+# Gradient steps of a clone for the square root of the number of pairs, at most: more overfit where pairs are few. As a
+# start of Dyna-AIL an exact clone is better than a good one (results/notes/one-recipe.md, P).
 PER_ROOT_PAIR = 100.0
 
 
@@ -27,7 +28,7 @@ class Cloner:
     All pairs are learned from and the last weights count: the loss on held-out pairs says little of the return
     (results/notes/one-recipe.md).
 
-        cloner = Cloner(policy, acting, demos, config)
+        cloner = Cloner(policy, acting, demos, config, 20_000)
         cloner.finish()  # policy and acting now hold the clone
 
     Args:
@@ -35,21 +36,17 @@ class Cloner:
         acting: its NumPy copy; holds the newest weights.
         demos: the demonstrations, all of which are imitated (`subset` takes fewer).
         config: of which `cloning`, the seed and the learning-rate schedule are used.
-
-    Attributes:
-        total: gradient steps in all, `cloning.steps` or 100 times the square root of the number of pairs if that is
-            less.
+        total: gradient steps in all.
     """
 
     def __init__(
-        self, policy: PolicyNetwork, acting: NumpyPolicy, demos: Demonstrations, config: ImitationConfig
+        self, policy: PolicyNetwork, acting: NumpyPolicy, demos: Demonstrations, config: ImitationConfig, total: int
     ) -> None:
-        self.policy, self.acting, self.config, self.steps = policy, acting, config, 0
+        self.policy, self.acting, self.config, self.total, self.steps = policy, acting, config, total, 0
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 2]))
         self.learner = BCLearner(policy, demos.action, config.cloning)
         self.states = np.concatenate([acting.normalise(t.observations[:-1]) for t in demos.trajectories])
         self.actions = np.concatenate([acting.head.vectors(actions) for actions in demos.actions])
-        self.total = min(config.cloning.steps, math.ceil(PER_ROOT_PAIR * math.sqrt(len(self.states))))
 
     @property
     def progress(self) -> float:
@@ -113,7 +110,8 @@ class BCAgent:
         make = (networks or Networks()).policy
         policy = make(demos.action, demos.observation_space.shape[0], config.policy, config.seed)
         self.acting = numpy_copy(policy, config.policy, demos)
-        self.cloner = Cloner(policy, self.acting, demos, config)
+        total = min(config.cloning.steps, math.ceil(PER_ROOT_PAIR * math.sqrt(demos.total_steps)))
+        self.cloner = Cloner(policy, self.acting, demos, config, total)
 
     @property
     def budget(self) -> Budget:

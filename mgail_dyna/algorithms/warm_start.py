@@ -51,7 +51,7 @@ class WarmStart:
             `steps`, and the `loss` of the last ones.
         """
         self.cloned = True
-        return Cloner(policy, acting, demos, self.config).finish()
+        return Cloner(policy, acting, demos, self.config, self.config.cloning.steps).finish()
 
     def lr_scale(self, iterations: int) -> float:
         """Factor on the policy's learning rate after so many `iterations`: a clone is frozen at first."""

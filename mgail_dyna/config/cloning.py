@@ -14,7 +14,8 @@ class CloningConfig:
     learning_rate: float = 1e-3
     """Adam's learning rate at the start."""
     steps: int = 20_000
-    """Gradient steps; or 100 times the square root of the number of pairs, if that is less: more overfit few pairs."""
+    """Gradient steps. bc: or 100 times the square root of the number of pairs, if that is less: more overfit few
+    pairs."""
     batch: int = 256
     """State-action pairs per gradient step."""
     interval: int = 500

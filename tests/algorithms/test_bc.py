@@ -6,21 +6,23 @@ import numpy as np
 import pytest
 from helpers import first
 
-from mgail_dyna.algorithms.bc import Cloner
+from mgail_dyna.algorithms.bc import BCAgent, Cloner
+from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.networks import build_policy, numpy_copy
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.config.cloning import CloningConfig
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.environments.make import make_env
 from mgail_dyna.runs.run import ImitationRun
 
 
 def test_a_clone_has_learned_every_pair_when_its_steps_are_taken():
     demos = first(load_demonstrations("halfcheetah"), 2, steps=30)
-    config = ImitationConfig(cloning=CloningConfig(steps=700, interval=300, learning_rate=3e-3))
+    config = ImitationConfig(cloning=CloningConfig(interval=300, learning_rate=3e-3))
     policy = build_policy(demos.action, 17, config.policy, 0)
     acting = numpy_copy(policy, config.policy, demos)
-    cloner = Cloner(policy, acting, demos, config)
+    cloner = Cloner(policy, acting, demos, config, 700)
     assert cloner.states.shape == (60, 17) and cloner.actions.shape == (60, 6)
     assert np.abs(cloner.states).max() <= 10.0
     before = cloner.learner.loss(cloner.states, cloner.actions)
@@ -36,11 +38,18 @@ def test_a_clone_has_learned_every_pair_when_its_steps_are_taken():
 def test_few_pairs_are_not_overfitted(episodes, steps, total):
     demos = first(load_demonstrations("halfcheetah"), episodes, steps=steps)
     config = ImitationConfig(cloning=CloningConfig(steps=1_500 if total == 1_500 else 20_000, interval=200))
-    policy = build_policy(demos.action, 17, config.policy, 0)
-    cloner = Cloner(policy, numpy_copy(policy, config.policy, demos), demos, config)
-    assert cloner.total == total, "100 times the square root of the number of pairs, at most what is asked for"
-    done = cloner.finish()
-    assert (done["steps"], done["left"], cloner.progress) == (total, 0.0, 1.0)
+    agent = BCAgent(config, lambda: make_env("HalfCheetah-v5", 1_000), demos)
+    assert agent.budget.total == total, "100 times the square root of the number of pairs, at most what is asked for"
+    while agent.progress < 1.0:
+        done = agent.iterate()
+    assert (done["cloning/steps"], done["cloning/left"]) == (total, 0.0)
+
+
+def test_a_start_takes_all_steps():
+    demos = first(load_demonstrations("halfcheetah"), 1, steps=25)
+    config = replace(ImitationConfig(warm_start="bc"), cloning=CloningConfig(steps=700, interval=200))
+    agent = DynaAgent(config, lambda: make_env("HalfCheetah-v5", 1_000), demos)
+    assert agent.iterate()["cloning/steps"] == 700, "a clone alone would take 500"
 
 
 @pytest.mark.slow

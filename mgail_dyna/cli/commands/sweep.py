@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -71,9 +74,9 @@ def main(argv: Sequence[str]) -> None:
     waiting = [job for job in jobs if not job.recorded]
     if command.dry_run:
         names = ", ".join(_by_kind([job.run.name for job in waiting]))
-        print(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else ""))
+        print(_wrapped(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else "")))
         left = {job.run: kind for job, kind in zip(jobs, itertools.cycle(kinds), strict=False) if job in waiting}
-        print(*_costs(kinds, list(left.values()), command.jobs, results), sep="\n")
+        print(*map(_wrapped, _costs(kinds, list(left.values()), command.jobs, results)), sep="\n")
         _print_results(kinds, results, title)
         return
     # Checked now: otherwise an unwritable directory would be noticed only at the end of a run.
@@ -85,6 +88,14 @@ def main(argv: Sequence[str]) -> None:
     if failed:
         print(f"failed twice: {', '.join(job.run.name for job in failed)}")
         raise SystemExit(1)
+
+
+def _wrapped(line: str) -> str:
+    """`line` in lines that a terminal need not break."""
+    if not sys.stdout.isatty():
+        return line
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _by_kind(runs: Sequence[str]) -> Iterator[str]:
