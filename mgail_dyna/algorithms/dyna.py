@@ -132,11 +132,12 @@ class DynaAgent:
 
     def _update(self, learning_rate: float) -> dict[str, float]:
         policy_rate = learning_rate * self._policy_lr_scale()
+        frozen = policy_rate == 0.0
         return {
             **prefixed("discriminator", self.update_discriminator(learning_rate)),  # line 5
-            **prefixed("learn", self.learn(policy_rate)),  # line 6
+            **prefixed("learn", {} if frozen else self.learn(policy_rate)),  # line 6
             **prefixed("dynamics", self.update_dynamics(learning_rate)),  # line 7
-            **prefixed("plan", self.plan(policy_rate)),  # lines 8, 9
+            **prefixed("plan", {} if frozen else self.plan(policy_rate)),  # lines 8, 9
         }
 
     def _policy_lr_scale(self) -> float:

@@ -41,7 +41,8 @@ def test_a_clone_is_frozen_while_the_others_catch_up(cartpole_demos, frozen):
     agent.iterate()
     clone, discriminator = agent.policy.network.acting_weights(), agent.discriminator.network.variables[0].numpy()
     for iteration in range(3):
-        agent.iterate()
+        metrics = agent.iterate()
+        assert ("plan/cost" in metrics) == ("learn/cost" in metrics) == (iteration >= frozen), "no step without effect"
         learned = agent.policy.network.acting_weights()
         moved = any(np.abs(weight - clone[name]).max() > 1e-6 for name, weight in learned.items())
         assert moved == (iteration >= frozen)
