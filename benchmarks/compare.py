@@ -1,6 +1,6 @@
 """Times the gradient steps of the default recipe, in this package, in JAX and in PyTorch, side by side.
 
-    python benchmarks/compare.py --out results/benchmarks/compare.json
+    python benchmarks/compare.py --out results/benchmarks/compare.jsonl
 
 Everything runs in one process on one core. First every library takes the same steps from the same weights, and the
 losses must agree. Then the libraries take turns, round after round; the medians count, in CPU seconds. Needs
@@ -71,7 +71,7 @@ def main() -> None:
     }
     print(_text(table))
     if options.out:
-        options.out.write_text(json.dumps(table, indent=1) + "\n")
+        options.out.write_text(json.dumps(table) + "\n")
 
 
 def _first_calls(updates: dict[str, Callable[[], float]], reset: Callable[[], None]) -> dict[str, tuple[float, float]]:

@@ -1,6 +1,6 @@
 """How the cost of an update round grows with plan length, batch, state size, demonstrations and replay.
 
-    python benchmarks/growth.py --out results/benchmarks/growth.json
+    python benchmarks/growth.py --out results/benchmarks/growth.jsonl
 
 prints a table and writes it. Every row changes one size of the default recipe on HalfCheetah's sizes and gives the
 median CPU seconds of a round (discriminator, learning, model and planning, 30 gradient steps each) on one core, or,
@@ -69,7 +69,7 @@ def main() -> None:
         for size, found in table[name].items():
             print(f"{name} {size:>12,}: " + ", ".join(f"{what} {number:.3g}" for what, number in found.items()))
     if options.out:
-        options.out.write_text(json.dumps(table, indent=1) + "\n")
+        options.out.write_text(json.dumps(table) + "\n")
     if options.plot:
         _draw(rounds, options.plot)
 

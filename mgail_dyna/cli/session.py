@@ -63,7 +63,7 @@ class Session:
             UserError: training failed; the message names the last checkpoint.
         """
         run, budget = self.run, self.run.agent.budget
-        pace = Pace(budget.total, self._done(), len(run.history), self.iterations, 2 if self._clones_first else 1)
+        pace = Pace(budget.total, self._done(), len(run.history), self.iterations, self._compiling)
         display = ProgressDisplay(self.directory.name, pace, budget.unit, self.rows.columns)
         try:
             with Interrupts(pace.of_this_iteration) as interrupts, display:
@@ -98,6 +98,12 @@ class Session:
     def _clones_first(self) -> bool:
         """Whether the first iteration clones, and the second is the first to compile updates."""
         return self.run.config.warm_start == "bc" and not self.run.history
+
+    @property
+    def _compiling(self) -> int:
+        """Iterations after which no update is to be compiled any more: a clone's policy is frozen at first."""
+        frozen = self.run.config.cloning.freeze_iterations
+        return 1 if not self._clones_first else 3 if frozen else 2
 
     def _announce(self, display: ProgressDisplay) -> None:
         if not self.scalars.installed:

@@ -259,7 +259,7 @@ def test_the_import_of_tensorflow_is_seen_on_a_terminal_alone(terminal, monkeypa
     shown = io.StringIO()
     monkeypatch.setattr(shown, "isatty", lambda: terminal)
     monkeypatch.setattr("sys.stderr", shown)
-    monkeypatch.setattr(runtime, "import_tensorflow", lambda: shown.write("|"))
+    monkeypatch.setattr(runtime, "import_tensorflow", lambda _: shown.write("|"))
     import_tensorflow()
     before, _, after = shown.getvalue().partition("|")
     assert before == ("importing TensorFlow ...\r" if terminal else "")
