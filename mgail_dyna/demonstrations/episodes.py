@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,18 @@ class EpisodeReader:
         file: open.
         observation_space: flat.
         action: the action space.
+        parts: names and widths of the arrays that are joined to one observation; empty where it is one array.
     """
 
-    def __init__(self, path: Path, file: h5py.File, observation_space: gym.spaces.Box, action: ActionSpec) -> None:
-        self.path, self.file, self.action = path, file, action
+    def __init__(
+        self,
+        path: Path,
+        file: h5py.File,
+        observation_space: gym.spaces.Box,
+        action: ActionSpec,
+        parts: Mapping[str, int] | None = None,
+    ) -> None:
+        self.path, self.file, self.action, self.parts = path, file, action, parts or {}
         self.without_actions = False
         discrete = action.kind == "discrete"
         self.observed: tuple[int, ...] = observation_space.shape
@@ -111,7 +119,7 @@ class EpisodeReader:
             optional[name] = self._array(group, key, f"infos/{name}", _DOUBLE, None)
         try:
             return Trajectory(
-                observations=self._array(group, key, "observations", _SINGLE, self.observed),
+                observations=self._observations(group, key),
                 actions=actions,
                 rewards=np.zeros(steps) if optional["rewards"] is None else optional["rewards"],
                 terminated=bool(flags["terminations"][-1]),
@@ -122,6 +130,19 @@ class EpisodeReader:
             )
         except ValueError as error:
             raise UserError(f"{path}: {key}/{error}") from None
+
+    def _observations(self, group: h5g.GroupID, key: str) -> Array:
+        if not self.parts:
+            return self._array(group, key, "observations", _SINGLE, self.observed)
+        arrays = {
+            part: self._array(group, key, f"observations/{part}", _SINGLE, (width,))
+            for part, width in self.parts.items()
+        }
+        (first, rows), *others = ((part, len(array)) for part, array in arrays.items())
+        for part, found in others:
+            if found != rows:
+                raise ValueError(f"observations/{part}: expected length {rows} as of {first}, found {found}")
+        return np.concatenate(list(arrays.values()), axis=1)
 
     def _has_actions(self, key: str) -> bool:
         group = self.file.get(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.environments.spaces import action_spec, observation_size
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, unknown_name
 
 METADATA_FILE = "metadata.json"
 # What an .npz file has to hold, in one line.
 NPZ_REMEDY = "observations [n, T+1, d], actions [n, T, ...], lengths [n]; optional rewards, terminations [n, T]"
+NO_NAMES = "--keys: has no effect, as observations have no names here; leave it out"
 # Key of the names of wrappers of a converted data set.
 WRAPPERS = "env_wrappers"
 # Parameters of `gymnasium.make` and `make_env`, which no keyword argument of an environment may be called.
@@ -28,6 +30,7 @@ class Metadata:
 
     Attributes:
         observation_space: a flat Box.
+        parts: names and widths of the arrays that are joined to one observation, in order; empty where it is one array.
         action_space: a flat Box or Discrete.
         env_id: a Gymnasium id; None if not given.
         env_kwargs: keyword arguments the environment was made with; empty if not given.
@@ -39,6 +42,7 @@ class Metadata:
     """
 
     observation_space: gym.spaces.Box
+    parts: dict[str, int]
     action_space: gym.spaces.Box | gym.spaces.Discrete
     env_id: str | None
     env_kwargs: dict[str, Any]
@@ -49,8 +53,14 @@ class Metadata:
     provenance: dict[str, Any]
 
 
-def read_metadata(path: Path) -> Metadata:
+def read_metadata(path: Path, keys: Sequence[str] = ()) -> Metadata:
     """Reads and validates `metadata.json`.
+
+    Observations of several named vectors are joined, as `gymnasium.wrappers.FlattenObservation` joins them.
+
+    Args:
+        path: of the file.
+        keys: names of the vectors to join, in order; all of them if empty.
 
     Raises:
         UserError: naming file and key, what was expected and what was found.
@@ -66,8 +76,10 @@ def read_metadata(path: Path) -> Metadata:
     length = spec.get("max_episode_steps")
     if length is not None and not (isinstance(length, int) and length > 0):
         raise UserError(f"{path}: env_spec: max_episode_steps: expected a number above 0, found {length!r}")
+    observation_space, parts = _observations(path, raw, keys)
     return Metadata(
-        observation_space=_space(path, raw, "observation_space", observation_size),
+        observation_space=observation_space,
+        parts=parts,
         action_space=_space(path, raw, "action_space", action_spec),
         env_id=spec.get("id"),
         env_kwargs=_kwargs(path, spec),
@@ -111,6 +123,31 @@ def _wrappers(path: Path, raw: dict[str, Any], spec: dict[str, Any]) -> tuple[st
     if len(names) < len(named):
         raise UserError(f"{path}: env_spec: additional_wrappers: expected wrappers with names, found {named}")
     return names
+
+
+def _observations(path: Path, raw: dict[str, Any], keys: Sequence[str]) -> tuple[gym.spaces.Box, dict[str, int]]:
+    """The space of one observation, and the parts it is joined from."""
+    description = _json(path, "observation_space", raw.get("observation_space"))
+    named = description.get("subspaces") if isinstance(description, dict) else None
+    if not (isinstance(named, dict) and description.get("type") == "Dict" and all(map(_is_vector, named.values()))):
+        if keys:
+            raise UserError(f"{path}: {NO_NAMES}")
+        return _space(path, raw, "observation_space", observation_size), {}
+    for key in keys:
+        if key not in named:
+            raise UserError(f"{path}: --keys: {unknown_name('key', key, sorted(named))}")
+    try:
+        boxes = {key: space_from_json(named[key]) for key in (keys or sorted(named))}
+    except UserError as error:
+        raise UserError(f"{path}: observation_space: {error}") from None
+    joined = gym.spaces.flatten_space(gym.spaces.Dict({f"{i:06}": box for i, box in enumerate(boxes.values())}))
+    assert isinstance(joined, gym.spaces.Box)
+    return joined, {key: observation_size(box) for key, box in boxes.items()}
+
+
+def _is_vector(description: Any) -> bool:
+    shape = description.get("shape") if isinstance(description, dict) else None
+    return isinstance(shape, list) and len(shape) == 1 and description.get("type") == "Box"
 
 
 def _space(path: Path, raw: dict[str, Any], key: str, check: Any) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from mgail_dyna.types import ActionSpec
 
 # At the top of a checkout; inside the package where it is installed.
 SHIPPED = (runtime.checkout() or Path(__file__).resolve().parents[1]) / "expert_data"
+# Key of a data set's provenance: the parts that observations were joined from.
+JOINED = "observations"
 
 
 def locate(name: str | Path) -> Path:
@@ -79,7 +82,11 @@ def _episodes(file: h5py.File) -> list[str]:
 
 
 def load_demonstrations(
-    name: str | Path, *, check_actions: bool = True, skipped: dict[int, str] | None = None
+    name: str | Path,
+    *,
+    check_actions: bool = True,
+    skipped: dict[int, str] | None = None,
+    keys: Sequence[str] = (),
 ) -> Demonstrations:
     """Reads and validates demonstrations, and the expert's policy if there is one.
 
@@ -87,6 +94,7 @@ def load_demonstrations(
         name: as `locate` takes it.
         check_actions: refuse actions outside the action space.
         skipped: takes the numbers of episodes that cannot be read, with the reason; None: the first is an error.
+        keys: names of the observations to join, in order, where they have names; all of them if empty.
 
     Raises:
         UserError: naming file and key, what was expected and what was found.
@@ -95,15 +103,16 @@ def load_demonstrations(
     data = directory if directory.is_file() else directory / DATA_FILE
     _require_own(data)
     with open_hdf5(data) as file:
-        keys = _episodes(file)
-        metadata = read_metadata(data.parent / METADATA_FILE)
+        numbered = _episodes(file)
+        metadata = read_metadata(data.parent / METADATA_FILE, keys)
         action = action_spec(metadata.action_space)
-        reader = EpisodeReader(data, file, metadata.observation_space, action)
-        trajectories = reader.read_all(keys, check_actions, skipped)
+        reader = EpisodeReader(data, file, metadata.observation_space, action, metadata.parts)
+        trajectories = reader.read_all(numbered, check_actions, skipped)
         policy = _read_policy(data, file, action, observation_size(metadata.observation_space))
     expected = metadata.total_episodes
-    if expected not in (None, len(keys)):
-        raise UserError(f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(keys)}")
+    if expected not in (None, len(numbered)):
+        raise UserError(f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(numbered)}")
+    joined = {JOINED: ", ".join(f"{part} ({width})" for part, width in metadata.parts.items())}
     return Demonstrations(
         trajectories,
         metadata.observation_space,
@@ -111,7 +120,7 @@ def load_demonstrations(
         env_id=metadata.env_id,
         length=metadata.length,
         policy=policy,
-        provenance=metadata.provenance,
+        provenance=metadata.provenance | (joined if metadata.parts else {}),
         env_kwargs=metadata.env_kwargs,
         env_wrappers=metadata.env_wrappers,
     )

@@ -278,15 +278,16 @@ def test_an_unknown_recorded_id_names_the_module_it_comes_from(saved, refused):
 # 07: dict observations
 
 
-def test_dict_observations_are_refused_with_their_keys_and_a_way_to_flatten_them(saved, refused):
+def test_parts_that_are_no_vectors_are_refused_with_their_keys_and_a_way_to_flatten_them(saved, refused):
     path = saved()
     file = path / "data" / "metadata.json"
     box = {"type": "Box", "dtype": "float64", "shape": [2], "low": [0, 0], "high": [1, 1]}
-    for kind, parts in (("Dict", {"goal": box, "state": box}), ("Tuple", [box, box])):
+    picture = {**box, "shape": [2, 2], "low": [[0, 0], [0, 0]], "high": [[1, 1], [1, 1]]}
+    for kind, parts in (("Dict", {"goal": box, "state": picture}), ("Tuple", [box, box])):
         metadata = json.loads(file.read_text())
         metadata["observation_space"] = json.dumps({"type": kind, "subspaces": parts})
         file.write_text(json.dumps(metadata))
-        names = "goal [2], state [2]" if kind == "Dict" else "0 [2], 1 [2]"
+        names = "goal [2], state [2, 2]" if kind == "Dict" else "0 [2], 1 [2]"
         said = ["observation_space: expected a Box space", f"a {kind} with the keys {names}", "FlattenObservation"]
         refused([file, *said], load_demonstrations, path)
         refused([file, *said], convert, path, PENDULUM)

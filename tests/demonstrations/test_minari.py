@@ -2,15 +2,19 @@
 
 import warnings
 
+import gymnasium as gym
+import h5py
 import minari
 import numpy as np
 import pytest
 from minari.data_collector import EpisodeBuffer
 
 from mgail_dyna.demonstrations.compatibility import check_compatible
+from mgail_dyna.demonstrations.convert import convert
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.make import make_env
+from mgail_dyna.errors import UserError
 
 NAMES = sorted(path.parent.name for path in SHIPPED.glob("*/trpo-v0"))
 
@@ -105,3 +109,83 @@ def test_shipped_dataset_survives_minari_bit_for_bit(name, monkeypatch, tmp_path
     expert = load_demonstrations(name)
     rewritten = through_minari(f"{name}/trpo-v0", SHIPPED, monkeypatch, tmp_path)
     same(load_demonstrations(rewritten).trajectories, expert.trajectories)
+
+
+class Reach(gym.Env):
+    """A point and where it shall go: observations in three parts, as robotics has them."""
+
+    def __init__(self):
+        parts = {"observation": 3, "achieved_goal": 1, "desired_goal": 2}
+        boxes = {name: gym.spaces.Box(-10.0, 10.0, (width,)) for name, width in parts.items()}
+        self.observation_space, self.action_space = gym.spaces.Dict(boxes), gym.spaces.Box(-1, 1, (2,), np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._drawn(), {}
+
+    def step(self, action):
+        return self._drawn(), float(action.sum()), False, False, {}
+
+    def _drawn(self):
+        draw = self.np_random.uniform
+        return {name: draw(-1, 1, space.shape).astype(np.float32) for name, space in self.observation_space.items()}
+
+
+@pytest.fixture
+def reach(tmp_path, monkeypatch):
+    """A data set of the environment that Minari recorded, and what a flattened environment gives for the same seeds."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    gym.register("Reach-v0", entry_point=f"{__name__}:Reach", max_episode_steps=12)
+    monkeypatch.setattr("mgail_dyna.environments.make._import_module", lambda _: None)
+    env, buffers, expected = gym.make("Reach-v0"), [], []
+    for seed in range(3):
+        env.action_space.seed(seed)
+        seen, actions = [env.reset(seed=seed)[0]], [env.action_space.sample() for _ in range(12)]
+        steps = [env.step(action) for action in actions]
+        seen += [step[0] for step in steps]
+        rewards, *flags = zip(*(step[1:4] for step in steps), strict=True)
+        observations = {name: [each[name] for each in seen] for name in env.observation_space}
+        flags = dict(zip(("terminations", "truncations"), map(list, flags), strict=True))
+        buffers.append(EpisodeBuffer(seed, seed, None, observations, actions, list(rewards), **flags))
+        expected.append(np.array([gym.spaces.flatten(env.observation_space, each) for each in seen]))
+    spaces = {"observation_space": env.observation_space, "action_space": env.action_space}
+    create("reach/random-v0", buffers, env=env.spec, **spaces)
+    yield tmp_path / "reach" / "random-v0", expected
+    gym.registry.pop("Reach-v0")
+
+
+def test_observations_of_several_parts_are_joined_as_the_environment_joins_them(reach, tmp_path):
+    path, expected = reach
+    demos = load_demonstrations(path)
+    check_compatible(demos, make_env("Reach-v0"), "the demonstrations")
+    for trajectory, rows in zip(demos.trajectories, expected, strict=True):
+        np.testing.assert_array_equal(trajectory.observations, rows)
+    assert demos.provenance["observations"] == "achieved_goal (1), desired_goal (2), observation (3)"
+    converted, notes = convert(path, "Reach-v0")
+    assert "observations are achieved_goal (1), desired_goal (2), observation (3), joined in this order" in notes
+    save_demonstrations(tmp_path / "out", converted)
+    np.testing.assert_array_equal(load_demonstrations(tmp_path / "out").trajectories[2].observations, expected[2])
+
+
+def test_parts_are_chosen_by_name_in_the_order_asked_for(reach):
+    path, expected = reach
+    demos = load_demonstrations(path, keys=("observation", "achieved_goal"))
+    assert demos.observation_space.shape == (4,)
+    np.testing.assert_array_equal(demos.trajectories[1].observations, expected[1][:, [3, 4, 5, 0]])
+    with pytest.raises(UserError, match=r"--keys: unknown key 'goal'; did you mean desired_goal"):
+        load_demonstrations(path, keys=("goal",))
+
+
+def test_damaged_parts_are_refused_by_name(reach):
+    path, _ = reach
+    with h5py.File(path / "data" / "main_data.hdf5", "r+") as file:
+        parts = file["episode_1/observations"]
+        rows = parts["desired_goal"][:-1]
+        del parts["desired_goal"]
+        parts["desired_goal"] = rows
+    with pytest.raises(UserError, match=r"episode_1/observations/desired_goal: expected length 13 .*found 12"):
+        load_demonstrations(path)
+    with h5py.File(path / "data" / "main_data.hdf5", "r+") as file:
+        del file["episode_1/observations/desired_goal"]
+    with pytest.raises(UserError, match="episode_1/observations/desired_goal: missing"):
+        load_demonstrations(path)

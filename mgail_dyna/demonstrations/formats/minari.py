@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mgail_dyna.demonstrations.formats.source import Reading, Source, refuse_keys
+from mgail_dyna.demonstrations.formats.source import Reading, Source
 from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
-from mgail_dyna.demonstrations.reader import load_demonstrations, locate
+from mgail_dyna.demonstrations.reader import JOINED, load_demonstrations, locate
 from mgail_dyna.demonstrations.recorded_environment import same_environment
 from mgail_dyna.errors import UserError
 
@@ -16,17 +16,18 @@ _NAMES = ("observations", "actions", "rewards", "terminated", "truncated", "qpos
 
 def read(path: Path, reading: Reading) -> Source:
     """Reads a data set; see `registry.read_source`."""
-    refuse_keys(path, reading)
     skipped = reading.skipped
-    demos = load_demonstrations(path, check_actions=False, skipped=skipped)
+    demos = load_demonstrations(path, check_actions=False, skipped=skipped, keys=reading.keys)
     left = skipped or {}
     numbers = [number for number in range(len(demos.trajectories) + len(left)) if number not in left]
     episodes = {
         number: {name: getattr(trajectory, name) for name in _NAMES}
         for number, trajectory in zip(numbers, demos.trajectories, strict=True)
     }
-    notes = ("the expert's policy in the file is not copied",) if demos.policy else ()
-    return Source("Minari", episodes, notes, recorded=demos, provenance=demos.provenance)
+    notes = ["the expert's policy in the file is not copied"] if demos.policy else []
+    if JOINED in demos.provenance:
+        notes.append(f"observations are {demos.provenance[JOINED]}, joined in this order")
+    return Source("Minari", episodes, tuple(notes), recorded=demos, provenance=demos.provenance)
 
 
 def recorded_arguments(path: Path, env_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.demonstrations.metadata import NPZ_REMEDY
+from mgail_dyna.demonstrations.metadata import NO_NAMES, NPZ_REMEDY
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Array
 
@@ -55,7 +55,7 @@ class Source:
 def refuse_keys(path: Path, reading: Reading) -> None:
     """Refuses names of observations where observations have none."""
     if reading.keys:
-        raise UserError(f"{path}: --keys: has no effect, as observations have no names here; leave it out")
+        raise UserError(f"{path}: {NO_NAMES}")
 
 
 def require_keys(path: Path, found: Iterable[str], needed: tuple[str, ...], layout: str) -> None:
