@@ -12,7 +12,7 @@ import numpy as np
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.alignment import recorded_late
 from mgail_dyna.demonstrations.dataset import Demonstrations, outside
-from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
+from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, read_metadata
 from mgail_dyna.demonstrations.recorded_environment import (
     environment_arguments,
     environment_notes,
@@ -82,9 +82,11 @@ def _other_environment(demos: Demonstrations, env: gym.Env[Any, Any]) -> str:
 
 
 def recorded_suffix(demos: Demonstrations) -> str:
-    """What to add to a refusal: the recorded keyword arguments and wrappers; empty if there are none."""
-    found = recorded_with(demos)
-    return f"; the demonstrations were recorded with {found}" if found else ""
+    """What to add to a refusal: the recorded keyword arguments and wrappers, and what observations are joined from."""
+    found, joined = recorded_with(demos), demos.provenance.get(JOINED)
+    said = [f"the demonstrations were recorded with {found}"] if found else []
+    said += [f"observations are joined from {joined} (`data convert --keys` chooses)"] if joined else []
+    return "".join(f"; {each}" for each in said)
 
 
 def same_actions(found: ActionSpec, expected: ActionSpec, name: str) -> None:

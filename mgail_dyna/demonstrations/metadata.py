@@ -18,6 +18,8 @@ METADATA_FILE = "metadata.json"
 # What an .npz file has to hold, in one line.
 NPZ_REMEDY = "observations [n, T+1, d], actions [n, T, ...], lengths [n]; optional rewards, terminations [n, T]"
 NO_NAMES = "--keys: has no effect, as observations have no names here; leave it out"
+# Key of a data set's provenance: the parts that observations were joined from.
+JOINED = "observations"
 # Key of the names of wrappers of a converted data set.
 WRAPPERS = "env_wrappers"
 # Parameters of `gymnasium.make` and `make_env`, which no keyword argument of an environment may be called.

@@ -22,7 +22,7 @@ from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.episodes import EpisodeReader
 from mgail_dyna.demonstrations.formats.recognise import DATA_FILE as DATA_FILE
 from mgail_dyna.demonstrations.formats.recognise import MINARI, recognise
-from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
+from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, read_metadata
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import open_hdf5, read_array
@@ -31,8 +31,6 @@ from mgail_dyna.types import ActionSpec
 
 # At the top of a checkout; inside the package where it is installed.
 SHIPPED = (runtime.checkout() or Path(__file__).resolve().parents[1]) / "expert_data"
-# Key of a data set's provenance: the parts that observations were joined from.
-JOINED = "observations"
 
 
 def locate(name: str | Path) -> Path:

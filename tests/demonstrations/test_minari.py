@@ -176,6 +176,15 @@ def test_parts_are_chosen_by_name_in_the_order_asked_for(reach):
         load_demonstrations(path, keys=("goal",))
 
 
+def test_another_environment_is_refused_with_the_parts(reach):
+    path, _ = reach
+    parts = r"joined from achieved_goal \(1\), desired_goal \(2\), observation \(3\) \(`data convert --keys` chooses\)"
+    with pytest.raises(UserError, match=rf"observations: expected shape \[3\] a step, found \[6\].*{parts}"):
+        convert(path, "Pendulum-v1")
+    with pytest.raises(UserError, match=parts):
+        check_compatible(load_demonstrations(path), make_env("Pendulum-v1"), "the demonstrations")
+
+
 def test_damaged_parts_are_refused_by_name(reach):
     path, _ = reach
     with h5py.File(path / "data" / "main_data.hdf5", "r+") as file:

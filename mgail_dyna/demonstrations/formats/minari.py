@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mgail_dyna.demonstrations.formats.source import Reading, Source
-from mgail_dyna.demonstrations.metadata import METADATA_FILE, read_metadata
-from mgail_dyna.demonstrations.reader import JOINED, load_demonstrations, locate
+from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, read_metadata
+from mgail_dyna.demonstrations.reader import load_demonstrations, locate
 from mgail_dyna.demonstrations.recorded_environment import same_environment
 from mgail_dyna.errors import UserError
 

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from mgail_dyna.demonstrations.formats.source import Reading, Source
+from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.hdf5 import open_hdf5, read_array
 from mgail_dyna.types import Array
@@ -40,7 +41,7 @@ def read(path: Path, reading: Reading) -> Source:
     notes.append(
         "dones do not say whether the task or a time limit ended an episode: every episode counts as truncated"
     )
-    return Source("robomimic", episodes, tuple(notes), provenance={"observations": ", ".join(joined)})
+    return Source("robomimic", episodes, tuple(notes), provenance={JOINED: ", ".join(joined)})
 
 
 def _keys(path: Path, demo: h5py.Group, asked: tuple[str, ...]) -> dict[str, int]:
