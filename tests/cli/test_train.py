@@ -95,7 +95,7 @@ def test_mistakes_in_the_options_of_an_algorithm_are_one_line_and_exit_2(words, 
         (["--preset", "papr"], "unknown preset 'papr'; did you mean paper-like?"),
         (["--plan.stesp", "3"], "unknown option '--plan.stesp'; did you mean --plan.steps"),
         (["--plan.steps", "many"], "--plan.steps"),
-        (["--rollout-initial-states", "foo"], "invalid choice 'foo' for argument '--rollout.initial-states'"),
+        (["--rollout-initial-states", "foo"], "--rollout.initial-states: expected reset or demos or mix, found foo"),
         (["--env", "humanoid"], "--expert: no demonstrations of Humanoid-v5 ship"),
         (["--env", "Reacher-v5"], "train an expert first: python run.py expert --env Reacher-v5"),
         (
