@@ -108,7 +108,7 @@ def test_where_there_is_no_best_policy_it_is_said(trained, tmp_path, cli, refuse
 
 def test_a_policy_is_looked_for_among_runs(tmp_path, refused, cli):
     said = refused(["no such file or directory; expected a run's directory"], mgail_dyna.load_policy, tmp_path / "none")
-    assert "a shipped expert: cartpole" in said
+    assert "a shipped expert: ant, cartpole" in said
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         write_settings(tmp_path / name, RunSettings("dyna", "tuned", "cartpole", None, small_config()), 1.0, 1)
