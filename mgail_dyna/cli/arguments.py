@@ -102,7 +102,7 @@ def _as_tyro_reads(kind: type[Any], argv: Sequence[str]) -> list[str]:
 
 
 def _value(text: str, flag: Flag) -> str:
-    if flag.optional and text.lower() == "none":
+    if flag.optional and flag.value in ("N", "X") and text.lower() == "none":
         return "None"
     return _whole_number(text) if flag.value == "N" else text
 
@@ -145,8 +145,9 @@ def _mistake(report: str, kind: type[Any], prog: str, argv: Sequence[str]) -> st
 
 def _values(argv: Sequence[str], name: str) -> list[str]:
     """What follows the flag called `name`, up to the next one."""
-    words = [part for word in argv for part in (word.split("=", 1) if word.startswith(f"{name}=") else [word])]
-    behind = words[len(words) - words[::-1].index(name) :]
+    words = [part for word in argv for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    same = [place for place, word in enumerate(words) if word.replace("_", "-") == name]
+    behind = words[same[-1] + 1 :] if same else []
     return list(itertools.takewhile(lambda word: not word.startswith("--"), behind))
 
 

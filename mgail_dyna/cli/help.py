@@ -65,8 +65,8 @@ class Flag:
         """What its value must be, in words."""
         one, many = self.value.removesuffix(" ..."), self.value.endswith("...")
         words = {"N": "whole numbers" if many else "a whole number", "X": "numbers" if many else "a number"}
-        choices = one.strip("{}").split(",") if one.startswith("{") else [words.get(one, "a value")]
-        return " or ".join([*choices, *(["None"] if self.optional else [])])
+        choices = one.strip("{}").split(",") if one.startswith("{") else [words.get(one, f"a value ({one})")]
+        return " or ".join([*choices, *(["None"] if self.optional and one in words else [])])
 
 
 def flags_of(kind: type[Any], default: Any = None) -> list[Flag]:
