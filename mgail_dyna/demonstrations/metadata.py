@@ -130,8 +130,9 @@ def _wrappers(path: Path, raw: dict[str, Any], spec: dict[str, Any]) -> tuple[st
 def _observations(path: Path, raw: dict[str, Any], keys: Sequence[str]) -> tuple[gym.spaces.Box, dict[str, int]]:
     """The space of one observation, and the parts it is joined from."""
     description = _json(path, "observation_space", raw.get("observation_space"))
-    named = description.get("subspaces") if isinstance(description, dict) else None
-    if not (isinstance(named, dict) and description.get("type") == "Dict" and all(map(_is_vector, named.values()))):
+    several = isinstance(description, dict) and description.get("type") == "Dict"
+    named: Any = description.get("subspaces") if several else None
+    if not (isinstance(named, dict) and named and all(map(_is_vector, named.values()))):
         if keys:
             raise UserError(f"{path}: {NO_NAMES}")
         return _space(path, raw, "observation_space", observation_size), {}
@@ -140,9 +141,9 @@ def _observations(path: Path, raw: dict[str, Any], keys: Sequence[str]) -> tuple
             raise UserError(f"{path}: --keys: {unknown_name('key', key, sorted(named))}")
     try:
         boxes = {key: space_from_json(named[key]) for key in (keys or sorted(named))}
-    except UserError as error:
+        joined = gym.spaces.flatten_space(gym.spaces.Dict({f"{i:06}": box for i, box in enumerate(boxes.values())}))
+    except (UserError, TypeError, ValueError) as error:
         raise UserError(f"{path}: observation_space: {error}") from None
-    joined = gym.spaces.flatten_space(gym.spaces.Dict({f"{i:06}": box for i, box in enumerate(boxes.values())}))
     assert isinstance(joined, gym.spaces.Box)
     return joined, {key: observation_size(box) for key, box in boxes.items()}
 

@@ -293,6 +293,18 @@ def test_parts_that_are_no_vectors_are_refused_with_their_keys_and_a_way_to_flat
         refused([file, *said], convert, path, PENDULUM)
 
 
+@pytest.mark.parametrize(
+    "parts", [{}, [], {"a": 3}, {"a": {"type": "Box", "shape": [2], "dtype": "S3", "low": [], "high": 0}}]
+)
+def test_damaged_descriptions_of_parts_are_refused(parts, saved, refused):
+    path = saved()
+    file = path / "data" / "metadata.json"
+    metadata = json.loads(file.read_text())
+    metadata["observation_space"] = json.dumps({"type": "Dict", "subspaces": parts})
+    file.write_text(json.dumps(metadata))
+    refused([file, "observation_space"], load_demonstrations, path)
+
+
 def test_discrete_observations_are_not_named_as_accepted(saved, refused):
     path = saved()
     file = path / "data" / "metadata.json"
