@@ -2,9 +2,10 @@
 
     python benchmarks/compare.py --out results/benchmarks/compare.jsonl
 
-Everything runs in one process on one core. First every library takes the same steps from the same weights, and the
-losses must agree. Then the libraries take turns, round after round; the medians count, in CPU seconds. Needs
-`benchmarks/requirements.txt` beside the package's own requirements; a library that is not installed is left out.
+Everything runs in one process on one core (`--threads 2`: on two). First every library takes the same steps from the
+same weights, and the losses must agree. Then the libraries take turns, round after round; the medians count, in CPU
+seconds. Needs `benchmarks/requirements.txt` beside the package's own requirements; a library that is not installed is
+left out.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 # Mean losses agree within this share of them. Rounding, and where Adam adds its epsilon, count more with every step.
 AGREE = 1e-2
+# What the recipe does in an update round.
+ROUND = ("discriminator", "learn", "model", "plan 20")
 PEERS = {"jax": ("peers.in_jax", "InJax"), "torch": ("peers.in_torch", "InTorch")}
 
 
@@ -35,14 +38,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=30, help="gradient steps of one update, as in the recipe")
     parser.add_argument("--rounds", type=int, default=7, help="of which the medians count")
-    parser.add_argument("--core", type=int, default=0, help="the one that everything runs on")
+    parser.add_argument("--core", type=int, default=0, help="the one that everything runs on, or the first of two")
+    parser.add_argument("--threads", type=int, choices=(1, 2), default=1, help="of this package, each with a core")
     parser.add_argument("--out", type=Path, help="JSON file")
     options = parser.parse_args()
-    os.sched_setaffinity(0, {options.core})
+    os.sched_setaffinity(0, range(options.core, options.core + options.threads))
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = "1"
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+        os.environ[name] = str(options.threads)
+    from mgail_dyna import runtime
 
+    runtime.import_tensorflow(options.threads)
     from workload import Workload
 
     workload = Workload(options.steps)
@@ -56,14 +61,15 @@ def main() -> None:
     sides = {name: side.updates() for name, side in made.items()}
     first = {name: _first_calls(sides[name], side.reset) for name, side in made.items()}
     _check({side: {piece: loss for piece, (loss, _) in calls.items()} for side, calls in first.items()})
-    seconds = _rounds(sides, options.rounds)
-    products = _rounds({"products": _products(workload)}, options.rounds)["products"]
+    seconds, wall = _rounds(sides, options.rounds)
+    products = _rounds({"products": _products(workload)}, options.rounds)[0]["products"]
     table = {
-        "command": f"python benchmarks/compare.py --steps {options.steps} --rounds {options.rounds}",
+        "command": " ".join(["python benchmarks/compare.py", *sys.argv[1:]]),
         "machine": platform.processor() or platform.machine(),
         "versions": {name: metadata.version(name) for name in ("tensorflow", *sides) if name != "ours"},
         "gradient_steps": options.steps,
         "cpu_seconds": seconds,
+        "wall_seconds": wall,
         "first_call_cpu_seconds": {s: {p: round(t, 2) for p, (_, t) in calls.items()} for s, calls in first.items()},
         "products_cpu_seconds": products,
         "acting": _acting(options.rounds),
@@ -92,16 +98,27 @@ def _check(losses: dict[str, dict[str, float]]) -> None:
                 sys.exit(f"{piece}: {side} computes {loss:.6f}, ours {wanted:.6f}: they do not do the same")
 
 
-def _rounds(sides: dict[str, dict[str, Callable[[], Any]]], rounds: int) -> dict[str, dict[str, float]]:
-    """Median CPU seconds of every piece; in every round each side takes its turn at each piece."""
-    taken: dict[tuple[str, str], list[float]] = {}
+Seconds = dict[str, dict[str, float]]
+
+
+def _rounds(sides: dict[str, dict[str, Callable[[], Any]]], rounds: int) -> tuple[Seconds, Seconds]:
+    """Median CPU and wall seconds of every piece; in every round each side takes its turn at each piece."""
+    taken: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _ in range(rounds):
         for piece in next(iter(sides.values())):
             for side, updates in sides.items():
-                start = time.process_time()
+                cpu, wall = time.process_time(), time.perf_counter()
                 updates[piece]()
-                taken.setdefault((side, piece), []).append(time.process_time() - start)
-    return {side: {piece: round(median(taken[side, piece]), 4) for piece in updates} for side, updates in sides.items()}
+                found = time.process_time() - cpu, time.perf_counter() - wall
+                taken.setdefault((side, piece), []).append(found)
+
+    def medians(place: int) -> Seconds:
+        return {
+            side: {piece: round(median(each[place] for each in taken[side, piece]), 4) for piece in updates}
+            for side, updates in sides.items()
+        }
+
+    return medians(0), medians(1)
 
 
 def _products(workload: Any) -> dict[str, Callable[[], None]]:
@@ -170,6 +187,8 @@ def _text(table: dict[str, Any]) -> str:
         for column in [*(table["cpu_seconds"][side] for side in others), table["products_cpu_seconds"]]:
             cells.append(f"{1000 * column[piece]:.0f} ({seconds / column[piece]:.2f})" if piece in column else "")
         lines.append(piece.ljust(16) + "".join(cell.rjust(18) for cell in cells))
+    cpu, wall = (sum(table[kind]["ours"][piece] for piece in ROUND) for kind in ("cpu_seconds", "wall_seconds"))
+    lines += ["", f"a round of ours ({', '.join(ROUND)}): {wall:.2f} s, {cpu:.2f} CPU s"]
     lines += ["", "CPU ms of 1,000 env steps: acting, and the environment alone"]
     for name, found in table["acting"].items():
         acting, alone = 1000 * found["acting"], 1000 * found["environment"]

@@ -44,9 +44,9 @@ MEASURES = {
     "last": ("last ten", "mean of last ten"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "stays at 90%, worst seed"),
-    "lowest": ("lowest after", "lowest after, worst seed"),
-    "episode": ("worst episode", "worst episode at the end (most below 50%)"),
+    "stays": ("stays", "evaluations at 90% from then on, worst seed"),
+    "lowest": ("lowest after", "lowest of them, worst seed"),
+    "episode": ("worst episode", "lowest final episode (of 100 below 50%)"),
 }
 HEADINGS = {"budget": "env steps given", "worst": "worst seed at the end", "cpu": "CPU minutes"}
 ALGORITHMS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", CLONING: "cloning"}

@@ -65,7 +65,9 @@ def main(argv: Sequence[str]) -> None:
     subject = find_subject(command.run, command.env, command.env_kwargs, command.best)
     expert = expert_of(command.run) if command.beside_expert else None
     if command.video is not None and not command.json:
-        about = f"playing {command.episodes:,} episodes first, then filming; --episodes 1 is quicker"
+        several = command.episodes > 1
+        first = f"{command.episodes:,} episodes" if several else "an episode"
+        about = f"playing {first} first, then filming{'; --episodes 1 is quicker' if several else ''}"
         print(f"note: {about}", file=sys.stderr)
     result = evaluate(subject, command.run, command.episodes, command.seed)
     # Printed before the video is made, as that may fail for want of a renderer.
