@@ -22,6 +22,7 @@ from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env, time_limit
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.environments.video import can_be_filmed, film_episode, gif, mp4, side_by_side
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -137,6 +138,25 @@ def _in_other_environment(subject: Subject, env_id: str, given: dict[str, Any] |
     return subject._replace(env_id=env_id, reference=Reference(math.nan, limit))
 
 
+def check_playable(subject: Subject, filmed: bool) -> None:
+    """Checks the environment before anything is played.
+
+    Args:
+        subject: what to play.
+        filmed: whether a film is made, so that the environment must render pictures.
+
+    Raises:
+        UserError: the environment cannot be made, breaks Gymnasium's contract or cannot be filmed.
+    """
+    with contextlib.closing(make_env(subject.env_id, **subject.arguments)) as tried:
+        if filmed and not can_be_filmed(tried):
+            raise UserError(
+                f"--video: {subject.env_id} renders no pictures: expected 'rgb_array' in its metadata['render_modes'], "
+                f"found {tried.metadata.get('render_modes') or 'none'}; leave --video out"
+            )
+        check_contract(tried, subject.env_id)
+
+
 def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str, Any]:
     """Plays episodes; returns and what they are compared with, as values that JSON can hold.
 
@@ -147,10 +167,8 @@ def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str
         seed: of the first episode; each later one has the next number.
 
     Raises:
-        UserError: the environment cannot be made, or the policy does not fit it.
+        UserError: the policy does not fit the environment.
     """
-    with contextlib.closing(make_env(subject.env_id, **subject.arguments)) as tried:
-        check_contract(tried, subject.env_id)
     env = make_env(subject.env_id, subject.reference.episode_limit, **subject.arguments)
     _check_fits(subject.policy, env, name)
     seeds = range(seed, seed + episodes)
@@ -193,7 +211,7 @@ def expert_of(run: Path) -> NumpyPolicy:
     return policy
 
 
-def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolicy | None = None) -> None:
+def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolicy | None = None) -> str:
     """Writes a video of one episode.
 
     Args:
@@ -203,11 +221,12 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
         seed: of the episode.
         expert: shown on the left, from the same reset, if given.
 
+    Returns:
+        What the video shows.
+
     Raises:
         UserError: the environment cannot be rendered, or the file cannot be written.
     """
-    from mgail_dyna.environments.video import film_episode, gif, mp4, side_by_side
-
     policies = {"expert": expert, "agent": subject.policy} if expert is not None else {"agent": subject.policy}
     limit = subject.reference.episode_limit
     try:
@@ -222,6 +241,9 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
     content = gif(frames, rate) if file.suffix == ".gif" else mp4(frames, rate)
     with replacing(file) as fresh:
         fresh.write_bytes(content)
+    cut = len(films["agent"][0]) > steps and steps < limit
+    which = f"of the episode with seed {seed}"
+    return f"the first {steps:,} steps {which}; --video-steps {limit} shows it whole" if cut else f"all {which}"
 
 
 def table(result: dict[str, Any]) -> Table:

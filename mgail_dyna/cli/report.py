@@ -26,11 +26,10 @@ from mgail_dyna.runs.policies import BestPolicy
 
 Row = dict[str, float]
 # Below the row of a clone, and below the bar.
-FIRST_IS_CLONE = (
-    "this is the clone; the first updates take 1 to 3 min",
-    "D and the model learn first: the next row may equal it",
-)
-FIRST_UPDATES = "compiling, once, and the first updates: 1 to 3 min"
+FIRST_IS_CLONE = "row 1 is the clone; D and the model learn first, 10 s to 2 min, so row 2 may equal it"
+# Less than so many points of percent from a good clone, learning has changed little.
+NOTHING_CHANGED = 2.0
+FIRST_UPDATES = "compiling, once, and the first updates: 10 s to 2 min"
 
 
 def evaluations(history: Sequence[Row]) -> list[Row]:
@@ -67,6 +66,8 @@ class EvaluationRows:
         if self.evaluated:
             shown = "expert_percent" if self.compared else "return_mean"
             change = "" if before is None else f"{row[shown] - before[shown]:+,.1f}"
+            if change in ("+0.0", "-0.0"):
+                change = "0.0"
             percent = [f"{row['expert_percent']:,.1f}"] if self.compared else []
             cells += [f"{row['return_mean']:,.1f}", *percent, change]
         return [*cells, duration(row["wall_seconds"])]
@@ -164,6 +165,8 @@ def summary(
     if config.warm_start == "bc":
         clone = history[0]["expert_percent"]
         rows["start"] = "a clone of the demonstrations" + ("" if math.isnan(clone) else f", {clone:.1f}% of the expert")
+        if evaluated and clone >= LEVEL and abs(evaluated[-1]["expert_percent"] - clone) < NOTHING_CHANGED:
+            rows["start"] += "; learning has changed little, as the clone was good"
     count = int(last["real_trajectories"])
     rows["env steps"] = f"{last['env_steps']:,.0f} in {count:,} {'trajectory' if count == 1 else 'trajectories'}"
     rows["evaluation"] = f"{last['evaluation_steps']:,.0f} env steps, counted apart and not learned from"
@@ -189,12 +192,18 @@ def extension(directory: Path, settings: RunSettings, done: int, spent: bool) ->
 
 
 def next_commands(
-    directory: Path, settings: RunSettings, history: Sequence[Row], best: BestPolicy | None, spent: bool
+    directory: Path,
+    settings: RunSettings,
+    history: Sequence[Row],
+    best: BestPolicy | None,
+    spent: bool,
+    films: bool = True,
 ) -> tuple[str, ...]:
     """Three commands to type after a run, in the order of their use.
 
-    The third continues a run that has not ended, plays the best policy if that is not the last one, extends a run that
-    has not reached the expert, and repeats any other with another seed.
+    The first films the policy if the environment `films`. The third continues a run that has not ended, plays the best
+    policy if that is not the last one, extends a run that has not reached the expert, and repeats any other with
+    another seed.
     """
     program, run, done = runtime.program(), shlex.quote(str(directory)), len(history)
     evaluated = evaluations(history)
@@ -207,8 +216,8 @@ def next_commands(
         third = f"{program} evaluate {run} --best"
     if longer and not spent and (settings.iterations is None or done < settings.iterations):
         third = longer
-    film = f"{program} evaluate {run} --video agent.mp4"
-    return film, f"{program} plot {run} --out curve.png", third
+    play = f"{program} evaluate {run}{' --video agent.mp4' if films else ''}"
+    return play, f"{program} plot {run} --out curve.png", third
 
 
 def doctor_hint(directory: Path, history: Sequence[Row], final: FinalEpisodes | None, expert: Reference) -> str | None:

@@ -25,6 +25,7 @@ from mgail_dyna.cli.report import (
     summary,
 )
 from mgail_dyna.cli.scalars import MISSING, Scalars
+from mgail_dyna.environments.video import can_be_filmed
 from mgail_dyna.errors import UserError
 from mgail_dyna.runs.directory import CHECKPOINT, RunSettings, save_run, write_curve
 from mgail_dyna.runs.run import ImitationRun
@@ -122,9 +123,6 @@ class Session:
 
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
         run = self.run
-        if run.config.warm_start == "bc" and len(run.history) == 1:
-            for line in FIRST_IS_CLONE:
-                display.print_line(line)
         phrases = algorithm_named(self.settings.algorithm).progress
         below = phrases_of(row, run.config.plan.length, phrases) or [FIRST_UPDATES]
         display.update(len(run.history), self._done(), below)
@@ -135,17 +133,23 @@ class Session:
             display.row(self.rows.cells(row, self._done(), None))
         elif seen and seen[-1] is row:
             display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None))
+            if run.config.warm_start == "bc" and len(run.history) == 1:
+                display.print_line(FIRST_IS_CLONE)
 
     def _report(self) -> None:
         console, run = Console(), self.run
         console.print(summary(self.directory.name, run.history, run.config, run.best, run.final, run.reference))
         console.print("next:")
         spent = run.agent.progress >= 1.0
-        for command in next_commands(self.directory, self.settings, run.history, run.best, spent):
+        for command in next_commands(self.directory, self.settings, run.history, run.best, spent, self._films):
             # Never wrapped by us, so that it can be pasted.
             console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
         if hint := doctor_hint(self.directory, run.history, run.final, run.reference):
             console.print(hint, highlight=False, markup=False, soft_wrap=True)
+
+    @property
+    def _films(self) -> bool:
+        return can_be_filmed(self.run.evaluation_env)
 
     def _resume(self) -> str:
         return f"{runtime.program()} --resume {shlex.quote(str(self.directory))}"
@@ -154,7 +158,8 @@ class Session:
         if not (self.directory / CHECKPOINT).exists():
             return " before the first iteration was over; nothing is saved"
         film = f"{runtime.program()} evaluate {shlex.quote(str(self.directory))} --video agent.mp4"
-        return f" at env step {self.saved_steps:,}; resume with: {self._resume()}; film it with: {film}"
+        where = f" at env step {self.saved_steps:,}; resume with: {self._resume()}"
+        return f"{where}; film it with: {film}" if self._films else where
 
     def _done(self) -> int:
         return round(self.run.agent.progress * self.run.agent.budget.total)

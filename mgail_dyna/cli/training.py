@@ -20,10 +20,10 @@ from mgail_dyna.demonstrations.compatibility import (
     check_initial_states,
     check_known,
     compare,
-    data_notes,
     episode_limit,
 )
 from mgail_dyna.demonstrations.dataset import Demonstrations, subset
+from mgail_dyna.demonstrations.faults import data_notes
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations, shipped_experts
 from mgail_dyna.demonstrations.recorded_environment import arguments_used, environment_arguments, parse_arguments
 from mgail_dyna.demonstrations.reference import reference

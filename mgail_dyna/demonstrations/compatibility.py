@@ -10,7 +10,6 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.config.imitation import ImitationConfig
-from mgail_dyna.demonstrations.alignment import recorded_late
 from mgail_dyna.demonstrations.dataset import Demonstrations, outside
 from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, read_metadata
 from mgail_dyna.demonstrations.recorded_environment import (
@@ -202,30 +201,6 @@ def _module(where: Path) -> str | None:
     metadata = (where if where.is_dir() else where.parent) / METADATA_FILE
     module = ((read_metadata(metadata).entry_point if metadata.exists() else None) or "").partition(":")[0]
     return None if module.partition(".")[0] in ("", "gymnasium") else module
-
-
-def data_notes(demos: Demonstrations) -> list[str]:
-    """Notes on what looks like a fault of the recording: observations that never vary, values far from all others, as
-    these set the units, and actions beside the wrong states."""
-    notes = []
-    if recorded_late(demos):
-        notes.append(
-            "note: the actions explain the observations much better if moved one step back: were they recorded one "
-            "step too late? Action t must be the one that was taken in observation t"
-        )
-    if which := demos.constant:
-        named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
-        notes.append(
-            f"note: {len(which)} of {observation_size(demos.observation_space)} observations never vary in the "
-            f"demonstrations and keep their own unit (number {named}, counted from 0)"
-        )
-    for each in demos.alone[:3]:
-        notes.append(
-            f"note: observation {each.coordinate} is {each.value:.6g} in episode {each.episode}, step {each.step}, far "
-            f"from all others, which go from {each.low:.6g} to {each.high:.6g}: is it a fault of the recording? The "
-            "unit of this observation follows it"
-        )
-    return notes
 
 
 @dataclass(frozen=True)

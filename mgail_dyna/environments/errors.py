@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import re
 import traceback
@@ -23,6 +25,9 @@ def unknown_environment(env_id: str) -> UserError:
                 f"unknown environment '{env_id}'; module {module} can be imported, but registers no {name}"
             )
         return unknown_name("environment", env_id, [f"{module}:{each}" for each in its])
+    module, dot, name = env_id.rpartition(".")
+    if dot and _importable(module):
+        return UserError(f"unknown environment '{env_id}'; a colon stands behind the module: --env {module}:{name}")
     if from_elsewhere := _from_elsewhere(env_id):
         return from_elsewhere
     newest: dict[str, int] = {}
@@ -64,6 +69,12 @@ def _from_elsewhere(env_id: str) -> UserError | None:
         f"unknown environment '{env_id}'; nothing registers the namespace {namespace} here; "
         f"name the module that does: --env MODULE:{env_id}"
     )
+
+
+def _importable(module: str) -> bool:
+    with contextlib.suppress(ImportError, ValueError):
+        return importlib.util.find_spec(module) is not None
+    return False
 
 
 def _comes_from(entry: gym.envs.registration.EnvSpec, module: str) -> bool:

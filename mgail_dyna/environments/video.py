@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +20,15 @@ from mgail_dyna.networks.numpy_policy import NumpyPolicy
 
 Frames = list[NDArray[np.uint8]]
 KIND = "a film"
+# Gymnasium's name for pictures as arrays.
+RENDERED = "rgb_array"
 # MuJoCo's number for this kind of geom (`mjtGeom.mjGEOM_PLANE`).
 MUJOCO_PLANE = 0
+
+
+def can_be_filmed(env: gym.Env[Any, Any]) -> bool:
+    """Whether the environment says that it renders pictures."""
+    return RENDERED in (env.metadata.get("render_modes") or ())
 
 
 def film_episode(
@@ -75,7 +83,7 @@ def _play(
     os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # the same for pygame
     try:
-        made = {**(_camera(env_id, arguments) or {}), **(arguments or {}), "render_mode": "rgb_array"}
+        made = {**(_camera(env_id, arguments) or {}), **(arguments or {}), "render_mode": RENDERED}
         env = make_env(env_id, length, **made)
         _endless_floor(env.unwrapped)
         observation, _ = env.reset(seed=seed)

@@ -90,7 +90,19 @@ REFUSED = {
     ),
     "NaN as rewards": ({"rewards": np.full((3, 6), np.nan)}, ["rewards: expected finite", "leave rewards out"]),
     "rewards as a column": ({"rewards": np.ones((3, 6, 1))}, ["rewards: expected shape [3, 6]", "rewards[..., 0]"]),
+    "rewards of every observation": ({"rewards": np.ones((3, 7))}, ["rewards: expected shape [3, 6]", "found [3, 7]"]),
 }
+
+
+@pytest.mark.parametrize("room", [ROOM, ROOM + 1])
+def test_a_row_too_many_of_actions_is_not_read_and_says_so(room, npz):
+    actions = np.concatenate([CHOICES, np.ones((EPISODES, 1), int)], axis=1)
+    demos, notes = convert(npz(actions=actions, rewards=np.ones((EPISODES, room))), "CartPole-v1")
+    assert [t.actions.tolist() for t in demos.trajectories] == [
+        row[:n].tolist() for row, n in zip(CHOICES, LENGTHS, strict=True)
+    ]
+    assert [len(t.rewards) for t in demos.trajectories] == LENGTHS.tolist()
+    assert any("actions has a row for every observation" in note for note in notes)
 
 
 @pytest.mark.filterwarnings("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

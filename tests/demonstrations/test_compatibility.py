@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 from helpers import random_policy, replay
 
-from mgail_dyna.demonstrations.alignment import recorded_late
 from mgail_dyna.demonstrations.compatibility import (
     check_compatible,
-    data_notes,
     other_env_note,
     replay_check,
     replay_note,
 )
 from mgail_dyna.demonstrations.dataset import subset
+from mgail_dyna.demonstrations.faults import data_notes, recorded_late
 from mgail_dyna.demonstrations.reader import load_demonstrations, shipped_experts
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.reference import reference
@@ -226,6 +225,18 @@ def test_actions_recorded_one_step_late_are_noted(name):
     demos = replace(demos, trajectories=late)
     assert recorded_late(demos)
     assert "if moved one step back: were they recorded one step too late?" in data_notes(demos)[0]
+
+
+def test_numbers_of_choices_in_place_of_continuous_actions_are_noted():
+    demos = subset(load_demonstrations("halfcheetah"), 2, 1)
+
+    def note_of(change):
+        changed = replace(demos, trajectories=tuple(replace(t, actions=change(t.actions)) for t in demos.trajectories))
+        return [note for note in data_notes(changed) if "whole numbers" in note]
+
+    (note,) = note_of(lambda actions: (actions > 0).astype(np.float32))
+    assert "all actions are whole numbers (0, 1)" in note and "numbers of choices?" in note
+    assert note_of(np.sign) == [] and note_of(np.zeros_like) == []
 
 
 def test_actions_that_work_a_step_later_are_not_noted():

@@ -152,6 +152,7 @@ def test_an_environment_may_go_on_writing_into_what_it_gives_and_takes(own):
         ("own_broken:Point-v0", "No module named 'no_such_physics'"),
         ("own_broken:Point-v0", "start from the directory that holds it, install it, or put its directory on"),
         ("own_points:Piont-v0", "unknown environment 'own_points:Piont-v0'; did you mean own_points:Point-v0"),
+        ("own_points.Point-v0", "a colon stands behind the module: --env own_points:Point-v0"),
     ],
 )
 def test_an_environment_that_is_not_found_says_why(env_id, line, own, capsys, tmp_path):
@@ -311,7 +312,7 @@ def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp
     assert "nan" not in told.out + told.err
     assert "of the expert" not in told.out
     row = {"iteration": 1, "return_mean": -3.0, "expert_percent": float("nan"), "wall_seconds": 2.0}
-    assert EvaluationRows("env steps", True, compared=False).cells(row, 9, row) == ["1", "9", "-3.0", "+0.0", "2 s"]
+    assert EvaluationRows("env steps", True, compared=False).cells(row, 9, row) == ["1", "9", "-3.0", "0.0", "2 s"]
 
 
 def test_a_dataset_is_not_trusted_with_a_module(own, tmp_path, capsys):

@@ -46,7 +46,8 @@ def main(argv: Sequence[str]) -> None:
     from rich.console import Console
 
     from mgail_dyna.cli.dataset_summary import summary, table
-    from mgail_dyna.demonstrations.compatibility import data_notes, named_environment
+    from mgail_dyna.demonstrations.compatibility import named_environment
+    from mgail_dyna.demonstrations.faults import data_notes
     from mgail_dyna.demonstrations.reader import load_demonstrations, locate
 
     demos, where = load_demonstrations(command.file), locate(command.file)

@@ -57,8 +57,8 @@ def main(argv: Sequence[str]) -> None:
     from rich.console import Console
 
     from mgail_dyna.cli.dataset_summary import table
-    from mgail_dyna.demonstrations.compatibility import data_notes
     from mgail_dyna.demonstrations.convert import convert
+    from mgail_dyna.demonstrations.faults import data_notes
     from mgail_dyna.demonstrations.recorded_environment import parse_arguments
     from mgail_dyna.demonstrations.writer import save_demonstrations
 

@@ -60,10 +60,11 @@ def main(argv: Sequence[str]) -> None:
         raise UserError("--beside-expert: expected --video FILE with it, found none")
     from rich.console import Console
 
-    from mgail_dyna.cli.evaluation import evaluate, expert_of, film, find_subject, table
+    from mgail_dyna.cli.evaluation import check_playable, evaluate, expert_of, film, find_subject, table
 
     subject = find_subject(command.run, command.env, command.env_kwargs, command.best)
     expert = expert_of(command.run) if command.beside_expert else None
+    check_playable(subject, command.video is not None)
     if command.video is not None and not command.json:
         several = command.episodes > 1
         first = f"{command.episodes:,} episodes" if several else "an episode"
@@ -73,6 +74,6 @@ def main(argv: Sequence[str]) -> None:
     # Printed before the video is made, as that may fail for want of a renderer.
     print(json.dumps(result, indent=2)) if command.json else Console().print(table(result))
     if command.video is not None:
-        film(subject, command.video, command.video_steps, command.seed, expert)
+        shown = film(subject, command.video, command.video_steps, command.seed, expert)
         if not command.json:
-            print(f"{command.video}: the episode with seed {command.seed}")
+            print(f"{command.video}: {shown}")

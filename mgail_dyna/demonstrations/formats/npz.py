@@ -37,6 +37,11 @@ def read(path: Path, reading: Reading) -> Source:
     longest = int(lengths.max(initial=0))
     _require_shapes(path, arrays, lengths, longest)
     notes += _beyond(arrays["observations"], lengths)
+    if "actions" in arrays and longest + 1 == arrays["observations"].shape[1] == arrays["actions"].shape[1]:
+        notes.append(
+            "actions has a row for every observation: each row is read as the action taken in that observation, "
+            "and the last one of an episode is not read"
+        )
     episodes = {}
     for n, steps in enumerate(lengths):
         if (problem := _early(arrays, n, int(steps))) is not None:
@@ -125,15 +130,16 @@ def _require_shapes(path: Path, arrays: Mapping[str, Array], lengths: Array, lon
             raise UserError(f"{path}: {name}: {wanted}{_shape_remedy(name, shape, lengths, longest, least)}")
     for name in (name for name in ("rewards", "terminations", "truncations") if name in arrays):
         shape, expected = arrays[name].shape, (episodes, _width(arrays))
-        if shape != expected:
-            remedy = f"; write {name}[..., 0]" if shape == (*expected, 1) else ""
-            as_ = "as actions have" if "actions" in arrays else "one row less than observations"
-            raise UserError(f"{path}: {name}: expected shape {list(expected)}, {as_}, found {list(shape)}{remedy}")
+        fits = (expected, (episodes, *arrays["actions"].shape[1:2])) if "actions" in arrays else (expected,)
+        if shape not in fits:
+            remedy = f"; write {name}[..., 0]" if shape in [(*each, 1) for each in fits] else ""
+            wanted = f"expected shape {list(expected)}, one row less than observations"
+            raise UserError(f"{path}: {name}: {wanted}, found {list(shape)}{remedy}")
 
 
 def _width(arrays: Mapping[str, Array]) -> int:
     """Padded length of what has a row a step."""
-    return arrays["actions"].shape[1] if "actions" in arrays else arrays["observations"].shape[1] - 1
+    return arrays["observations"].shape[1] - 1
 
 
 def _shape_remedy(name: str, shape: tuple[int, ...], lengths: Array, longest: int, least: int) -> str:

@@ -1,10 +1,12 @@
-"""Whether actions stand beside the states they were taken in."""
+"""What looks like a fault of a recording, such as actions beside the wrong states."""
 
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.environments.spaces import observation_size
 from mgail_dyna.normalization import statistics
 from mgail_dyna.types import Array, FloatArray
 
@@ -15,6 +17,35 @@ MOST, PER_INPUT = 20_000, 10
 MUCH_LESS, UNEXPLAINED = 0.75, 0.005
 # Keeps the regression defined where coordinates depend on each other.
 RIDGE = 1e-6
+
+
+def data_notes(demos: Demonstrations) -> list[str]:
+    """Notes on what looks like a fault of the recording: observations that never vary, values far from all others, as
+    these set the units, and actions beside the wrong states."""
+    notes = []
+    if recorded_late(demos):
+        notes.append(
+            "note: the actions explain the observations much better if moved one step back: were they recorded one "
+            "step too late? Action t must be the one that was taken in observation t"
+        )
+    if choices := _whole_numbers(demos):
+        notes.append(
+            f"note: all actions are whole numbers ({choices}), and the environment's are continuous: are they numbers "
+            "of choices?"
+        )
+    if which := demos.constant:
+        named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
+        notes.append(
+            f"note: {len(which)} of {observation_size(demos.observation_space)} observations never vary in the "
+            f"demonstrations and keep their own unit (number {named}, counted from 0)"
+        )
+    for each in demos.alone[:3]:
+        notes.append(
+            f"note: observation {each.coordinate} is {each.value:.6g} in episode {each.episode}, step {each.step}, far "
+            f"from all others, which go from {each.low:.6g} to {each.high:.6g}: is it a fault of the recording? The "
+            "unit of this observation follows it"
+        )
+    return notes
 
 
 def recorded_late(demos: Demonstrations) -> bool:
@@ -57,3 +88,16 @@ def _unexplained(inputs: Array, target: Array) -> float:
     square = fitted.T @ fitted + RIDGE * len(fitted) * np.eye(inputs.shape[1])
     left = target[1::2] - tried @ np.linalg.solve(square, fitted.T @ target[::2])
     return float(np.square(left).mean() / max(target[1::2].var(axis=0).mean(), np.finfo(np.float64).tiny))
+
+
+def _whole_numbers(demos: Demonstrations) -> str:
+    """The first values of continuous actions that are whole numbers throughout, and not all ends of their range."""
+    space = demos.action_space
+    if not (demos.has_actions and isinstance(space, gym.spaces.Box)):
+        return ""
+    actions = np.concatenate(demos.actions)
+    values = np.unique(actions)
+    at_ends = (actions == space.low) | (actions == space.high)
+    if values.size == 1 or (values != np.round(values)).any() or at_ends.all():
+        return ""
+    return ", ".join(f"{value:g}" for value in values[:4]) + (", ..." if values.size > 4 else "")
