@@ -264,6 +264,13 @@ def test_a_run_below_80_percent_points_here(tmp_path):
     assert hint(99.0, final=final_episodes([99.0] * 99 + [10.0])) is None
 
 
+def test_the_advice_can_be_pasted(made, cli):
+    directory = made(**BROKEN["some final episodes fail"])
+    said = cli("doctor", directory).stdout
+    assert f"evaluate {directory} --episodes 1 --seed 97 --video film.mp4" in said
+    assert "SEED" not in said and " RUN" not in said
+
+
 def test_the_advice_names_flags_that_exist():
     known = {name.replace("_", "-") for name, _ in flatten(asdict(small_config()))}
     for kind in (TrainCommand, EvaluateCommand, DoctorCommand):
@@ -282,6 +289,7 @@ def test_the_end_of_a_run_names_the_doctor_where_it_is_needed(percent, made, cap
     numbers = {"iteration": 1, "evaluation_steps": 60, "cpu_seconds": 1.0, "wall_seconds": 1.0, "return_std": 0.0}
     row = {"env_steps": 100, "real_trajectories": 1, "return_mean": 1.0, "expert_percent": percent}
     agent = SimpleNamespace(budget=Budget(100, "env steps"), progress=1.0)
+    env = SimpleNamespace(metadata={"render_modes": ["rgb_array"]})
     reference, config = SimpleNamespace(mean=EXPERT), small_config("dyna", "HalfCheetah-v5")
     run = SimpleNamespace(
         history=[numbers | row],
@@ -291,6 +299,7 @@ def test_the_end_of_a_run_names_the_doctor_where_it_is_needed(percent, made, cap
         agent=agent,
         reference=reference,
         env_steps=100,
+        evaluation_env=env,
     )
     run.ended = lambda iterations=None: True
     Session(run, directory, RunSettings("dyna", "tuned", "halfcheetah", None, config), None)._report()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from mgail_dyna.cli.arguments import parse
 
 if TYPE_CHECKING:
     from mgail_dyna.runs.doctor import Diagnosis, Episode
+    from mgail_dyna.runs.findings import Finding
 
 
 # Failing episodes that are named, at most.
@@ -66,7 +68,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"{number}. {finding.name}: {finding.form.format(value)}, found {finding.when}"
         yield f"   measured: {reads}"
         yield f"   meaning: {finding.meaning}"
-        yield f"   try: {finding.advice.replace('`', '')}"
+        yield f"   try: {_advice(finding, directory, diagnosis)}"
     if not diagnosis.found:
         yield f"no fault found among the {len(diagnosis.looked_for)} looked for:"
         yield from (f"  {name}" for name in diagnosis.looked_for)
@@ -77,6 +79,16 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])
         more = f" and {len(diagnosis.failing) - MOST_SEEDS:,} more" if len(diagnosis.failing) > MOST_SEEDS else ""
         yield f"final episodes below half of the expert's return: {shown}{more}"
+
+
+def _advice(finding: Finding, directory: Path, diagnosis: Diagnosis) -> str:
+    """What to try, with the run and a seed that fails in place of the table's RUN and SEED."""
+    advice = finding.advice.replace("`", "")
+    if diagnosis.failing:
+        advice = advice.replace("SEED", str(diagnosis.failing[0][0]))
+    for command in ("evaluate", "doctor"):
+        advice = advice.replace(f"{command} RUN", f"{runtime.program()} {command} {shlex.quote(str(directory))}")
+    return advice
 
 
 def episodes_report(episodes: Sequence[Episode]) -> Iterator[str]:
