@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from mgail_dyna.cli.help import HELP, HELP_ALL, Flag, flags_of, help_text, usage
-from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.errors import UserError
 
 Config = TypeVar("Config")
 
@@ -29,12 +30,15 @@ SYNONYMS = {
     "timesteps": "env-steps",
     "total-timesteps": "env-steps",
     "num-steps": "env-steps",
+    "max-steps": "env-steps",
     "steps": "env-steps",
-    "output": "logdir",
-    "outdir": "logdir",
-    "log-dir": "logdir",
+    "step": "env-steps",
+    **dict.fromkeys(("out", "output", "outdir", "out-dir", "output-dir", "log-dir", "save-dir", "name"), "logdir"),
+    "n-envs": "num-envs",
     "eval-episodes": "evaluation-episodes",
 }
+# Least likeness of a flag that is suggested, from 0 to 1: with less, "--bogus" would get "--cost".
+NEAR_ENOUGH = 0.7
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # 12,000 and 12_000, as our own output writes numbers and Python does.
 _GROUPED_DIGITS = re.compile(r"\d{1,3}([,_]\d{3})+")
@@ -125,8 +129,26 @@ def _unknown_option(word: str, names: Sequence[str], also: str) -> UserError:
     wanted = f"--{group}.{last}" if group else f"--{last}"
     found = [wanted] if wanted in names else [name for name in names if name.rpartition(".")[2] == last]
     if not found:
-        return unknown_name("option", word, names, also)
+        groups = {name.removeprefix("--").rpartition(".")[0] for name in names}
+        meant = difflib.get_close_matches(group, groups, n=1) if group else []
+        inside = [name for name in names if meant and name.startswith(f"--{meant[0]}.")]
+        synonyms = {f"--{other}": f"--{ours}" for other, ours in SYNONYMS.items() if f"--{ours}" in names}
+        known = {name: name for name in inside or names} | ({} if inside else synonyms)
+        found = list(dict.fromkeys(known[name] for name in _nearest(word, known)))
+    if not found:
+        return UserError(f"unknown option '{word}'; {also}")
     return UserError(f"unknown option '{word}'; did you mean {' or '.join(found)}? {also}")
+
+
+def _nearest(word: str, names: Iterable[str]) -> list[str]:
+    """The names that are most like `word`, apart from dashes and group: the best one, and what is as good."""
+    last = word.removeprefix("--").rpartition(".")[2]
+
+    def likeness(name: str) -> float:
+        return difflib.SequenceMatcher(None, last, name.removeprefix("--").rpartition(".")[2]).ratio()
+
+    best = max(map(likeness, names), default=0.0)
+    return [name for name in names if likeness(name) >= max(best - 1e-9, NEAR_ENOUGH)]
 
 
 def _mistake(report: str, kind: type[Any], prog: str, argv: Sequence[str]) -> str:

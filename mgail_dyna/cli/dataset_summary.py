@@ -72,7 +72,7 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None)
         rows["replay"] = f"{replay.steps - replay.elsewhere} of {replay.steps} steps end as recorded"
     elif not (about["simulator_state"] and about["actions"]):
         missing = "actions" if about["simulator_state"] else "simulator states"
-        rows["replay"] = f"not possible without {missing}"
+        rows["replay"] = f"not possible without {missing}; learning does not need it"
     rows["expert's policy"] = "in the file" if about["policy"] else "none"
     rows["algorithm"] = str(origin.get("algorithm", "unknown"))
     for key in ("seed", "steps_trained", "steps_at_selection", "actions", "left_out", "commit", "source"):
