@@ -38,7 +38,7 @@ SYNONYMS = {
     "eval-episodes": "evaluation-episodes",
 }
 # Least likeness of a flag that is suggested, from 0 to 1: with less, "--bogus" would get "--cost".
-NEAR_ENOUGH = 0.7
+NEAR_ENOUGH = 0.65
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # 12,000 and 12_000, as our own output writes numbers and Python does.
 _GROUPED_DIGITS = re.compile(r"\d{1,3}([,_]\d{3})+")
