@@ -108,9 +108,6 @@ class DynamicsConfig:
     """Windows per gradient step."""
     length: int = 5
     """Steps of a training window after the burn-in; the loss covers both."""
-    multi_step: float = 0.0
-    """Share of the loss that is on states predicted from predicted ones, along the window; the rest is Eq. 5, each step
-    from the observed state."""
     burn_in: int = 4
     """Observed steps before a window that fill the GRU's state, in training and in both kinds of unroll."""
     demo_fraction: float = 0.5
@@ -126,7 +123,6 @@ class DynamicsConfig:
             batch=(self.batch >= 1, "at least 1"),
             length=(self.length >= 1, "at least 1"),
             burn_in=(self.burn_in >= 0, "at least 0"),
-            multi_step=(0 <= self.multi_step <= 1, "between 0 and 1"),
             demo_fraction=(0 <= self.demo_fraction <= 1, "between 0 and 1"),
         )
 

@@ -182,7 +182,7 @@ def _trust_region(task: str) -> tuple[Kind, ...]:
 
 CONTINUOUS = ("hopper", "halfcheetah")
 UNTUNED = ("walker2d", "Swimmer-v5", "InvertedDoublePendulum-v5")
-MORE_TASKS = ("pusher", "invertedpendulum", "ant")
+MORE_TASKS = ("pusher", "invertedpendulum", "ant", "humanoid")
 
 SUITES: dict[str, tuple[Kind, ...]] = {
     # One set of numbers on every task whose expert ships.

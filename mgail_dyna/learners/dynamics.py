@@ -1,4 +1,4 @@
-"""The dynamics model's gradient steps (Eq. 5), on single steps and on steps predicted from predictions."""
+"""The dynamics model's gradient steps (Eq. 5)."""
 
 from __future__ import annotations
 
@@ -85,17 +85,10 @@ class DynamicsLearner:
         total = tf.constant(0.0)
         for k in tf.range(steps):
             with tf.GradientTape() as tape:
-                loss = self._loss(states[k], actions[k], mask[k])
+                loss = self.model.loss(states[k], actions[k], mask[k])
             self.optimizer.apply(tape.gradient(loss, variables), variables)
             total += loss
         return total / float(steps)
-
-    def _loss(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        share = self.config.multi_step
-        single = self.model.loss(states, actions, mask)
-        if not share:
-            return single
-        return (1.0 - share) * single + share * multi_step_loss(self.model, states, actions, mask, self.config.burn_in)
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs."""
@@ -104,28 +97,3 @@ class DynamicsLearner:
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what `state` gave."""
         restore_variables(state, model=self.model, optimizer=self.optimizer)
-
-
-def multi_step_loss(
-    model: DynamicsModel, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor, burn_in: int
-) -> tf.Tensor:
-    """Eq. 5 along predictions, as plans are made: after the burn-in, each state is predicted from the predicted one.
-
-    Args:
-        model: f.
-        states: `[W + T + 1, B, d]`.
-        actions: `[W + T, B, a]`.
-        mask: `[W + T, B]`.
-        burn_in: W, observed steps before the first prediction.
-
-    Returns:
-        The mean over the T steps. The error k steps ahead is divided by k, as errors add up.
-    """
-    memory = model.observe(states[:burn_in], mask[:burn_in])
-    predicted, total, steps = states[burn_in], tf.constant(0.0), actions.shape[0] - burn_in
-    for ahead in range(1, steps + 1):
-        t = burn_in + ahead
-        predicted, memory, _ = model.predict(predicted, actions[t - 1], memory)
-        squared = 0.5 * tf.reduce_sum(tf.square((predicted - states[t]) / model.change_scale), axis=-1)
-        total += tf.reduce_sum(squared * mask[t - 1]) / tf.maximum(tf.reduce_sum(mask[t - 1]), 1.0) / ahead
-    return total / steps

@@ -8,7 +8,7 @@ from mgail_dyna.config.imitation import (
     DynamicsConfig,
 )
 from mgail_dyna.demonstrations.reader import load_demonstrations
-from mgail_dyna.learners.dynamics import DynamicsLearner, multi_step_loss
+from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.networks.dynamics import GRUDynamics
 from mgail_dyna.ops.losses import dynamics_loss
 from mgail_dyna.replay import Replay
@@ -56,58 +56,3 @@ def test_every_coordinate_is_predicted_in_units_of_its_change_wherever_it_change
     update.scale(empty, demonstrations, replay)
     expected = [demonstrations.changes()[:, 0].std(), replay.changes()[:, 1].std(), 1.0, 1e-3, 0.2]
     np.testing.assert_allclose(update.model.change_scale, expected, rtol=1e-5)
-
-
-class Straight:
-    """s_pred = s + a + what it remembers, which is the sum of the states it observed."""
-
-    change_scale = tf.constant([2.0])
-
-    def observe(self, states, mask):
-        return tf.reduce_sum(states * mask[..., None], axis=0)
-
-    def predict(self, states, actions, memory):
-        return states + actions + memory, memory, None
-
-
-def test_the_loss_along_predictions_is_that_of_each_step_predicted_from_the_prediction():
-    states = tf.constant([1.0, 3.0, 10.0, 20.0, 40.0])[:, None, None]
-    actions, mask = tf.constant([9.0, 5.0, 7.0, 8.0])[:, None, None], tf.ones((4, 1))
-    predicted = [3 + 5 + 1, 9 + 7 + 1, 17 + 8 + 1]  # from the second state on; the first one is remembered
-    errors = [0.5 * ((p - s) / 2) ** 2 / k for k, (p, s) in enumerate(zip(predicted, [10, 20, 40], strict=True), 1)]
-    found = float(multi_step_loss(Straight(), states, actions, mask, burn_in=1))
-    np.testing.assert_allclose(found, sum(errors) / 3, rtol=1e-6)
-    ended = tf.constant([1.0, 1.0, 1.0, 0.0])[:, None]  # the last step is not there
-    found = float(multi_step_loss(Straight(), states, actions, ended, burn_in=1))
-    np.testing.assert_allclose(found, sum(errors[:2]) / 3, rtol=1e-6)
-
-
-def test_one_step_ahead_it_is_the_loss_of_single_steps():
-    model, rng = GRUDynamics(3, 2, 8, seed=0), np.random.default_rng(0)
-    shapes = (2, 5, 3), (1, 5, 2)
-    states, actions = (tf.constant(rng.standard_normal(shape), tf.float32) for shape in shapes)
-    mask = tf.constant([[1.0, 1.0, 0.0, 1.0, 1.0]])
-    along = multi_step_loss(model, states, actions, mask, burn_in=0)
-    np.testing.assert_allclose(along, model.loss(states, actions, mask), rtol=1e-5)
-
-
-@pytest.mark.slow
-def test_along_predictions_the_model_learns_to_predict_further():
-    """The same steps on the same windows; half of the loss is on predictions of predictions."""
-    demos = load_demonstrations("halfcheetah")
-    states = [np.clip((t.observations - demos.observations.mean(axis=0)) / demos.observations.std(axis=0), -10, 10)
-              for t in demos.trajectories[:2]]  # fmt: skip
-    train, held_out = (Replay(17, 6, 6) for _ in range(2))
-    for replay, each, trajectory in zip((train, held_out), states, demos.trajectories[:2], strict=True):
-        replay.add(each.astype(np.float32), trajectory.actions)
-    far = held_out.windows(np.random.default_rng(1), (1, 500), length=20, burn_in=4)
-
-    def error(multi_step):
-        update = DynamicsLearner(GRUDynamics(17, 6, 64, seed=0), DynamicsConfig(multi_step=multi_step))
-        update.scale(train)
-        rng = np.random.default_rng(0)
-        for _ in range(8):
-            update(train.windows(rng, (100, 64), length=5, burn_in=4), 1.0)
-        return update.errors(far)["error_20"]
-
-    assert error(0.5) < 0.9 * error(0.0)
