@@ -26,7 +26,7 @@ def unknown_environment(env_id: str) -> UserError:
             )
         return unknown_name("environment", env_id, [f"{module}:{each}" for each in its])
     module, dot, name = env_id.rpartition(".")
-    if dot and _importable(module):
+    if dot and _is_there(module):
         return UserError(f"unknown environment '{env_id}'; a colon stands behind the module: --env {module}:{name}")
     if from_elsewhere := _from_elsewhere(env_id):
         return from_elsewhere
@@ -71,9 +71,10 @@ def _from_elsewhere(env_id: str) -> UserError | None:
     )
 
 
-def _importable(module: str) -> bool:
-    with contextlib.suppress(ImportError, ValueError):
-        return importlib.util.find_spec(module) is not None
+def _is_there(module: str) -> bool:
+    """Whether a module could be imported. It is not imported: the name may stand in a file. Of `a.b`, `a` would be."""
+    with contextlib.suppress(ValueError):
+        return module.isidentifier() and importlib.util.find_spec(module) is not None
     return False
 
 
