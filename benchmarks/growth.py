@@ -43,18 +43,19 @@ def main() -> None:
     os.sched_setaffinity(0, {options.core})
     from workload import Workload
 
-    def growth(change: Callable[[int], dict[str, Any]], sizes: tuple[int, ...]) -> dict[int, float]:
+    def growth(name: str, change: Callable[[int], dict[str, Any]], sizes: tuple[int, ...]) -> dict[int, float]:
         found = {}
         for size in sizes:
             sizes_of = change(size)
             length = sizes_of.pop("length", 20)
             found[size] = _round(Workload(STEPS, **sizes_of).updates((length,)), options.rounds)
+            print(f"{name} {size:>6,}: {found[size]:.2f} s a round", flush=True)
         return found
 
     rounds = {
-        "plan length": growth(lambda n: {"length": n}, PLAN_LENGTHS),
-        "batch": growth(lambda n: {"batch": n}, BATCHES),
-        "state size": growth(lambda n: {"size": n}, STATE_SIZES),
+        "plan length": growth("plan length", lambda n: {"length": n}, PLAN_LENGTHS),
+        "batch": growth("batch", lambda n: {"batch": n}, BATCHES),
+        "state size": growth("state size", lambda n: {"size": n}, STATE_SIZES),
     }
     table = {
         "command": f"python benchmarks/growth.py --rounds {options.rounds}",
@@ -63,8 +64,6 @@ def main() -> None:
         "demonstrations": {n: _demonstrations(n) for n in DEMONSTRATIONS},
         "replay": {n: _replay(n, options.rounds) for n in REPLAYS},
     }
-    for name, found in rounds.items():
-        print(f"{name.ljust(12)}" + "".join(f"{size:>8,}: {seconds:.2f} s" for size, seconds in found.items()))
     for name in ("demonstrations", "replay"):
         for size, found in table[name].items():
             print(f"{name} {size:>12,}: " + ", ".join(f"{what} {number:.3g}" for what, number in found.items()))
@@ -123,6 +122,7 @@ def _demonstrations(count: int) -> dict[str, float]:
             actions=rng.uniform(-1, 1, (EPISODE, 6)).astype(np.float32),
             rewards=np.ones(EPISODE),
             terminated=False,
+            truncated=True,
         )
         for _ in range(count)
     ]

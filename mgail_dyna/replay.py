@@ -49,7 +49,15 @@ class Replay:
         self._first = np.zeros(1024, np.int64)  # row of the episode's first state
         self._last = np.zeros(1024, np.int64)  # row of its last state
         self._rows = 0
-        self._acted: NDArray[np.int64] = np.zeros(0, np.int64)  # rows with an action
+        self._with_action, self._actions = np.zeros(1024, np.int64), 0  # rows with an action, and how many
+
+    @property
+    def _acted(self) -> NDArray[np.int64]:
+        return self._with_action[: self._actions]
+
+    @_acted.setter
+    def _acted(self, rows: NDArray[np.int64]) -> None:
+        self._with_action, self._actions = rows, len(rows)
 
     @property
     def steps(self) -> int:
@@ -77,7 +85,10 @@ class Replay:
         if noise is not None:
             self._columns["noise"][acted] = noise
         self._rows = end
-        self._acted = np.concatenate([self._acted, np.arange(acted.start, acted.stop)])
+        before, self._actions = self._actions, self._actions + len(actions)
+        while self._actions > len(self._with_action):
+            self._with_action = _doubled(self._with_action)
+        self._with_action[before : self._actions] = np.arange(acted.start, acted.stop)
         return start, end
 
     def _forget(self) -> None:
