@@ -51,6 +51,8 @@ def import_tensorflow(threads: int = 1) -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if "keras" not in sys.modules:  # TensorFlow Probability imports it
+        os.environ["KERAS_BACKEND"] = "tensorflow"
     threads = min(threads, cores())
     with _silent_stderr():
         import tensorflow as tf

@@ -29,6 +29,16 @@ def test_another_backend_and_another_precision_in_keras_json_do_not_matter(tmp_p
     assert json.loads((tmp_path / "keras.json").read_text()) == settings, "the user's file is not changed"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "numpy", "nonsense"])
+def test_the_command_line_sets_the_backend_before_anything_imports_keras(backend):
+    """TensorFlow Probability does, and Keras then imported what `KERAS_BACKEND` said."""
+    script = "from mgail_dyna import runtime; runtime.import_tensorflow(); " + BUILD
+    env = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True)
+    assert done.stdout == "float32\n", done.stderr
+
+
 def test_keras_loaded_with_another_backend_is_one_line(monkeypatch):
     other = types.SimpleNamespace(backend=types.SimpleNamespace(backend=lambda: "torch"))
     monkeypatch.setitem(sys.modules, "keras", other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import sys
 from pathlib import Path
@@ -83,8 +84,11 @@ def find_subject(where: Path, env: str | None, env_kwargs: str | None = None, be
     else:
         check_is_something(path)
         subject = _of_expert(path, asked)
-    if given is not None:
-        subject = subject._replace(arguments=given)
+    if given is not None and given != subject.arguments:
+        if math.isfinite(subject.reference.mean):
+            made = f"{json.dumps(subject.arguments)}" if subject.arguments else "its defaults"
+            print(f"note: no comparison with the expert, whose environment was made with {made}", file=sys.stderr)
+        subject = subject._replace(arguments=given, reference=Reference(math.nan, subject.reference.episode_limit))
     return subject if asked is None else _in_other_environment(subject, asked, given)
 
 

@@ -26,6 +26,8 @@ from mgail_dyna.types import Trajectory
 
 # If more than this share of the steps is outside the action space, the actions have another unit.
 MANY = 0.1
+# How the note on a file without rewards begins.
+NO_REWARDS = "no rewards"
 
 
 def convert(
@@ -82,7 +84,7 @@ def _converted(
         notes.append(left_out(skipped, len(episodes) + len(skipped)))
     if not any(episode.rewards.any() for episode in episodes.values()):
         given = any(arrays["rewards"] is not None for arrays in source.episodes.values())
-        what = "every reward is 0, which counts as none" if given else "no rewards"
+        what = "every reward is 0, which counts as none" if given else NO_REWARDS
         notes.append(f"{what}: imitation needs none, but returns cannot be compared with the expert's")
     if all(episode.actions is None for episode in episodes.values()) and episodes:
         notes.append("no actions: such demonstrations are imitated with --observations-only")
@@ -217,7 +219,11 @@ def _joined(
     demos = [each for each, _ in found]
     notes = [f"{path}: {note}" for path, (_, own) in zip(paths, found, strict=True) for note in own]
     first = demos[0]
-    for path, other in zip(paths[1:], demos[1:], strict=True):
+    rewarded = [not any(note.startswith(NO_REWARDS) for note in own) for _, own in found]
+    for n, (path, other) in enumerate(zip(paths[1:], demos[1:], strict=True), 1):
+        if rewarded[n] != rewarded[0]:
+            having = "rewards" if rewarded[0] else "no rewards"
+            raise UserError(f"{path}: expected {having}, as in {paths[0]}; convert them to data sets of their own")
         if other.has_actions != first.has_actions:
             having = "actions" if first.has_actions else "no actions"
             raise UserError(f"{path}: expected {having}, as in {paths[0]}; convert them to data sets of their own")

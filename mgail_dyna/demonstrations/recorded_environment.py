@@ -19,6 +19,8 @@ from mgail_dyna.environments.make import wrapper_names
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import BOUNDLESS, Array
 
+# Wrappers of `make_env`, which make observations and actions fit.
+_FITTING = ("FlattenObservation", "Numbered")
 # Wrappers that change neither observations nor actions nor rewards.
 _WATCHING = frozenset(
     {"OrderEnforcing", "PassiveEnvChecker", "RecordEpisodeStatistics", "RecordVideo", "RenderCollection"}
@@ -143,7 +145,8 @@ def _text(value: Any) -> str:
 
 
 def _wrappers_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:
-    recorded, made = _changing(demos.env_wrappers), _changing(wrapper_names(env))
+    recorded = _changing(demos.env_wrappers)
+    made = [name for name in _changing(wrapper_names(env)) if name not in _FITTING or name in recorded]
     if recorded == made:
         return None
     theirs, ours = (", ".join(names) or "no wrappers" for names in (recorded, made))

@@ -53,6 +53,11 @@ def make_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[A
             env = gym.make(env_id, max_episode_steps=length, disable_env_checker=True, **kwargs)
         except Exception as error:  # its constructor may be the user's own
             raise unmakeable(env_id, error) from error
+    for name in ("observation_space", "action_space"):
+        if getattr(env, name, None) is None:
+            raise UserError(
+                f"environment '{env_id}': {name}: expected a Gymnasium space, found none; set it in __init__"
+            )
     env = _fitted(env)
     try:
         observation_size(env.observation_space)

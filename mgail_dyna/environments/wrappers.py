@@ -49,6 +49,9 @@ class Guarded(gym.Wrapper[Any, Any, Any, Any]):
         if (found := np.shape(observation)) != self.shape:
             wanted = f"expected an observation of shape {list(self.shape or ())}, found {list(found)}"
             raise UserError(f"environment '{self.env_id}': {method}: {wanted}")
+        if method == "step" and len(given) > 1 and np.shape(given[1]):
+            wanted = f"expected one number, found an array of shape {list(np.shape(given[1]))}"
+            raise UserError(f"environment '{self.env_id}': step: reward: {wanted}; return a single number")
         return given
 
 

@@ -8,12 +8,14 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from mgail_dyna.demonstrations import recorded_environment
 from mgail_dyna.demonstrations.compatibility import check_compatible, compare, episode_limit, named_environment
 from mgail_dyna.demonstrations.convert import convert
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.recorded_environment import (
     environment_arguments,
+    environment_notes,
     other_env_note,
     parse_arguments,
     same_environment,
@@ -313,3 +315,10 @@ def test_discrete_observations_are_not_named_as_accepted(saved, refused):
     file.write_text(json.dumps(metadata))
     message = refused(["expected observations in a Box", "Discrete(16)"], load_demonstrations, path)
     assert "or Discrete" not in message
+
+
+def test_what_make_env_flattens_itself_is_no_difference(monkeypatch):
+    demos = load_demonstrations("cartpole")
+    env = make_env("CartPole-v1")
+    monkeypatch.setattr(recorded_environment, "wrapper_names", lambda env: ("FlattenObservation",))
+    assert not any("through" in note for note in environment_notes(demos, env, "CartPole-v1"))

@@ -5,6 +5,7 @@ import pytest
 
 from mgail_dyna.demonstrations.convert import convert
 from mgail_dyna.demonstrations.typed import typed
+from mgail_dyna.errors import UserError
 from mgail_dyna.types import ActionSpec
 
 EPISODES, ROOM = 3, 6
@@ -139,3 +140,16 @@ def test_episodes_longer_than_their_lengths_are_noted(npz):
 def test_observations_of_text_are_refused_in_one_line(npz, refused):
     text = np.array([[["a"] * 4, ["b"] * 4] * 4] * EPISODES)[:, : ROOM + 1]
     refused(["observations"], convert, npz(observations=text), "CartPole-v1")
+
+
+def test_files_with_and_without_rewards_are_not_joined(npz, tmp_path):
+    """Unknown rewards counted as 0 once, and a perfect clone had 200% of the expert."""
+    np.savez(tmp_path / "rewarded.npz", **GOOD, rewards=np.ones((EPISODES, ROOM)))
+    with pytest.raises(UserError, match=r"own.npz: expected rewards, as in .*rewarded.npz; convert them to data sets"):
+        convert([tmp_path / "rewarded.npz", npz()], "CartPole-v1")
+    convert([npz(), npz()], "CartPole-v1")
+
+
+def test_a_forgotten_out_overwrites_no_input(npz, cli):
+    done = cli("data", "convert", npz(), npz(), "--env", "cartpole", "--overwrite")
+    assert done.returncode == 2 and "is OUT missing behind the inputs?" in done.stderr

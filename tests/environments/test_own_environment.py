@@ -410,3 +410,30 @@ def test_demonstrations_in_hdf5_need_no_rewards(tmp_path, put):
 
 def test_what_rounding_leaves_of_zero_is_constant():
     assert constant(1e-16 * np.random.default_rng(0).standard_normal((500, 1))).all()
+
+
+def test_a_reward_that_becomes_an_array_later_and_a_missing_space_are_one_line(own, tmp_path, monkeypatch, refused):
+    (tmp_path / "own_faulty.py").write_text(
+        "import gymnasium, numpy\n"
+        "class Late(gymnasium.Env):\n"
+        "    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (2,), numpy.float32)\n"
+        "    def reset(self, *, seed=None, options=None):\n"
+        "        super().reset(seed=seed)\n"
+        "        self.t = 0\n"
+        "        return numpy.zeros(2, numpy.float32), {}\n"
+        "    def step(self, action):\n"
+        "        self.t += 1\n"
+        "        reward = 1.0 if self.t < 5 else numpy.ones(1)\n"
+        "        return numpy.zeros(2, numpy.float32), reward, False, self.t == 9, {}\n"
+        "class Spaceless(gymnasium.Env):\n"
+        "    action_space = Late.action_space\n"
+        "gymnasium.register('Late-v0', Late)\n"
+        "gymnasium.register('Spaceless-v0', Spaceless)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    env = make_env("own_faulty:Late-v0")
+    env.reset(seed=0)
+    for _ in range(4):
+        env.step(np.zeros(2, np.float32))
+    refused(["step: reward: expected one number, found an array of shape [1]"], env.step, np.zeros(2, np.float32))
+    refused(["observation_space: expected a Gymnasium space, found none"], make_env, "own_faulty:Spaceless-v0")
