@@ -197,7 +197,8 @@ def test_data_convert_takes_several_files_and_leaves_out_bad_episodes(pendulum, 
     save_demonstrations(tmp_path / "a", pendulum)
     actions = np.zeros((2, 4, 1))
     actions[1] = 7.0
-    np.savez(tmp_path / "b.npz", observations=np.zeros((2, 5, 3)), actions=actions, lengths=np.array([4, 4]))
+    arrays = {"observations": np.zeros((2, 5, 3)), "actions": actions, "rewards": -np.ones((2, 4))}
+    np.savez(tmp_path / "b.npz", **arrays, lengths=np.array([4, 4]))
     words = ["data", "convert", str(tmp_path / "a"), str(tmp_path / "b.npz"), str(tmp_path / "out"), "--env", PENDULUM]
     assert main(words) == 2
     assert "found 4 steps outside" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mgail_dyna.cli.main import main
 from mgail_dyna.demonstrations.convert import convert
 from mgail_dyna.demonstrations.typed import typed
 from mgail_dyna.errors import UserError
@@ -150,6 +151,6 @@ def test_files_with_and_without_rewards_are_not_joined(npz, tmp_path):
     convert([npz(), npz()], "CartPole-v1")
 
 
-def test_a_forgotten_out_overwrites_no_input(npz, cli):
-    done = cli("data", "convert", npz(), npz(), "--env", "cartpole", "--overwrite")
-    assert done.returncode == 2 and "is OUT missing behind the inputs?" in done.stderr
+def test_a_forgotten_out_overwrites_no_input(npz, capsys):
+    assert main(["data", "convert", str(npz()), str(npz()), "--env", "cartpole", "--overwrite"]) == 2
+    assert "is OUT missing behind the inputs?" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from mgail_dyna.algorithms.base import Budget
 from mgail_dyna.cli.commands.doctor import DoctorCommand
 from mgail_dyna.cli.commands.evaluate import EvaluateCommand
 from mgail_dyna.cli.commands.train import TrainCommand
-from mgail_dyna.cli.main import COMMANDS
+from mgail_dyna.cli.main import COMMANDS, main
 from mgail_dyna.cli.report import doctor_hint
 from mgail_dyna.cli.session import Session
 from mgail_dyna.demonstrations.record import record
@@ -264,9 +264,10 @@ def test_a_run_below_80_percent_points_here(tmp_path):
     assert hint(99.0, final=final_episodes([99.0] * 99 + [10.0])) is None
 
 
-def test_the_advice_can_be_pasted(made, cli):
+def test_the_advice_can_be_pasted(made, capsys):
     directory = made(**BROKEN["some final episodes fail"])
-    said = cli("doctor", directory).stdout
+    assert main(["doctor", str(directory)]) == 0
+    said = capsys.readouterr().out
     assert f"evaluate {directory} --episodes 1 --seed 97 --video film.mp4" in said
     assert "SEED" not in said and " RUN" not in said
 

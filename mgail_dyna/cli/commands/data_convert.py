@@ -65,8 +65,6 @@ def main(argv: Sequence[str]) -> None:
     *sources, out = command.paths
     if out.is_file():
         raise UserError(f"{out}: expected a directory to write to, found a file; is OUT missing behind the inputs?")
-    if any(out.resolve() == source.resolve() for source in sources):
-        raise UserError(f"{out}: expected another directory than the input's to write to")
     demos, notes = convert(
         sources,
         environment_id(command.env),
