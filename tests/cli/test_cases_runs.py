@@ -72,9 +72,9 @@ def test_a_run_uses_the_recorded_arguments_and_its_evaluation_too(pendulum, tmp_
     asked = ["--env-kwargs", '{"g": 5.0}', "--env", PENDULUM]
     assert main(["evaluate", str(tmp_path / "pendulum-bc-seed0"), "--episodes", "1", *asked]) == 0
     assert set(made) == {5.0}
-    told = capsys.readouterr()
-    assert 'no comparison with the expert, whose environment was made with {"g": 1.6}' in told.err
-    assert "percent of expert" not in told.out
+    said = capsys.readouterr()
+    assert 'no comparison with the expert, whose environment was made with {"g": 1.6}' in said.err
+    assert "percent of expert" not in said.out
 
 
 def test_a_run_with_other_arguments_says_so(pendulum, tmp_path, run):
