@@ -106,6 +106,7 @@ def test_training_interrupted_resumed_and_evaluated(tmp_path, cli):
 EXPERT = ["expert", "--env", "cartpole", "--rollout", 256, "--evaluate-every", 512, "--evaluation-episodes", 1]
 
 
+@pytest.mark.slow
 def test_an_expert_is_interrupted_between_two_iterations(tmp_path):
     process = started(*EXPERT, "--steps", 100_000_000, "--out", tmp_path, stderr=subprocess.PIPE)
     try:
