@@ -17,7 +17,13 @@ from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.config.presets import environment_id
 from mgail_dyna.demonstrations.compatibility import episode_limit, named_environment, same_actions
 from mgail_dyna.demonstrations.reader import load_demonstrations
-from mgail_dyna.demonstrations.recorded_environment import environment_arguments, parse_arguments, same_environment
+from mgail_dyna.demonstrations.recorded_environment import (
+    environment_arguments,
+    own_arguments,
+    parse_arguments,
+    same_environment,
+    with_own,
+)
 from mgail_dyna.demonstrations.reference import Reference, reference
 from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env, time_limit
@@ -84,11 +90,12 @@ def find_subject(where: Path, env: str | None, env_kwargs: str | None = None, be
     else:
         check_is_something(path)
         subject = _of_expert(path, asked)
-    if given is not None and given != subject.arguments:
+    if given is not None and given != (own := own_arguments(subject.arguments)):
         if math.isfinite(subject.reference.mean):
-            made = f"{json.dumps(subject.arguments)}" if subject.arguments else "its defaults"
+            made = f"{json.dumps(own)}" if own else "its defaults"
             print(f"note: no comparison with the expert, whose environment was made with {made}", file=sys.stderr)
-        subject = subject._replace(arguments=given, reference=Reference(math.nan, subject.reference.episode_limit))
+        arguments = with_own(subject.arguments, given)
+        subject = subject._replace(arguments=arguments, reference=Reference(math.nan, subject.reference.episode_limit))
     return subject if asked is None else _in_other_environment(subject, asked, given)
 
 
@@ -134,7 +141,7 @@ def _in_other_environment(subject: Subject, env_id: str, given: dict[str, Any] |
     Returns of longer or shorter episodes cannot be compared with the expert's return.
     """
     if given is None and not same_environment(subject.env_id, env_id):
-        subject = subject._replace(arguments={})
+        subject = subject._replace(arguments=with_own(subject.arguments, {}))
     limit, own = time_limit(env_id, **subject.arguments), subject.reference.episode_limit
     if limit == own:
         return subject._replace(env_id=env_id)

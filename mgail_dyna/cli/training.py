@@ -25,10 +25,15 @@ from mgail_dyna.demonstrations.compatibility import (
 from mgail_dyna.demonstrations.dataset import Demonstrations, subset
 from mgail_dyna.demonstrations.faults import data_notes
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations, shipped_experts
-from mgail_dyna.demonstrations.recorded_environment import arguments_used, environment_arguments, parse_arguments
+from mgail_dyna.demonstrations.recorded_environment import (
+    arguments_used,
+    environment_arguments,
+    own_arguments,
+    parse_arguments,
+)
 from mgail_dyna.demonstrations.reference import reference
 from mgail_dyna.environments.contract import check_contract
-from mgail_dyna.environments.make import fitted_note, make_env
+from mgail_dyna.environments.make import PARTS, fitted_note, make_env
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.runs.directory import (
@@ -155,6 +160,8 @@ def _missing_fields(source: Path, command: TrainCommand) -> list[str]:
 def _refuse_other_arguments(directory: Path, run: ImitationRun) -> None:
     """Refuses to resume a run in an environment that is made with other arguments."""
     stored, now = read_about(directory).get(ENV_KWARGS), run.environment_arguments
+    if stored is not None and PARTS not in stored:  # older runs did not record them
+        now = own_arguments(now)
     if stored is not None and stored != json.loads(json.dumps(now)):
         raise UserError(
             f"--resume: the environment's keyword arguments cannot change: the run has {json.dumps(stored)}, and these "

@@ -15,11 +15,12 @@ from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations
 from mgail_dyna.demonstrations.formats.minari import recorded_arguments
 from mgail_dyna.demonstrations.formats.registry import read_source
 from mgail_dyna.demonstrations.formats.source import Reading, Skipped, Source, left_out
+from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.recorded_environment import environment_notes
 from mgail_dyna.demonstrations.reference import ENDED
 from mgail_dyna.demonstrations.typed import typed
-from mgail_dyna.environments.make import as_fitted, check_env_name, fitted_note, make_env, wrapper_names
+from mgail_dyna.environments.make import as_fitted, check_env_name, fit_env, fitted_note, open_env, wrapper_names
 from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Trajectory
@@ -74,10 +75,11 @@ def _converted(
     keys: tuple[str, ...],
 ) -> tuple[Demonstrations, tuple[str, ...]]:
     """The demonstrations of one file, with notes."""
-    kwargs = recorded_arguments(path, env_id) if asked is None else asked
-    env = make_env(env_id, **kwargs)
+    kwargs = recorded_arguments(path, env_id, keys) if asked is None else asked
+    env = open_env(env_id, **kwargs)
     skipped: Skipped | None = {} if skip_bad else None
     source = read_source(path, Reading(env.spec.max_episode_steps if env.spec else None, skipped, keys))
+    env = fit_env(env, env_id, str(source.provenance.get(JOINED, "")))
     notes: list[str] = []
     episodes = _episodes(path, source, env, clip_actions, skipped, notes)
     if skipped:
@@ -227,12 +229,14 @@ def _joined(
         if other.has_actions != first.has_actions:
             having = "actions" if first.has_actions else "no actions"
             raise UserError(f"{path}: expected {having}, as in {paths[0]}; convert them to data sets of their own")
-        for name in ("env_kwargs", "env_wrappers"):
-            one, another = getattr(first, name), getattr(other, name)
+        for what, one, another in (
+            ("keyword arguments of the environment", first.env_kwargs, other.env_kwargs),
+            ("wrappers of the environment", first.env_wrappers, other.env_wrappers),
+            ("parts of an observation", first.provenance.get(JOINED), other.provenance.get(JOINED)),
+        ):
             if one != another:
-                what = "keyword arguments" if name == "env_kwargs" else "wrappers"
                 raise UserError(
-                    f"{path}: {what} of the environment: expected those of {paths[0]}, {one or 'none'}, "
+                    f"{path}: {what}: expected those of {paths[0]}, {one or 'none'}, "
                     f"found {another or 'none'}; convert them to data sets of their own"
                 )
     algorithms = sorted({str(each.provenance.get("algorithm", "unknown")) for each in demos})
@@ -241,6 +245,8 @@ def _joined(
         "source": "; ".join(str(each.provenance["source"]) for each in demos),
         "notes": notes,
     }
+    if JOINED in first.provenance:
+        provenance[JOINED] = first.provenance[JOINED]
     starts = np.cumsum([0, *(len(each.trajectories) for each in demos)])
     ended = [int(s) + n for s, each in zip(starts, demos, strict=False) for n in each.provenance.get(ENDED, [])]
     if ended:

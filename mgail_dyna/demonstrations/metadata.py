@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from mgail_dyna.environments.make import PARTS
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.errors import UserError, unknown_name
 
@@ -23,7 +24,7 @@ JOINED = "observations"
 # Key of the names of wrappers of a converted data set.
 WRAPPERS = "env_wrappers"
 # Parameters of `gymnasium.make` and `make_env`, which no keyword argument of an environment may be called.
-RESERVED = frozenset({"id", "env_id", "length", "max_episode_steps", "disable_env_checker"})
+RESERVED = frozenset({"id", "env_id", "length", "max_episode_steps", "disable_env_checker", PARTS})
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,17 @@ def _observations(path: Path, raw: dict[str, Any], keys: Sequence[str]) -> tuple
     description = _json(path, "observation_space", raw.get("observation_space"))
     several = isinstance(description, dict) and description.get("type") == "Dict"
     named: Any = description.get("subspaces") if several else None
-    if not (isinstance(named, dict) and named and all(map(_is_vector, named.values()))):
+    if not (isinstance(named, dict) and named):
         if keys:
             raise UserError(f"{path}: {NO_NAMES}")
         return _space(path, raw, "observation_space", observation_size), {}
     for key in keys:
         if key not in named:
             raise UserError(f"{path}: --keys: {unknown_name('key', key, sorted(named))}")
+        if not _is_vector(named[key]):
+            raise UserError(f"{path}: --keys: {key}: expected a Box of one dimension, found {_shortly(named[key])}")
+    if not keys and not all(map(_is_vector, named.values())):
+        return _space(path, raw, "observation_space", observation_size), {}
     try:
         boxes = {key: space_from_json(named[key]) for key in (keys or sorted(named))}
         joined = gym.spaces.flatten_space(gym.spaces.Dict({f"{i:06}": box for i, box in enumerate(boxes.values())}))
@@ -146,6 +151,12 @@ def _observations(path: Path, raw: dict[str, Any], keys: Sequence[str]) -> tuple
         raise UserError(f"{path}: observation_space: {error}") from None
     assert isinstance(joined, gym.spaces.Box)
     return joined, {key: observation_size(box) for key, box in boxes.items()}
+
+
+def _shortly(description: Any) -> str:
+    """A space's kind and shape."""
+    known = description if isinstance(description, dict) else {}
+    return f"{known.get('type')} {known.get('shape', '')}".strip()
 
 
 def _is_vector(description: Any) -> bool:
@@ -176,6 +187,8 @@ def _refuse_groups(key: str, description: Any) -> None:
     shapes = [part.get("shape", "") if isinstance(part, dict) else "" for part in _values(parts)]
     found = ", ".join(f"{name} {shape}".strip() for name, shape in zip(keys, shapes, strict=True))
     flat = "record them again through gymnasium.wrappers.FlattenObservation(env)"
+    if vectors := [name for name, part in zip(keys, _values(parts), strict=True) if _is_vector(part)]:
+        flat = f"choose among the vectors: data convert --keys {','.join(vectors)}; or {flat}"
     if key == "action_space":
         flat = "record them again through a gymnasium.ActionWrapper that takes one vector"
     wanted = "Box or Discrete" if key == "action_space" else "Box"

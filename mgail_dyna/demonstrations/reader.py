@@ -23,7 +23,7 @@ from mgail_dyna.demonstrations.episodes import EpisodeReader
 from mgail_dyna.demonstrations.formats.recognise import DATA_FILE as DATA_FILE
 from mgail_dyna.demonstrations.formats.recognise import MINARI, recognise
 from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, read_metadata
-from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.environments.spaces import action_spec, observation_size, parts_text
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import open_hdf5, read_array
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -110,7 +110,7 @@ def load_demonstrations(
     expected = metadata.total_episodes
     if expected not in (None, len(numbered)):
         raise UserError(f"{data}: expected the {expected} episodes that {METADATA_FILE} names, found {len(numbered)}")
-    joined = {JOINED: ", ".join(f"{part} ({width})" for part, width in metadata.parts.items())}
+    joined = {JOINED: parts_text(metadata.parts)}
     return Demonstrations(
         trajectories,
         metadata.observation_space,

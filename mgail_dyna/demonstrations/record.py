@@ -8,7 +8,8 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations
-from mgail_dyna.environments.make import make_env, wrapper_names
+from mgail_dyna.demonstrations.metadata import JOINED
+from mgail_dyna.environments.make import joined_parts, make_env, wrapper_names
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -62,6 +63,7 @@ def record(
             "actions": "mean (the most likely one)",
             "seeds": [seeds.start, seeds.stop - 1],
             **({"left_out": short} if short else {}),
+            **({JOINED: parts} if (parts := joined_parts(env)) else {}),
             **{f"return_{name}": float(getattr(returns, name)()) for name in ("mean", "std", "min", "max")},
         },
     )

@@ -14,13 +14,14 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.demonstrations.metadata import RESERVED
-from mgail_dyna.environments.make import wrapper_names
+from mgail_dyna.demonstrations.metadata import JOINED, RESERVED
+from mgail_dyna.environments.make import PARTS, wrapper_names
+from mgail_dyna.environments.spaces import parts_of
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import BOUNDLESS, Array
 
 # Wrappers of `make_env`, which make observations and actions fit.
-_FITTING = ("FlattenObservation", "Numbered")
+_FITTING = ("Chosen", "FlattenObservation", "Numbered")
 # Wrappers that change neither observations nor actions nor rewards.
 _WATCHING = frozenset(
     {"OrderEnforcing", "PassiveEnvChecker", "RecordEpisodeStatistics", "RecordVideo", "RenderCollection"}
@@ -37,16 +38,27 @@ def same_environment(recorded: str | None, env_id: str) -> bool:
 
 
 def environment_arguments(demos: Demonstrations, env_id: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Keyword arguments to make the environment with.
+    """Arguments to make the environment with: its own, and the parts that observations were joined from (`PARTS`).
 
     Args:
         demos: the demonstrations.
         env_id: to be made.
         asked: by the user; None: those the demonstrations were recorded with, if they are of the same environment.
     """
-    if asked is not None:
-        return asked
-    return dict(demos.env_kwargs) if same_environment(demos.env_id, env_id) else {}
+    if asked is None:
+        asked = demos.env_kwargs if same_environment(demos.env_id, env_id) else {}
+    joined = demos.provenance.get(JOINED)
+    return {**asked, **({PARTS: joined} if parts_of(joined) else {})}
+
+
+def own_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Those `arguments` of `make_env` that are the environment's own."""
+    return {name: value for name, value in arguments.items() if name != PARTS}
+
+
+def with_own(arguments: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`arguments` of `make_env` with others of the environment's `own`; the parts of observations stay."""
+    return {**own, **{name: value for name, value in arguments.items() if name == PARTS}}
 
 
 def parse_arguments(text: str | None, flag: str = "--env-kwargs") -> dict[str, Any] | None:
@@ -92,7 +104,8 @@ def environment_notes(demos: Demonstrations, env: gym.Env[Any, Any], env_id: str
 def arguments_used(env: gym.Env[Any, Any], arguments: dict[str, Any]) -> list[str]:
     """A note if an environment was made with recorded `arguments` that are not its defaults."""
     registered = gym.registry[env.spec.id].kwargs if env.spec is not None and env.spec.id in gym.registry else {}
-    used = ", ".join(f"{k}={_text(v)}" for k, v in arguments.items() if not _equal(arguments, registered, k))
+    own = own_arguments(arguments)
+    used = ", ".join(f"{k}={_text(v)}" for k, v in own.items() if not _equal(own, registered, k))
     return [f"note: the environment is made with {used}, as it was recorded (--env-kwargs)"] if used else []
 
 

@@ -14,12 +14,23 @@ import numpy as np
 from gymnasium.envs.registration import registry
 
 from mgail_dyna.environments.errors import unimportable, unknown_environment, unmakeable
-from mgail_dyna.environments.spaces import action_spec, choices, described, flattens, observation_size
-from mgail_dyna.environments.wrappers import Guarded, Numbered
+from mgail_dyna.environments.spaces import (
+    action_spec,
+    choices,
+    chosen_parts,
+    described,
+    flattens,
+    observation_size,
+    parts_of,
+    parts_text,
+)
+from mgail_dyna.environments.wrappers import Chosen, Guarded, Numbered
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Array
 
 LONGEST_EPISODE = 1_000
+# The argument of `make_env` that data sets and runs record beside those of the environment.
+PARTS = "observation_parts"
 # Combinations of several choices that are numbered as one choice; with more, a policy would need one output for each.
 MOST_CHOICES = 1_000
 
@@ -30,18 +41,27 @@ def _warn_unless_known(message: str) -> None:
         warnings.warn(f"MuJoCo: {message}", stacklevel=2)
 
 
-def make_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, Any]:
+def make_env(
+    env_id: str, length: int | None = None, *, observation_parts: str = "", **kwargs: Any
+) -> gym.Env[Any, Any]:
     """Makes an environment.
 
     Args:
         env_id: a Gymnasium id; `module:id` imports `module` first.
         length: longest episode, in place of the environment's own time limit.
+        observation_parts: names and widths of the parts of its observations that are joined, in order (`parts_text`);
+            all of them if empty. Observations without parts stay as they are.
         kwargs: passed on (`render_mode`, say).
 
     Raises:
         UserError: no such environment, a missing dependency, an error in its module or constructor, or spaces that
-            this package does not support.
+            this package does not support, or that lack a part.
     """
+    return fit_env(open_env(env_id, length, **kwargs), env_id, observation_parts)
+
+
+def open_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[Any, Any]:
+    """An environment as it is, which `fit_env` makes fit; arguments and errors as of `make_env`."""
     with contextlib.suppress(Exception):  # not every environment needs it; if this one does, an error follows below
         import mujoco
 
@@ -58,18 +78,34 @@ def make_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[A
             raise UserError(
                 f"environment '{env_id}': {name}: expected a Gymnasium space, found none; set it in __init__"
             )
-    env = _fitted(env)
+    return env
+
+
+def fit_env(env: gym.Env[Any, Any], env_id: str, observation_parts: str = "") -> gym.Env[Any, Any]:
+    """`env` with observations of several parts as one vector, and actions of several choices as one choice.
+
+    Args:
+        env: as `open_env` makes it; closed if it is refused.
+        env_id: its name, for messages.
+        observation_parts: as of `make_env`.
+
+    Raises:
+        UserError: its spaces are not supported, or lack a part.
+    """
     try:
-        observation_size(env.observation_space)
-        action_spec(env.action_space)
+        fitted = _fitted(env, observation_parts)
+        observation_size(fitted.observation_space)
+        action_spec(fitted.action_space)
     except UserError as error:
         env.close()
         raise UserError(f"environment '{env_id}': {error}") from None
-    return Guarded(env, env_id)
+    return Guarded(fitted, env_id)
 
 
-def _fitted(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
-    """`env` with observations of several parts as one vector, and actions of several choices as one choice."""
+def _fitted(env: gym.Env[Any, Any], parts: str) -> gym.Env[Any, Any]:
+    several, named = env.observation_space, parts_of(parts)
+    if named and isinstance(several, gym.spaces.Dict) and list(chosen_parts(several, named)) != list(several):
+        env = Chosen(env, parts)
     if flattens(env.observation_space):
         env = gym.wrappers.FlattenObservation(env)
     counts = choices(env.action_space)
@@ -110,6 +146,18 @@ def _flattened(space: gym.Space[Any], observations: Array) -> Array:
     return np.array([np.asarray(gym.spaces.flatten(space, each)) for each in whole])
 
 
+def joined_parts(env: gym.Env[Any, Any]) -> str:
+    """What observations of a fitted `env` are joined from, as `parts_text` writes it; empty if it has no names."""
+    inside = env
+    while isinstance(inside, gym.Wrapper):
+        if isinstance(inside, gym.wrappers.FlattenObservation):
+            space = inside.env.observation_space
+            named = space.spaces if isinstance(space, gym.spaces.Dict) else {}
+            return parts_text({name: gym.spaces.flatdim(part) for name, part in named.items()})
+        inside = inside.env
+    return ""
+
+
 def fitted_note(env: gym.Env[Any, Any]) -> str | None:
     """A note on what `make_env` did to observations and actions so that they fit; None if nothing."""
     changes, inside = [], env
@@ -117,6 +165,8 @@ def fitted_note(env: gym.Env[Any, Any]) -> str | None:
         if isinstance(inside, gym.wrappers.FlattenObservation):
             size = observation_size(inside.observation_space)
             changes.append(f"observations, {described(inside.env.observation_space)}, are flattened to {size} numbers")
+        if isinstance(inside, Chosen):
+            changes.append(f"{', '.join(inside.parts)} are taken from {described(inside.env.observation_space)}")
         if isinstance(inside, Numbered):
             count = math.prod(inside.counts)
             changes.append(f"actions, {inside.env.action_space}, are numbered as one of {count:,} choices")
@@ -135,17 +185,18 @@ def _import_module(env_id: str) -> None:
         raise unimportable(env_id, error) from error
 
 
-def env_spec(env_id: str, **kwargs: Any) -> gym.envs.registration.EnvSpec:
+def env_spec(env_id: str, *, observation_parts: str = "", **kwargs: Any) -> gym.envs.registration.EnvSpec:
     """Gymnasium's specification of an environment, under the id that `make_env` takes.
 
     Args:
         env_id: a Gymnasium id.
+        observation_parts: as of `make_env`; the specification is the same for all of them.
         kwargs: that the environment is made with; the specification is the registered one.
 
     Raises:
-        UserError: as `make_env`.
+        UserError: as `open_env`.
     """
-    env = make_env(env_id, **kwargs)
+    env = open_env(env_id, **kwargs)
     env.close()
     assert env.spec is not None
     found = copy.deepcopy(gym.spec(env.spec.id))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -15,6 +17,8 @@ FLATTEN = (
     "flatten them: register a function that returns gymnasium.wrappers.FlattenObservation(gymnasium.make(ID)), "
     "and name that environment"
 )
+
+_PART = re.compile(r"(.+?) \((\d{1,9})\)(?:, |$)")
 
 
 def observation_size(space: gym.Space[Any]) -> int:
@@ -58,6 +62,33 @@ def flattens(space: gym.Space[Any]) -> bool:
 
 def _part_flattens(part: gym.Space[Any]) -> bool:
     return (isinstance(part, gym.spaces.Box) and len(part.shape) == 1) or flattens(part)
+
+
+def parts_text(parts: Mapping[str, int]) -> str:
+    """Names and widths of the parts that an observation is joined from, in order, as data sets record them."""
+    return ", ".join(f"{name} ({width})" for name, width in parts.items())
+
+
+def parts_of(text: Any) -> dict[str, int]:
+    """What `parts_text` wrote; empty for anything else."""
+    parts = {name: int(width) for name, width in _PART.findall(text)} if isinstance(text, str) else {}
+    return parts if parts_text(parts) == text else {}
+
+
+def chosen_parts(space: gym.spaces.Dict, parts: Mapping[str, int]) -> gym.spaces.Dict:
+    """The named parts of a space, in the order of `parts`.
+
+    Raises:
+        UserError: a part is missing, no vector once it is flattened, or of another width.
+    """
+    chosen = {name: space[name] for name in parts if name in space.spaces}
+    widths = {name: gym.spaces.flatdim(part) if _part_flattens(part) else None for name, part in chosen.items()}
+    if widths != dict(parts):
+        raise UserError(
+            f"observations: expected {parts_text(parts)}, which the demonstrations are joined from, "
+            f"found {described(space)}; choose its own: data convert --keys"
+        )
+    return gym.spaces.Dict(list(chosen.items()))
 
 
 def choices(space: gym.Space[Any]) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""Wrappers: one reports an environment's own errors, one counts steps, one adds noise, one numbers choices."""
+"""Wrappers: one reports an environment's own errors, one counts steps, one adds noise, two choose."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.environments.errors import raised_by
-from mgail_dyna.environments.spaces import action_spec
+from mgail_dyna.environments.spaces import action_spec, chosen_parts, parts_of
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Array
 
@@ -92,6 +92,29 @@ class _Counted(gym.Wrapper[Any, Any, Any, Any]):
     def step(self, action: Any) -> Any:
         self.ledger.steps[self.purpose] += 1
         return self.env.step(action)
+
+
+class Chosen(gym.ObservationWrapper[Any, Any, Any], gym.utils.RecordConstructorArgs):
+    """Keeps some parts of an observation, in the order given.
+
+    Args:
+        env: with observations in a Dict.
+        parts: name and width of each part, as `parts_text` writes them.
+
+    Raises:
+        UserError: the environment has no such part, or one of another width.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], parts: str) -> None:
+        gym.utils.RecordConstructorArgs.__init__(self, parts=parts)
+        gym.ObservationWrapper.__init__(self, env)
+        assert isinstance(env.observation_space, gym.spaces.Dict)
+        self.parts = parts_of(parts)
+        self.observation_space = chosen_parts(env.observation_space, self.parts)
+
+    def observation(self, observation: Any) -> dict[str, Any]:
+        """The parts that are kept."""
+        return {name: observation[name] for name in self.parts}
 
 
 class Numbered(gym.ActionWrapper[Any, Any, Any], gym.utils.RecordConstructorArgs):

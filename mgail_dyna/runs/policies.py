@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from mgail_dyna import runtime
+from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.demonstrations.reader import load_demonstrations, shipped_experts
+from mgail_dyna.environments.make import PARTS
+from mgail_dyna.environments.spaces import parts_of, parts_text
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import kind_of, load_state, raise_on_mismatch, save_state
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
-from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, directory_of, load_run
+from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, ENV_KWARGS, directory_of, load_run, read_about
 
 POLICY_KIND = "a policy"
 # In a checkpoint: the best policy so far.
@@ -113,6 +116,22 @@ def load_policy(path: str | Path, best: bool = False) -> NumpyPolicy:
     if policy is None:
         raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations only")
     return policy
+
+
+def observation_parts(path: str | Path) -> str:
+    """What an observation of the policy at `path` is joined from, in order, such as `a (3), b (2)`; empty if unknown.
+
+    Raises:
+        UserError: as `load_policy`.
+    """
+    where = Path(path)
+    if is_run(where):
+        parts = (read_about(directory_of(where)).get(ENV_KWARGS) or {}).get(PARTS)
+    elif is_policy_file(where):
+        return ""
+    else:
+        parts = load_demonstrations(path).provenance.get(JOINED)
+    return parts_text(parts_of(parts))
 
 
 def best_of(state: dict[str, Any], directory: Path) -> BestPolicy:

@@ -1,5 +1,6 @@
 """Minari reads what we write, and we read what it writes."""
 
+import json
 import warnings
 
 import gymnasium as gym
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 from minari.data_collector import EpisodeBuffer
 
-from mgail_dyna.demonstrations.compatibility import check_compatible
+from mgail_dyna.demonstrations.compatibility import check_compatible, compare
 from mgail_dyna.demonstrations.convert import convert
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations
+from mgail_dyna.demonstrations.recorded_environment import environment_arguments
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.errors import UserError
@@ -174,6 +176,35 @@ def test_parts_are_chosen_by_name_in_the_order_asked_for(reach):
     np.testing.assert_array_equal(demos.trajectories[1].observations, expected[1][:, [3, 4, 5, 0]])
     with pytest.raises(UserError, match=r"--keys: unknown key 'goal'; did you mean desired_goal"):
         load_demonstrations(path, keys=("goal",))
+
+
+def test_pictures_among_the_parts_are_left_out_by_name(reach):
+    path, expected = reach
+    file = path / "data" / "metadata.json"
+    metadata = json.loads(file.read_text())
+    space = json.loads(metadata["observation_space"])
+    picture = {"type": "Box", "dtype": "uint8", "shape": [1, 1, 3], "low": [[[0] * 3]], "high": [[[255] * 3]]}
+    space["subspaces"]["desired_goal"] = picture
+    file.write_text(json.dumps({**metadata, "observation_space": json.dumps(space)}))
+    with pytest.raises(UserError, match=r"choose among the vectors: data convert --keys achieved_goal,observation; or"):
+        load_demonstrations(path)
+    with pytest.raises(
+        UserError, match=r"--keys: desired_goal: expected a Box of one dimension, found Box \[1, 1, 3\]"
+    ):
+        load_demonstrations(path, keys=("desired_goal",))
+    demos, _ = convert(path, "Reach-v0", keys=("observation", "achieved_goal"))
+    np.testing.assert_array_equal(demos.trajectories[1].observations, expected[1][:, [3, 4, 5, 0]])
+
+
+def test_the_environment_joins_the_parts_that_were_chosen(reach, tmp_path):
+    path, _ = reach
+    demos, notes = convert(path, "Reach-v0", keys=("observation", "achieved_goal"))
+    assert any(note.startswith("observation, achieved_goal are taken from a Dict with the keys") for note in notes)
+    save_demonstrations(tmp_path / "out", demos)
+    saved = load_demonstrations(tmp_path / "out")
+    env = make_env("Reach-v0", **environment_arguments(saved, "Reach-v0"))
+    np.testing.assert_array_equal(env.reset(seed=1)[0], saved.trajectories[1].observations[0])
+    assert compare(saved, env, "Reach-v0", "out") == []
 
 
 def test_another_environment_is_refused_with_the_parts(reach):

@@ -1,5 +1,7 @@
 """Environments whose observations have parts and whose actions have several choices are fitted, and a note says so."""
 
+import re
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -7,9 +9,9 @@ import pytest
 from mgail_dyna.demonstrations.convert import convert
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.environments.contract import check_contract
-from mgail_dyna.environments.make import MOST_CHOICES, fitted_note, make_env
-from mgail_dyna.environments.spaces import flattens
-from mgail_dyna.environments.wrappers import Numbered
+from mgail_dyna.environments.make import MOST_CHOICES, fitted_note, joined_parts, make_env
+from mgail_dyna.environments.spaces import flattens, parts_of, parts_text
+from mgail_dyna.environments.wrappers import Chosen, Numbered
 from mgail_dyna.errors import UserError
 
 BOX = gym.spaces.Box
@@ -73,6 +75,42 @@ def test_the_note_says_what_was_done(made):
         "note: observations, a Dict with the keys goal [2], kind Discrete(3), are flattened to 5 numbers; "
         "actions, MultiDiscrete([3 2]), are numbered as one of 6 choices"
     )
+
+
+def test_parts_are_joined_by_name_in_the_order_asked_for(made):
+    several = gym.spaces.Dict(eye=PICTURE, goal=BOX(-1, 1, (2,)), kind=gym.spaces.Discrete(3))
+    name = made(several)
+    env = make_env(name, observation_parts="kind (3), goal (2)")
+    check_contract(env, name)
+    observation, _ = env.reset(seed=3)
+    several.seed(3)
+    drawn = several.sample()
+    np.testing.assert_array_equal(observation, [*np.eye(3)[drawn["kind"]], *drawn["goal"]])
+    assert "kind, goal are taken from a Dict with the keys eye [8, 8, 3], goal [2], kind Discrete(3)" in fitted_note(
+        env
+    )
+    assert joined_parts(env) == "kind (3), goal (2)"
+    same = make_env(made(SPACES["dict"][0]), observation_parts="goal (2), kind (3)")
+    assert not isinstance(same.env, Chosen) and joined_parts(same) == "goal (2), kind (3)", "nothing to choose"
+    assert make_env(made(SPACES["vector"][0]), observation_parts="goal (2), kind (3)").observation_space.shape == (3,)
+
+
+@pytest.mark.parametrize("parts", ["goal (3)", "goal (2), none (1)", "eye (192)"])
+def test_parts_that_an_environment_lacks_are_refused_with_those_it_has(parts, made):
+    name = made(gym.spaces.Dict(eye=PICTURE, goal=BOX(-1, 1, (2,))))
+    expected = f"expected {parts}, which the demonstrations are joined from, found a Dict with the keys eye [8, 8, 3]"
+    with pytest.raises(UserError, match=re.escape(expected)):
+        make_env(name, observation_parts=parts)
+
+
+@pytest.mark.parametrize("parts", [{"a": 1}, {"a": 1, "b, c": 20, "d (2)": 3}, {}])
+def test_parts_are_read_as_they_were_written(parts):
+    assert list(parts_of(parts_text(parts)).items()) == list(parts.items())
+
+
+@pytest.mark.parametrize("text", [None, 3, "raw", "a (1), b", "a (1), a (1)", " (1)", ["a (1)"]])
+def test_other_text_names_no_parts(text):
+    assert parts_of(text) == {}
 
 
 @pytest.mark.parametrize("space", [gym.spaces.MultiDiscrete([3, 2, 4]), gym.spaces.MultiBinary(3)])

@@ -35,8 +35,10 @@ def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(ExportCommand, argv, prog=f"{runtime.program()} export")
     from mgail_dyna.runs.export import TRIED, export_policy
-    from mgail_dyna.runs.policies import load_policy
+    from mgail_dyna.runs.policies import load_policy, observation_parts
 
     out = command.out or Path(f"policy.{command.format}")
     off = export_policy(out, load_policy(command.run, command.best), command.format)
     print(f"{out}: tried on {TRIED:,} observations; actions differ by at most {off:.1g} of half their range")
+    if parts := observation_parts(command.run):
+        print(f"its observation is {parts}, joined in this order")

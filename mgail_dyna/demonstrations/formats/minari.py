@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,14 @@ def read(path: Path, reading: Reading) -> Source:
     return Source("Minari", episodes, tuple(notes), recorded=demos, provenance=demos.provenance)
 
 
-def recorded_arguments(path: Path, env_id: str) -> dict[str, Any]:
+def recorded_arguments(path: Path, env_id: str, keys: Sequence[str] = ()) -> dict[str, Any]:
     """Keyword arguments of the environment that the file records; empty without, or if it is of another environment.
 
     A file that cannot be read gives none: reading it will say why.
     """
     try:
         where = locate(path)
-        metadata = read_metadata((where if where.is_dir() else where.parent) / METADATA_FILE)
+        metadata = read_metadata((where if where.is_dir() else where.parent) / METADATA_FILE, keys)
     except UserError:
         return {}
     return metadata.env_kwargs if same_environment(metadata.env_id, env_id) else {}

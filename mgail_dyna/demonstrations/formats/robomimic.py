@@ -11,6 +11,7 @@ import numpy as np
 
 from mgail_dyna.demonstrations.formats.source import Reading, Source
 from mgail_dyna.demonstrations.metadata import JOINED
+from mgail_dyna.environments.spaces import parts_text
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.hdf5 import open_hdf5, read_array
 from mgail_dyna.types import Array
@@ -34,14 +35,14 @@ def read(path: Path, reading: Reading) -> Source:
                 if reading.skipped is None:
                     raise UserError(f"{path}: {problem}") from None
                 reading.skipped[number] = problem
-    joined = [f"{key} ({width})" for key, width in keys.items()]
-    notes = [f"observations are {', '.join(joined)}, joined in this order"]
+    joined = parts_text(keys)
+    notes = [f"observations are {joined}, joined in this order"]
     if not whole:
         notes.append("no next_obs: the state after each episode's last action is unknown, so that step is left out")
     notes.append(
         "dones do not say whether the task or a time limit ended an episode: every episode counts as truncated"
     )
-    return Source("robomimic", episodes, tuple(notes), provenance={JOINED: ", ".join(joined)})
+    return Source("robomimic", episodes, tuple(notes), provenance={JOINED: joined})
 
 
 def _keys(path: Path, demo: h5py.Group, asked: tuple[str, ...]) -> dict[str, int]:
