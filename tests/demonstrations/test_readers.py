@@ -126,7 +126,7 @@ def robomimic(tmp_path):
     path = tmp_path / "low_dim.hdf5"
     with h5py.File(path, "w") as file:
         data = file.create_group("data")
-        data.attrs["env_args"] = json.dumps({"env_name": "Lift", "env_type": 1, "env_kwargs": {}})
+        data.attrs["env_args"] = json.dumps({"env_name": "Lift", "type": 1, "env_kwargs": {}})
         for n in range(2):
             demo = data.create_group(f"demo_{n}")
             for group, rows in (("obs", whole[n, :-1]), ("next_obs", whole[n, 1:])):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import numpy as np
 
 from mgail_dyna.demonstrations.formats.rows import episodes_of
 from mgail_dyna.demonstrations.formats.source import Reading, Source, refuse_keys
+from mgail_dyna.demonstrations.metadata import JOINED
+from mgail_dyna.environments.spaces import parts_text
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.types import Array
 
 _STATE, _ACTION = "observation.state", "action"
+# Columns that number or time the rows.
+_COUNTED = ("timestamp", "frame_index", "index", "task_index")
 _SINGLE = {"episode": "episode_index", "rewards": "next.reward", "terminated": "next.terminated"}
 
 
@@ -38,14 +43,27 @@ def read_lerobot(path: Path, reading: Reading) -> Source:
     if "frame_index" in table:
         order = np.lexsort((table["frame_index"], table["episode_index"]))
         table = {name: column[order] for name, column in table.items()}
-    columns = {"observations": np.concatenate([_matrix(table[key]) for key in keys], axis=1)}
+    matrices = {key: _matrix(table[key]) for key in keys}
+    columns = {"observations": np.concatenate(list(matrices.values()), axis=1)}
     columns |= {name: table[column] for name, column in _SINGLE.items() if column in table}
     if _ACTION in table:
         columns["actions"] = table[_ACTION]
-    notes = [f"observations are {', '.join(keys)}, joined in this order"] if reading.keys else []
-    if others := [name for name in names if name.startswith("observation.") and name not in keys]:
+    joined = parts_text({key: matrix.shape[1] for key, matrix in matrices.items()})
+    notes = [f"observations are {joined}, joined in this order"] if reading.keys else []
+    if others := [name for name in names if name not in {*wanted, *_COUNTED}]:
         notes.append(f"not read: {', '.join(others)}")
-    return episodes_of(path, "LeRobot", columns, tuple(notes))
+    source = episodes_of(path, "LeRobot", columns, (*notes, *_incomplete(path, table["episode_index"])))
+    return replace(source, provenance={JOINED: joined}) if reading.keys else source
+
+
+def _incomplete(path: Path, episodes: Array) -> tuple[str, ...]:
+    """A note if there are other episodes than `meta/info.json` counts."""
+    try:
+        total = json.loads((path / "meta" / "info.json").read_text(encoding="utf-8"))["total_episodes"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ()
+    found = len(np.unique(episodes))
+    return () if total == found else (f"meta/info.json counts {total} episodes, and {found} are in the data files",)
 
 
 def read_imitation(path: Path, reading: Reading) -> Source:

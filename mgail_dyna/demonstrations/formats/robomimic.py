@@ -25,20 +25,25 @@ def read(path: Path, reading: Reading) -> Source:
         data = file["data"]
         names = sorted((name for name in map(str, data) if re.fullmatch(DEMO, name)), key=lambda name: int(name[5:]))
         keys = _keys(path, data[names[0]], reading.keys)
-        episodes, whole = {}, True
+        episodes, lacking, copied = {}, 0, 0
         for number, name in enumerate(names):
             try:
-                episodes[number] = _episode(data[name], keys)
-                whole &= "next_obs" in data[name]
+                episodes[number], last = _episode(data[name], keys)
+                lacking, copied = lacking + (last == "none"), copied + (last == "copy")
             except (UserError, KeyError, AttributeError, TypeError, ValueError) as error:
                 problem = f"data/{name}: {str(error).strip(chr(39) + chr(34))}"
                 if reading.skipped is None:
                     raise UserError(f"{path}: {problem}") from None
                 reading.skipped[number] = problem
+        split = sorted(map(str, file["mask"])) if isinstance(file.get("mask"), h5py.Group) else []
     joined = parts_text(keys)
     notes = [f"observations are {joined}, joined in this order"]
-    if not whole:
-        notes.append("no next_obs: the state after each episode's last action is unknown, so that step is left out")
+    for count, what in ((lacking, "no next_obs"), (copied, "the last next_obs is a copy of obs")):
+        if count:
+            unknown = "the state after the last action is unknown, so that step is left out"
+            notes.append(f"{what} in {count:,} episodes: {unknown}")
+    if split:
+        notes.append(f"not read: mask ({', '.join(split)}); every demonstration is taken")
     notes.append(
         "dones do not say whether the task or a time limit ended an episode: every episode counts as truncated"
     )
@@ -67,7 +72,12 @@ def _keys(path: Path, demo: h5py.Group, asked: tuple[str, ...]) -> dict[str, int
     return {key: vectors[key] for key in (asked or sorted(vectors))}
 
 
-def _episode(demo: h5py.Group, keys: dict[str, int]) -> dict[str, Any]:
+def _episode(demo: h5py.Group, keys: dict[str, int]) -> tuple[dict[str, Any], str]:
+    """An episode, and what is known of the state after its last action: "own", "none", or a "copy" of the one before.
+
+    The library's converter of D4RL writes such a copy.
+    """
+
     def joined(group: h5py.Group, rows: slice) -> Array:
         parts = [read_array(group[key]) for key in keys]
         return np.concatenate([part.reshape(len(part), -1)[rows] for part in parts], axis=1)
@@ -75,9 +85,12 @@ def _episode(demo: h5py.Group, keys: dict[str, int]) -> dict[str, Any]:
     observations, actions = joined(demo["obs"], slice(None)), read_array(demo["actions"])
     if len(observations) != len(actions):
         raise UserError(f"obs: expected a row for each of {len(actions)} actions, found {len(observations)}")
-    steps = len(actions)
+    steps, known = len(actions), "none"
     if "next_obs" in demo:
-        observations = np.concatenate([observations, joined(demo["next_obs"], slice(-1, None))])
+        last = joined(demo["next_obs"], slice(-1, None))
+        known = "copy" if np.array_equal(last, observations[-1:]) and _rests(demo) else "own"
+    if known == "own":
+        observations = np.concatenate([observations, last])
     else:
         steps -= 1
     return {
@@ -88,4 +101,10 @@ def _episode(demo: h5py.Group, keys: dict[str, int]) -> dict[str, Any]:
         "truncated": True,
         "qpos": None,
         "qvel": None,
-    }
+    }, known
+
+
+def _rests(demo: h5py.Group) -> bool:
+    """Whether no vector changes in the last step, chosen or not."""
+    after = {key: node for key, node in demo["next_obs"].items() if isinstance(node, h5py.Dataset) and node.ndim < 3}
+    return all(np.array_equal(read_array(demo["obs"][key])[-1:], read_array(node)[-1:]) for key, node in after.items())
