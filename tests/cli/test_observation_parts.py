@@ -104,6 +104,7 @@ def test_a_run_sees_the_parts_of_its_demonstrations_everywhere(hand_and_arm, tmp
         ["evaluate", run, "--episodes", 1],
         ["evaluate", run, "--episodes", 1, "--env-kwargs", '{"speed": 2.0}'],
         ["evaluate", run, "--episodes", 1, "--env", ENV, "--video", tmp_path / "film.gif"],
+        ["evaluate", run, "--episodes", 1, "--env", "own_arm:Plain-v0"],
         ["doctor", run, "--play"],
     ):
         done = cli(*words)

@@ -12,6 +12,7 @@ from minari.data_collector import EpisodeBuffer
 
 from mgail_dyna.demonstrations.compatibility import check_compatible, compare
 from mgail_dyna.demonstrations.convert import convert
+from mgail_dyna.demonstrations.formats.minari import recorded_arguments
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations
 from mgail_dyna.demonstrations.recorded_environment import environment_arguments
 from mgail_dyna.demonstrations.writer import save_demonstrations
@@ -185,14 +186,16 @@ def test_pictures_among_the_parts_are_left_out_by_name(reach):
     space = json.loads(metadata["observation_space"])
     picture = {"type": "Box", "dtype": "uint8", "shape": [1, 1, 3], "low": [[[0] * 3]], "high": [[[255] * 3]]}
     space["subspaces"]["desired_goal"] = picture
-    file.write_text(json.dumps({**metadata, "observation_space": json.dumps(space)}))
+    spec = json.dumps({**json.loads(metadata["env_spec"]), "kwargs": {"pull": 2}})
+    file.write_text(json.dumps({**metadata, "observation_space": json.dumps(space), "env_spec": spec}))
+    assert recorded_arguments(path, "Reach-v0", ("observation",)) == {"pull": 2}
     with pytest.raises(UserError, match=r"choose among the vectors: data convert --keys achieved_goal,observation; or"):
         load_demonstrations(path)
     with pytest.raises(
         UserError, match=r"--keys: desired_goal: expected a Box of one dimension, found Box \[1, 1, 3\]"
     ):
         load_demonstrations(path, keys=("desired_goal",))
-    demos, _ = convert(path, "Reach-v0", keys=("observation", "achieved_goal"))
+    demos, _ = convert(path, "Reach-v0", keys=("observation", "achieved_goal"), env_kwargs={})
     np.testing.assert_array_equal(demos.trajectories[1].observations, expected[1][:, [3, 4, 5, 0]])
 
 
