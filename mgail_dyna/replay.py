@@ -45,6 +45,7 @@ class Replay:
             "states": np.zeros((1024, state_size), np.float32),
             "actions": np.zeros((1024, action_size), np.float32),
             "noise": np.zeros((1024, noise_size), np.float32),
+            "near": np.ones(1024, bool),
         }
         self._first = np.zeros(1024, np.int64)  # row of the episode's first state
         self._last = np.zeros(1024, np.int64)  # row of its last state
@@ -64,9 +65,23 @@ class Replay:
         """Number of steps with an action, successor known or not."""
         return len(self._acted)
 
-    def add(self, states: FloatArray, actions: FloatArray, noise: FloatArray | None = None) -> None:
-        """Adds an episode: `states [T + 1, d]`, `actions [T, a]`, `noise [T, n]`."""
+    def add(
+        self,
+        states: FloatArray,
+        actions: FloatArray,
+        noise: FloatArray | None = None,
+        near: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Adds an episode.
+
+        Args:
+            states: `[T + 1, d]`.
+            actions: `[T, a]`.
+            noise: `[T, n]` of the actions.
+            near: `[T]`, which of the states acted in are near the demonstrations; None: all.
+        """
         start, end = self._append(states, actions, noise)
+        self._columns["near"][start : start + len(actions)] = True if near is None else near
         self._first[start:end], self._last[start:end] = start, end - 1
         self._forget()
 
@@ -128,6 +143,7 @@ class Replay:
         length: int,
         burn_in: int = 0,
         recent_steps: int | None = None,
+        near: bool = False,
     ) -> Windows:
         """Stretches of `burn_in` steps, then `length` steps from one drawn uniformly.
 
@@ -137,17 +153,21 @@ class Replay:
             length: `T`.
             burn_in: `W`, steps before the drawn one.
             recent_steps: as for `pairs`.
+            near: draw steps near the demonstrations only; all if there are none.
         """
-        start = self._draw(self._acted, rng, shape, recent_steps)
+        steps = self._acted
+        if near and (there := steps[self._columns["near"][steps]]).size:
+            steps = there
+        start = self._draw(steps, rng, shape, recent_steps)
         rows = start[:, None, :] + np.arange(-burn_in, length + 1)[None, :, None]
         first, last = self._first[start][:, None, :], self._last[start][:, None, :]
         inside = np.clip(rows, first, last)  # the first and last states are repeated outside
-        steps = inside[:, :-1]
+        acted = inside[:, :-1]
         mask = (rows[:, :-1] >= first) & (rows[:, :-1] < last)
         return Windows(
             self._columns["states"][inside],
-            self._columns["actions"][steps],
-            self._columns["noise"][steps],
+            self._columns["actions"][acted],
+            self._columns["noise"][acted],
             mask.astype(np.float32),
         )
 
@@ -216,6 +236,7 @@ def mixed_windows(
     length: int,
     burn_in: int,
     recent_steps: int | None = None,
+    near: bool = False,
 ) -> Windows:
     """Windows from demonstrations and from replay, side by side in each batch.
 
@@ -228,10 +249,11 @@ def mixed_windows(
         length: as for `Replay.windows`.
         burn_in: as for `Replay.windows`.
         recent_steps: as for `Replay.windows`, of replay.
+        near: as for `Replay.windows`, of replay.
     """
     steps, batch = shape
     from_expert = round(batch * demo_fraction)
-    sources = ((demonstrations, from_expert, None), (replay, batch - from_expert, recent_steps))
-    drawn = [source.windows(rng, (steps, count), length, burn_in, latest) for source, count, latest in sources if count]
+    sources = ((demonstrations, from_expert, None, False), (replay, batch - from_expert, recent_steps, near))
+    drawn = [source.windows(rng, (steps, n), length, burn_in, *which) for source, n, *which in sources if n]
     fields = ("states", "actions", "noise", "mask")
     return Windows(*(np.concatenate([getattr(w, name) for w in drawn], axis=2) for name in fields))

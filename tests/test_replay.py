@@ -50,6 +50,21 @@ def test_windows_are_contiguous_within_one_episode_and_masked_outside_it(length,
     }
 
 
+def test_windows_start_near_the_demonstrations_only_where_it_is_asked_for():
+    replay = Replay(state_size=2, action_size=1, noise_size=1)
+    near = np.array([True, False, False, True, False])
+    replay.add(*episode(0, 5), near)
+    assert set(replay.windows(rng(), (2, 40), 1, 0, near=True).states[:, 0, :, 0].ravel()) == {0, 3}
+    assert set(replay.windows(rng(), (2, 40), 1).states[:, 0, :, 0].ravel()) == {0, 1, 2, 3, 4}
+    assert set(replay.windows(rng(), (2, 40), 1, 0, 1, near=True).states[:, 0, :, 0].ravel()) == {3}, "the last one"
+    again = Replay(state_size=2, action_size=1, noise_size=1)
+    again.restore(replay.state())
+    assert set(again.windows(rng(), (2, 40), 1, 0, near=True).states[:, 0, :, 0].ravel()) == {0, 3}
+    away = Replay(state_size=2, action_size=1, noise_size=1)
+    away.add(*episode(0, 3), np.zeros(3, bool))
+    assert set(away.windows(rng(), (2, 40), 1, 0, near=True).states[:, 0, :, 0].ravel()) == {0, 1, 2}, "all of them"
+
+
 def test_pairs_come_from_every_acted_step_and_from_no_final_state():
     states, actions = filled([1, 4, 2]).pairs(rng(), (40, 5))
     assert states.shape == (40, 5, 2) and actions.shape == (40, 5, 1)

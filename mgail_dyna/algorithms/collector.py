@@ -73,10 +73,10 @@ class Collector:
                 limit=int(min(longest, left - self.recent_steps)),
                 lost=self.straying.watch(config.lost_after) if config.lost_after else None,
             )
-            add_trajectory(self.replay, self.policy, trajectory)
-            states = self.policy.normalise(trajectory.observations[:-1])
-            near = self.straying.near(states[-config.lost_after :]) if config.lost_after else [True]
-            strayed.append(self.straying.of_episode(states, trajectory.terminated or not np.any(near)))
+            near = self.straying.near(self.policy.normalise(trajectory.observations[:-1]))
+            lost = config.lost_after is not None and not near[-config.lost_after :].any()
+            strayed.append(self.straying.of_episode(near, trajectory.terminated or lost))
+            add_trajectory(self.replay, self.policy, trajectory, near)
             self.recent_steps += len(trajectory)
             returns.append(trajectory.episode_return)
             lengths.append(len(trajectory))

@@ -158,7 +158,8 @@ class DynaAgent:
         if not config.steps:
             return {}
         shape, burn_in = (config.steps, config.batch), self.config.dynamics.burn_in
-        windows = self.replay.windows(self.rng, shape, config.length, burn_in, config.recent_steps)
+        near = self.config.policy.near_only
+        windows = self.replay.windows(self.rng, shape, config.length, burn_in, config.recent_steps, near)
         return self.policy.learn(windows, learning_rate, self._regularizer(config.steps))
 
     def update_dynamics(self, learning_rate: float) -> dict[str, float]:
@@ -255,4 +256,6 @@ class DynaAgent:
         """Observed steps, up to the state a plan starts from."""
         config, burn_in = self.config.plan, self.config.dynamics.burn_in
         sources, recent = (self.demo_replay, self.replay), config.recent_steps
-        return mixed_windows(*sources, config.demo_fraction, rng, shape, 0, burn_in, recent)
+        return mixed_windows(
+            *sources, config.demo_fraction, rng, shape, 0, burn_in, recent, self.config.policy.near_only
+        )

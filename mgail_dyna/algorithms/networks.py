@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mgail_dyna.config.imitation import DiscriminatorConfig, DynamicsConfig, PolicyConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
@@ -74,15 +75,17 @@ def numpy_copy(policy: PolicyNetwork, config: PolicyConfig, demos: Demonstration
     return NumpyPolicy(demos.action, weights, config.activation, mean, std, STATE_LIMIT, policy.squash)
 
 
-def add_trajectory(replay: Replay, policy: NumpyPolicy, trajectory: Trajectory) -> None:
-    """Puts an episode into `replay`, as the networks see it."""
+def add_trajectory(
+    replay: Replay, policy: NumpyPolicy, trajectory: Trajectory, near: NDArray[np.bool_] | None = None
+) -> None:
+    """Puts an episode into `replay`, as the networks see it; `near` as for `Replay.add`."""
     states = policy.normalise(trajectory.observations)
     if trajectory.actions is None:  # not zeros: nothing may learn from what is not known
         actions = np.full((len(trajectory), policy.spec.size), np.nan, np.float32)
     else:
         actions = policy.head.vectors(trajectory.actions)
     if trajectory.subsample == 1:
-        replay.add(states, actions, trajectory.noise)
+        replay.add(states, actions, trajectory.noise, near)
     else:
         replay.add_pairs(states[:-1], actions)
 

@@ -141,7 +141,15 @@ _GRAPH_ONLY = (
     *("discount", "updates_per_iteration", "fewer_updates_below", "follow_weight"),
     *(
         f"policy.{name}"
-        for name in ("learning_rate", "averaging", "acting_averaging", "slow_below", "clip_norm", "bptt_clip_norm")
+        for name in (
+            "learning_rate",
+            "averaging",
+            "acting_averaging",
+            "slow_below",
+            "near_only",
+            "clip_norm",
+            "bptt_clip_norm",
+        )
     ),
 )
 _WARM_START_ONLY = ("cloning.freeze_iterations", "cloning.bc_weight")

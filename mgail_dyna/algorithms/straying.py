@@ -70,10 +70,9 @@ class Straying:
             self.share = MEMORY * self.share + (1.0 - MEMORY) * share
         return self.share
 
-    def of_episode(self, states: FloatArray, failed: bool) -> float:
-        """The share of one episode with the normalised `states [T, d]`; `failed` if it lacks steps."""
-        near = int(self.near(states).sum())
-        return 1.0 - min(near / (self.length if failed else len(states)), 1.0)
+    def of_episode(self, near: NDArray[np.bool_], failed: bool) -> float:
+        """The share of one episode whose states are `near [T]` or away; `failed` if it lacks steps."""
+        return 1.0 - min(int(near.sum()) / (self.length if failed else len(near)), 1.0)
 
     def near(self, states: FloatArray) -> NDArray[np.bool_]:
         """Which of the normalised `states [n, d]` are not away."""

@@ -32,6 +32,8 @@ class PolicyConfig:
     slow_below: float | None = None
     """dyna, mgail: the policy learns more slowly, in proportion, below this share of its episodes away from the
     demonstrations (`rollout/strayed`); None: never."""
+    near_only: bool = False
+    """dyna, mgail: windows and plans from replay start near the demonstrations only (see `rollout/strayed`)."""
     clip_norm: float = 1.0
     """Largest norm of the policy's gradient."""
     bptt_clip_norm: float | None = 5.0

@@ -68,6 +68,7 @@ OTHERWISE = {
     "policy.averaging": 0.5,
     "policy.acting_averaging": 0.5,
     "policy.slow_below": 0.9,
+    "policy.near_only": True,
     "policy.clip_norm": 0.1,
     "policy.bptt_clip_norm": 0.1,
     "rollout.initial_states": "mix",

@@ -40,12 +40,14 @@ def test_the_share_of_an_episode_away_from_the_demonstrations(count):
     straying = Straying(demonstrations(count), Plain(), np.random.default_rng(1))
     assert straying.length == 400 and len(straying.states) <= MOST
     states = track(np.random.default_rng(2)).observations[:-1]
-    assert straying.of_episode(states, failed=False) <= 0.05
-    assert straying.of_episode(2.0 * states, failed=False) == 1.0
+    assert straying.of_episode(straying.near(states), failed=False) <= 0.05
+    assert straying.of_episode(straying.near(2.0 * states), failed=False) == 1.0
     half = np.concatenate([states[:200], 2.0 * states[200:]])
-    assert straying.of_episode(half, failed=False) == pytest.approx(0.5, abs=0.05)
-    assert straying.of_episode(states[:100], failed=True) == pytest.approx(1 - 100 / straying.length, abs=0.05)
-    assert straying.of_episode(states[:100], failed=False) <= 0.05, "cut off, not fallen"
+    assert straying.of_episode(straying.near(half), failed=False) == pytest.approx(0.5, abs=0.05)
+    assert straying.of_episode(straying.near(states[:100]), failed=True) == pytest.approx(
+        1 - 100 / straying.length, abs=0.05
+    )
+    assert straying.of_episode(straying.near(states[:100]), failed=False) <= 0.05, "cut off, not fallen"
 
 
 def test_subsampled_demonstrations_are_as_long_as_they_were():
@@ -53,7 +55,11 @@ def test_subsampled_demonstrations_are_as_long_as_they_were():
     straying = Straying(demos, Plain(), np.random.default_rng(1))
     assert (straying.length, len(straying.states)) == (400, 80)
     states = track(np.random.default_rng(2)).observations[:-1]
-    assert straying.of_episode(states, failed=False) < 1.0 == straying.of_episode(2.0 * states, failed=False)
+    assert (
+        straying.of_episode(straying.near(states), failed=False)
+        < 1.0
+        == straying.of_episode(straying.near(2.0 * states), failed=False)
+    )
 
 
 def test_neighbours_in_time_are_no_evidence_of_nearness():
@@ -100,6 +106,26 @@ def test_lost_episodes_are_cut_off_and_count_as_away(cheetah_demos):
     assert (metrics["length"], metrics["strayed"]) == (5.0, pytest.approx(1 - 0.9**12 * 2 / 3))  # all of it was away
     agent.collector.straying.limit = np.inf
     assert agent.collector.collect()["length"] == 60.0
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_policy_learns_where_its_episodes_are_near_the_demonstrations_only(cheetah_demos):
+    rollout = {"steps": 60, "initial_states": "reset", "reset_length": 60}
+    config = small_config(env_id="HalfCheetah-v5", env_steps=400, rollout=rollout, policy={"near_only": True}, plan={"demo_fraction": 0.0})
+    agent = DynaAgent(config, lambda: gym.make("HalfCheetah-v5", max_episode_steps=60), cheetah_demos)
+    states, drawn = agent.replay, []
+    agent.collector.straying.near = lambda states: np.arange(len(states)) < 7
+    agent.collector.collect()
+    whole = states.windows
+    agent.replay.windows = lambda *args, **kwargs: drawn.append(whole(*args, **kwargs)) or drawn[-1]
+    agent.learn(1.0)
+    agent.plan(1.0)
+    agent.update_dynamics(1.0)
+    assert len(drawn) == 3
+    burn_in, beginning = config.dynamics.burn_in, states.all_pairs()[0][:7]
+    starts = [windows.states[:, burn_in].reshape(-1, beginning.shape[1]) for windows in drawn]
+    near = [(start[:, None] == beginning).all(axis=-1).any(axis=-1).all() for start in starts]
+    assert near == [True, True, False], "the model learns everywhere"
 
 
 @pytest.mark.parametrize("length", [2, 8, 40])
