@@ -20,9 +20,9 @@ from mgail_dyna.demonstrations.recorded_environment import (
     time_note,
 )
 from mgail_dyna.demonstrations.recorded_environment import other_env_note as other_env_note
-from mgail_dyna.environments.make import env_spec
+from mgail_dyna.environments.make import env_spec, joined_parts
 from mgail_dyna.environments.simulator import reset_to
-from mgail_dyna.environments.spaces import action_spec, observation_size
+from mgail_dyna.environments.spaces import action_spec, observation_size, parts_of, parts_text
 from mgail_dyna.errors import UserError
 from mgail_dyna.normalization import statistics
 from mgail_dyna.types import ActionSpec
@@ -61,8 +61,9 @@ def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -
         name: of the demonstrations, for the message.
 
     Raises:
-        UserError: the spaces differ, or an action is outside them. The message names the keyword arguments and
-            wrappers that the demonstrations were recorded with, if there are any.
+        UserError: the spaces differ, observations are joined in another order, or an action is outside them. The
+            message names the keyword arguments and wrappers that the demonstrations were recorded with, if there are
+            any.
     """
     try:
         found, expected = observation_size(demos.observation_space), observation_size(env.observation_space)
@@ -71,7 +72,20 @@ def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -
         same_actions(demos.action, action_spec(env.action_space), name)
     except UserError as error:
         raise UserError(f"{error}{_other_environment(demos, env)}{recorded_suffix(demos)}") from None
+    _check_order(demos, env, name)
     check_actions(demos, name)
+
+
+def _check_order(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -> None:
+    """Refuses observations that are joined from other parts than the environment's, or in another order."""
+    found, ours = parts_of(demos.provenance.get(JOINED)), parts_of(joined_parts(env))
+    # Where no name is shared, the file names the same parts in its own way.
+    if list(found.items()) == list(ours.items()) or not ours.keys() & found.keys():
+        return
+    raise UserError(
+        f"{name}: observations: expected {parts_text(ours)}, as the environment joins them, found {parts_text(found)}; "
+        f"convert the original file again with --keys {','.join(ours)}"
+    )
 
 
 def _other_environment(demos: Demonstrations, env: gym.Env[Any, Any]) -> str:

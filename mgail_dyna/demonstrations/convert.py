@@ -220,8 +220,30 @@ def _joined(
     """Several data sets of one environment as one."""
     demos = [each for each, _ in found]
     notes = [f"{path}: {note}" for path, (_, own) in zip(paths, found, strict=True) for note in own]
+    _require_alike(paths, demos, [not any(note.startswith(NO_REWARDS) for note in own) for _, own in found])
+    algorithms = sorted({str(each.provenance.get("algorithm", "unknown")) for each in demos})
+    provenance: dict[str, Any] = {
+        "algorithm": ", ".join(algorithms),
+        "source": "; ".join(str(each.provenance["source"]) for each in demos),
+        "notes": notes,
+    }
+    if JOINED in demos[0].provenance:
+        provenance[JOINED] = demos[0].provenance[JOINED]
+    starts = np.cumsum([0, *(len(each.trajectories) for each in demos)])
+    ended = [int(s) + n for s, each in zip(starts, demos, strict=False) for n in each.provenance.get(ENDED, [])]
+    if ended:
+        provenance[ENDED] = ended
+    trajectories = tuple(trajectory for each in demos for trajectory in each.trajectories)
+    longest = max(each.length or 0 for each in demos)
+    if len({each.length for each in demos}) > 1:
+        lengths = ", ".join(f"{each.length:,}" for each in demos)
+        notes.append(f"the time limits differ ({lengths} steps); the longest counts")
+    return replace(demos[0], trajectories=trajectories, length=longest, provenance=provenance), tuple(notes)
+
+
+def _require_alike(paths: Sequence[Path], demos: Sequence[Demonstrations], rewarded: Sequence[bool]) -> None:
+    """Refuses data sets that cannot be one."""
     first = demos[0]
-    rewarded = [not any(note.startswith(NO_REWARDS) for note in own) for _, own in found]
     for n, (path, other) in enumerate(zip(paths[1:], demos[1:], strict=True), 1):
         if rewarded[n] != rewarded[0]:
             having = "rewards" if rewarded[0] else "no rewards"
@@ -239,21 +261,3 @@ def _joined(
                     f"{path}: {what}: expected those of {paths[0]}, {one or 'none'}, "
                     f"found {another or 'none'}; convert them to data sets of their own"
                 )
-    algorithms = sorted({str(each.provenance.get("algorithm", "unknown")) for each in demos})
-    provenance: dict[str, Any] = {
-        "algorithm": ", ".join(algorithms),
-        "source": "; ".join(str(each.provenance["source"]) for each in demos),
-        "notes": notes,
-    }
-    if JOINED in first.provenance:
-        provenance[JOINED] = first.provenance[JOINED]
-    starts = np.cumsum([0, *(len(each.trajectories) for each in demos)])
-    ended = [int(s) + n for s, each in zip(starts, demos, strict=False) for n in each.provenance.get(ENDED, [])]
-    if ended:
-        provenance[ENDED] = ended
-    trajectories = tuple(trajectory for each in demos for trajectory in each.trajectories)
-    longest = max(each.length or 0 for each in demos)
-    if len({each.length for each in demos}) > 1:
-        lengths = ", ".join(f"{each.length:,}" for each in demos)
-        notes.append(f"the time limits differ ({lengths} steps); the longest counts")
-    return replace(first, trajectories=trajectories, length=longest, provenance=provenance), tuple(notes)

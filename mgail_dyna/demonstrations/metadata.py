@@ -59,7 +59,8 @@ class Metadata:
 def read_metadata(path: Path, keys: Sequence[str] = ()) -> Metadata:
     """Reads and validates `metadata.json`.
 
-    Observations of several named vectors are joined, as `gymnasium.wrappers.FlattenObservation` joins them.
+    Observations of several named vectors are joined, as `gymnasium.wrappers.FlattenObservation` joins them: in the
+    order in which the file names them, which is that of its environment.
 
     Args:
         path: of the file.
@@ -145,7 +146,7 @@ def _observations(path: Path, raw: dict[str, Any], keys: Sequence[str]) -> tuple
     if not keys and not all(map(_is_vector, named.values())):
         return _space(path, raw, "observation_space", observation_size), {}
     try:
-        boxes = {key: space_from_json(named[key]) for key in (keys or sorted(named))}
+        boxes = {key: space_from_json(named[key]) for key in (keys or named)}
         joined = gym.spaces.flatten_space(gym.spaces.Dict({f"{i:06}": box for i, box in enumerate(boxes.values())}))
     except (UserError, TypeError, ValueError) as error:
         raise UserError(f"{path}: observation_space: {error}") from None

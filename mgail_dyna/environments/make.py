@@ -154,6 +154,8 @@ def joined_parts(env: gym.Env[Any, Any]) -> str:
             space = inside.env.observation_space
             named = space.spaces if isinstance(space, gym.spaces.Dict) else {}
             return parts_text({name: gym.spaces.flatdim(part) for name, part in named.items()})
+        if isinstance(inside, gym.ObservationWrapper):
+            return ""  # it may put them in another order
         inside = inside.env
     return ""
 

@@ -111,7 +111,9 @@ def test_lost_episodes_are_cut_off_and_count_as_away(cheetah_demos):
 @pytest.mark.usefixtures("eager")
 def test_the_policy_learns_where_its_episodes_are_near_the_demonstrations_only(cheetah_demos):
     rollout = {"steps": 60, "initial_states": "reset", "reset_length": 60}
-    config = small_config(env_id="HalfCheetah-v5", env_steps=400, rollout=rollout, policy={"near_only": True}, plan={"demo_fraction": 0.0})
+    config = small_config(
+        env_id="HalfCheetah-v5", env_steps=400, rollout=rollout, policy={"near_only": True}, plan={"demo_fraction": 0.0}
+    )
     agent = DynaAgent(config, lambda: gym.make("HalfCheetah-v5", max_episode_steps=60), cheetah_demos)
     states, drawn = agent.replay, []
     agent.collector.straying.near = lambda states: np.arange(len(states)) < 7

@@ -210,6 +210,45 @@ def test_the_environment_joins_the_parts_that_were_chosen(reach, tmp_path):
     assert compare(saved, env, "Reach-v0", "out") == []
 
 
+def test_parts_in_another_order_than_the_environments_are_refused_with_both_orders(reach, tmp_path, refused):
+    path, expected = reach
+    ours = "achieved_goal (1), desired_goal (2), observation (3)"
+    theirs = "observation (3), achieved_goal (1), desired_goal (2)"
+    said = [f"expected {ours}, as the environment joins them, found {theirs}", "--keys achieved_goal,desired_goal,obs"]
+    mixed = ("observation", "achieved_goal", "desired_goal")
+    wrong = load_demonstrations(path, keys=mixed)
+    refused(said, check_compatible, wrong, make_env("Reach-v0"), "the demonstrations")
+    save_demonstrations(tmp_path / "wrong", wrong)
+    refused(said, check_compatible, load_demonstrations(tmp_path / "wrong"), make_env("Reach-v0"), "the demonstrations")
+    right, _ = convert(path, "Reach-v0", keys=("achieved_goal", "desired_goal", "observation"))
+    np.testing.assert_array_equal(right.trajectories[2].observations, expected[2])
+
+
+def test_several_files_are_joined_from_the_same_parts_alone(reach, tmp_path, refused):
+    path, _ = reach
+    both, _ = convert([path, path], "Reach-v0")
+    assert both.provenance["observations"] == "achieved_goal (1), desired_goal (2), observation (3)"
+    other, _ = convert(path, "Reach-v0", keys=("desired_goal", "achieved_goal", "observation"))
+    save_demonstrations(tmp_path / "out", other)
+    said = ["parts of an observation", "achieved_goal (1)", "found desired_goal (1)", "data sets of their own"]
+    refused(said, convert, [path, tmp_path / "out"], "Reach-v0")
+
+
+def test_parts_are_joined_in_the_order_of_the_file_which_is_the_environments(reach, monkeypatch):
+    path, expected = reach
+    metadata = path / "data" / "metadata.json"
+    raw = json.loads(metadata.read_text())
+    space = json.loads(raw["observation_space"])
+    order = ("observation", "achieved_goal", "desired_goal")
+    space["subspaces"] = {name: space["subspaces"][name] for name in order}
+    metadata.write_text(json.dumps({**raw, "observation_space": json.dumps(space)}))
+    ordered = gym.spaces.Dict([(name, Reach().observation_space[name]) for name in order])
+    made = Reach.__init__
+    monkeypatch.setattr(Reach, "__init__", lambda self: (made(self), setattr(self, "observation_space", ordered))[0])
+    demos, _ = convert(path, "Reach-v0")
+    np.testing.assert_array_equal(demos.trajectories[0].observations, expected[0][:, [3, 4, 5, 0, 1, 2]])
+
+
 def test_another_environment_is_refused_with_the_parts(reach):
     path, _ = reach
     parts = r"joined from achieved_goal \(1\), desired_goal \(2\), observation \(3\) \(`data convert --keys` chooses\)"
