@@ -4,8 +4,12 @@ import gymnasium as gym
 import h5py
 import numpy as np
 import pytest
+from helpers import first
 
 from mgail_dyna.demonstrations.convert import convert
+from mgail_dyna.demonstrations.formats.d4rl import read
+from mgail_dyna.demonstrations.formats.source import Reading
+from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.reference import ENDED, reference
 
 PENDULUM, EPISODES, STEPS = "Pendulum-v1", 4, 200
@@ -85,10 +89,41 @@ def test_timeouts_out_of_step_are_mended_by_next_observations(rows, d4rl):
 
 
 @pytest.mark.parametrize("rows", [-5, -1, 1, 5])
-def test_timeouts_out_of_step_without_next_observations_are_at_least_suspected(rows, d4rl):
-    _, notes = convert(d4rl(timeouts=np.roll(ENDS, rows)), PENDULUM)
-    where = f"observations jump {abs(rows)} rows {'before' if rows > 0 else 'after'} the timeouts"
-    assert any(note.startswith(where) for note in notes)
+def test_timeouts_out_of_step_without_next_observations_are_moved_to_where_observations_jump(rows, d4rl):
+    lengths, notes = converted(d4rl(timeouts=np.roll(ENDS, rows)))
+    assert lengths == [199] * 4
+    count = f"{abs(rows)} row{'s' if abs(rows) > 1 else ''}"
+    where, way = ("before", "earlier") if rows > 0 else ("after", "later")
+    assert notes[0] == f"observations jump {count} {where} the timeouts and not at them: each counts {count} {way}"
+
+
+@pytest.mark.parametrize("after", [None, NEXT])
+def test_terminals_one_row_late_are_moved_and_stay_terminals(after, d4rl):
+    ends = np.flatnonzero(ENDS)
+    late = np.isin(np.arange(ROWS), ends[:-1] + 1)
+    demos, notes = convert(d4rl(terminals=late, timeouts=None, next_observations=after), PENDULUM)
+    assert [len(episode) for episode in demos.trajectories] == [199 + (after is not None)] * 4
+    assert notes[0] == "observations jump 1 row before the terminals and not at them: each counts 1 row earlier"
+    assert all(np.abs(np.diff(episode.observations, axis=0)).max() < 1 for episode in demos.trajectories)
+
+
+@pytest.mark.parametrize("name", ["halfcheetah", "hopper", "ant", "walker2d", "inverteddoublependulum", "cartpole"])
+@pytest.mark.parametrize("rows", [0, 1])
+def test_timeouts_of_the_shipped_demonstrations_are_moved_if_they_are_late_and_only_then(name, rows, d4rl):
+    """Their fast steps jump as far as resets do."""
+    episodes = first(load_demonstrations(name), 6, steps=200).trajectories
+    ends = np.cumsum([len(episode) for episode in episodes]) - 1
+    steps = sum(map(len, episodes))
+    changes = {
+        "observations": np.concatenate([episode.observations[:-1] for episode in episodes]),
+        "actions": np.concatenate([episode.actions for episode in episodes]),
+        "rewards": np.ones(steps),
+        "terminals": np.zeros(steps, bool),
+        "timeouts": np.isin(np.arange(steps), ends + rows),
+    }
+    source = read(d4rl(**changes), Reading())
+    assert [len(episode["actions"]) for episode in source.episodes.values()] == [len(each) - 1 for each in episodes]
+    assert any("1 row earlier" in note for note in source.notes) == bool(rows)
 
 
 @pytest.mark.parametrize("rows", [-5, -1, 1, 5])

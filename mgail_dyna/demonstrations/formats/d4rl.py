@@ -15,11 +15,14 @@ from mgail_dyna.demonstrations.formats.recognise import D4RL_NEEDS
 from mgail_dyna.demonstrations.formats.source import Reading, Source, refuse_keys, require_flags, require_keys
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import open_hdf5, read_array
-from mgail_dyna.types import Array
+from mgail_dyna.types import BOUNDLESS, Array
 
 _READ = (*D4RL_NEEDS, "rewards", "timeouts", "next_observations", "infos/qpos", "infos/qvel")
-# Rows by which timeouts are looked for beside the ends of episodes.
-_OUT_OF_STEP = 5
+# Rows by which flags are looked for beside the ends of episodes, and fewest of them that are moved.
+_OUT_OF_STEP, _FEWEST = 5, 3
+# Flags are moved if this share of them agrees on the rows, and the break there is so many times as large as those of
+# most rows. In the shipped demonstrations, whole or cut at 50 steps, it is 2 times or more.
+_AGREE, _CLEARLY = 0.8, 1.8
 
 
 def read(path: Path, reading: Reading) -> Source:
@@ -28,6 +31,7 @@ def read(path: Path, reading: Reading) -> Source:
     limit = reading.limit
     arrays = _arrays(path)
     notes: list[str] = []
+    _into_their_rows(arrays, notes)
     terminals = _terminals(arrays, limit, notes)
     last = _ends(path, arrays, terminals, limit, notes)
     _discard_shifted(arrays, last, notes)
@@ -130,8 +134,6 @@ def _ends(path: Path, arrays: Mapping[str, Array], terminals: Array, limit: int 
     timed = "timeouts" in arrays and bool(arrays["timeouts"].any())
     if "next_observations" in arrays:
         ends = _seams(path, arrays, terminals, ends, notes)
-    elif timed:
-        _note_jumps(arrays["observations"], np.flatnonzero(arrays["timeouts"]), notes)
     if not timed:
         what = "timeouts are all false" if "timeouts" in arrays else "no timeouts"
         if limit is not None:
@@ -179,27 +181,61 @@ def _followed(arrays: Mapping[str, Array]) -> Array:
     return np.append(same.reshape(len(same), -1).all(axis=1), True)
 
 
-def _note_jumps(observations: Array, timeouts: Array, notes: list[str]) -> None:
-    """A note if observations jump a few rows before or after the timeouts, and not at them.
+def _into_their_rows(arrays: dict[str, Array], notes: list[str]) -> None:
+    """Moves terminals and timeouts that lie a few rows beside the ends of episodes: one row late, they are true where
+    the next episode begins. Its first state would be taken for the last one's end.
 
-    Without next_observations this is a sign and no proof, so that the flags are kept.
+    With next_observations, `_seams` mends timeouts.
     """
-    if observations.ndim != 2 or observations.dtype.kind not in "fiu" or len(timeouts) < 3:
-        return
-    rows = observations.astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        jumps = np.nan_to_num(np.abs(np.diff(rows, axis=0)) / (rows.std(axis=0) + 1e-12)).max(axis=1)
-    typical = float(np.quantile(jumps, 0.9))
+    breaks, names = np.zeros(0), ["terminals"]
+    if "next_observations" in arrays:
+        breaks = (~_followed(arrays)).astype(float)
+    if not breaks.any():
+        breaks, names = _surprise(arrays), ["terminals", "timeouts"]
+    for name in names:
+        rows = np.flatnonzero(arrays.get(name, np.empty(0)))
+        offset, clear = _offset(breaks, rows)
+        count = f"{abs(offset)} row{'s' if abs(offset) > 1 else ''}"
+        where, way = ("before", "earlier") if offset < 0 else ("after", "later")
+        if offset and not clear:
+            notes.append(f"observations may jump {count} {where} the {name}: are the {name} in the right rows?")
+        elif offset:
+            notes.append(f"observations jump {count} {where} the {name} and not at them: each counts {count} {way}")
+            rows = rows + offset
+            arrays[name] = np.isin(np.arange(len(arrays[name])), rows)
 
-    def at(offset: int) -> float:
-        places = timeouts + offset
-        inside = places[(places >= 0) & (places < len(jumps))]
-        return float(np.median(jumps[inside])) if len(inside) else 0.0
 
-    offset = max(range(-_OUT_OF_STEP, _OUT_OF_STEP + 1), key=at)
-    if offset and at(0) <= typical and at(offset) > 3 * max(at(0), typical):
-        where = f"{abs(offset)} rows {'before' if offset < 0 else 'after'}"
-        notes.append(f"observations jump {where} the timeouts and not at them: are the timeouts in the right rows?")
+def _offset(breaks: Array, flags: Array) -> tuple[int, bool]:
+    """Rows from the rows `flags` to those that the next row does not follow, by `breaks [n]`, and whether that is
+    clear; 0 if they are the same, or if nothing can be said."""
+    reach = min(_OUT_OF_STEP, (int(np.diff(flags).min()) - 1) // 2) if len(flags) >= _FEWEST else 0
+    inside = flags[(flags >= reach) & (flags < len(breaks) - reach)]
+    if reach < 1 or len(inside) < _FEWEST:
+        return 0, False
+    around = breaks[inside[:, None] + np.arange(-reach, reach + 1)]
+    found, votes = np.unique(around.argmax(axis=1), return_counts=True)
+    best = int(found[votes.argmax()])
+    there, here = (float(np.median(around[:, column])) for column in (best, reach))
+    seen = votes.max() >= _AGREE * len(inside) and there > 1.5 * here
+    return best - reach if seen else 0, there > _CLEARLY * float(np.quantile(breaks, 0.9))
+
+
+def _surprise(arrays: Mapping[str, Array]) -> Array:
+    """`[n - 1]` how badly each row is predicted, linearly from the row before and its action; zeros if unknown.
+
+    Steps of most simulators are nearly linear, and a reset is not: this tells it from a fast step, which also jumps.
+    """
+    observations, actions = arrays["observations"], arrays["actions"]
+    if observations.ndim != 2 or observations.dtype.kind not in "fiu" or actions.dtype.kind not in "biuf":
+        return np.zeros(max(len(observations) - 1, 0))
+    columns = [observations, actions.reshape(len(actions), -1)]
+    rows, given = (np.nan_to_num(column.astype(np.float64)).clip(-BOUNDLESS, BOUNDLESS) for column in columns)
+    rows, given = ((column - column.mean(axis=0)) / (column.std(axis=0) + 1e-12) for column in (rows, given))
+    inputs = np.concatenate([rows, given, np.ones((len(rows), 1))], axis=1)[:-1]
+    square = inputs.T @ inputs + 1e-6 * len(inputs) * np.eye(inputs.shape[1])
+    changes = np.diff(rows, axis=0)
+    left = np.abs(changes - inputs @ np.linalg.solve(square, inputs.T @ changes))
+    return np.asarray((left / (np.sqrt(np.square(left).mean(axis=0)) + 1e-9)).max(axis=1, initial=0.0))
 
 
 def _episode(arrays: Mapping[str, Array], terminals: Array, start: int, end: int) -> dict[str, Any]:
