@@ -63,7 +63,7 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None)
         **({"recorded with": with_} if (with_ := recorded_with(demos)) else {}),
         "episodes": f"{about['episodes']:,}, of which {about['terminated']} terminated",
         "steps": f"{about['steps']:,}, from {lengths['min']:,} to {lengths['max']:,} per episode",
-        "return": spread if demos.has_rewards else "unknown, as the file has no rewards",
+        "return": spread if demos.has_rewards else "unknown, as rewards are all 0, or there are none",
         "spaces": f"{observations} observations, {action.size} {action.kind} actions",
         **({} if about["actions"] else {"expert's actions": "unknown; imitated with --observations-only"}),
         "simulator state": "qpos and qvel of every step" if about["simulator_state"] else "none",

@@ -13,6 +13,8 @@ from mgail_dyna.demonstrations.dataset import Demonstrations
 ENDED = "ended_by_task"
 # An episode that returns less, in percent of the expert, is a failure.
 FAILURE = 50.0
+# If a length is one of fewer, by their number to the power of the other demonstrations, all may have it by chance.
+LENGTHS_BY_CHANCE = 20
 # A standard error of the mean above this share of it is worth a note.
 DOUBT = 0.03
 
@@ -48,7 +50,7 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
     An episode one step short of the limit counts as complete, as files without next observations lose that step.
 
     There is none, with a reason, where a percentage would mean nothing: without rewards, where fewer than half of the
-    demonstrations are complete, and where the mean lies within two standard errors of 0.
+    demonstrations are complete or all seem to be cut, and where the mean lies within two standard errors of 0.
 
     Args:
         demos: all demonstrations of the expert, not the imitated ones alone.
@@ -59,7 +61,7 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
         return Reference(math.nan, limit, reason)
 
     if not demos.has_rewards:
-        return none("the demonstrations have no rewards; returns cannot be compared")
+        return none("the demonstrations' rewards are all 0, or there are none; returns cannot be compared")
     ended = demos.provenance.get(ENDED)
     ended = set(ended) if isinstance(ended, list) and all(isinstance(n, int) for n in ended) else set()
     episodes = list(enumerate(demos.trajectories))
@@ -68,11 +70,7 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
         for n, trajectory in episodes
         if trajectory.terminated or n in ended or len(trajectory) >= limit - 1
     ]
-    longest = max(len(trajectory) for trajectory in demos.trajectories)
-    if 2 * len(complete) < len(episodes):
-        cut = f"the demonstrations are cut at {longest:,} steps where the environment's episodes last {limit:,}"
-        if complete:
-            cut = f"only {len(complete):,} of {len(episodes):,} demonstrations are complete, and the others are cut"
+    if cut := _cut(demos, ended, len(complete), limit):
         return none(f"{cut}; returns cannot be compared")
     returns = np.array(complete)
     mean = float(returns.mean())
@@ -91,3 +89,32 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
             f"so percentages of the expert are known to {100 * error / abs(mean):.0f} points only"
         )
     return replace(known, failures=failures, doubt=doubt)
+
+
+def _cut(demos: Demonstrations, ended: set[int], complete: int, limit: int) -> str | None:
+    """Why the demonstrations seem to be cut short, in one line; None if they do not."""
+    count, longest = len(demos.trajectories), max(len(trajectory) for trajectory in demos.trajectories)
+    if 2 * complete < count and not complete:
+        return f"the demonstrations are cut at {longest:,} steps where the environment's episodes last {limit:,}"
+    if 2 * complete < count:
+        return f"only {complete:,} of {count:,} demonstrations are complete, and the others are cut"
+    if _cut_alike(demos, ended, limit):
+        return (
+            f"all {count:,} demonstrations are marked as ended by the task after exactly {longest:,} steps, where the "
+            f"environment's episodes last up to {limit:,}: they seem to be cut there"
+        )
+    return None
+
+
+def _cut_alike(demos: Demonstrations, ended: set[int], limit: int) -> bool:
+    """Whether episodes that are all marked as ended by the task seem to be cut at one length.
+
+    Episodes that start in the same state may well end after the same number of steps; others hardly do by chance.
+    """
+    lengths = {len(trajectory) for trajectory in demos.trajectories}
+    starts = np.stack([trajectory.observations[0] for trajectory in demos.trajectories])
+    marked = all(trajectory.terminated or n in ended for n, trajectory in enumerate(demos.trajectories))
+    if len(lengths) > 1 or not marked or (starts == starts[0]).all():
+        return False
+    steps = lengths.pop()
+    return steps < limit - 1 and steps ** (len(starts) - 1) >= LENGTHS_BY_CHANCE

@@ -46,7 +46,7 @@ def none(found, *said):
 
 
 def test_without_rewards_there_is_no_percentage():
-    none(reference(demos([0, 0]), 50), "no rewards")
+    none(reference(demos([0, 0]), 50), "rewards are all 0, or there are none")
 
 
 def test_demonstrations_cut_to_a_tenth_are_not_compared_with_whole_episodes():
@@ -54,6 +54,32 @@ def test_demonstrations_cut_to_a_tenth_are_not_compared_with_whole_episodes():
         reference(demos([50, 50]), 500),
         "the demonstrations are cut at 50 steps where the environment's episodes last 500; returns cannot be compared",
     )
+
+
+def apart(made):
+    """The demonstrations with another first state each."""
+    moved = [replace(t, observations=t.observations + n) for n, t in enumerate(made.trajectories)]
+    return replace(made, trajectories=tuple(moved))
+
+
+@pytest.mark.parametrize("marks", [{"terminated": True}, {"provenance": {ENDED: [0, 1, 2]}}])
+def test_demonstrations_cut_to_a_tenth_and_marked_as_ended_by_the_task_are_not_compared(marks):
+    cut = apart(demos([50, 50, 50], **marks))
+    none(
+        reference(cut, 500),
+        "all 3 demonstrations are marked as ended by the task after exactly 50 steps, where the environment's "
+        "episodes last up to 500: they seem to be cut there; returns cannot be compared",
+    )
+
+
+def test_a_task_that_ends_all_episodes_alike_keeps_its_percentage():
+    whole = demos([50, 50, 50], terminated=True)
+    assert reference(whole, 500).mean == 50, "from one and the same start"
+    assert reference(apart(whole), 50).mean == 50, "at the limit, which is the longest demonstration's without another"
+    assert reference(apart(demos([50], terminated=True)), 500).mean == 50, "one alone"
+    assert reference(apart(demos([5, 5], steps=13, terminated=True)), 500).mean == 5, "two of few steps, by chance"
+    uneven = apart(replace(whole, trajectories=(*whole.trajectories, *demos([50], 49, True).trajectories)))
+    assert reference(uneven, 500).mean == 50
 
 
 def test_of_longer_demonstrations_as_many_steps_count_as_the_environment_has():

@@ -57,4 +57,7 @@ def test_a_panel_that_cannot_be_drawn_says_why(cheetah):
     bare = subset(cheetah, 1, 1, observations_only=True)
     bare = replace(bare, trajectories=tuple(replace(t, rewards=np.zeros(len(t))) for t in bare.trajectories))
     said = [text.get_text() for axes in dataset_figure(bare).axes for text in axes.texts]
-    assert said == ["returns: the file has no rewards", "where demonstrations disagree: the file has no actions"]
+    assert said == [
+        "returns: rewards are all 0, or there are none",
+        "where demonstrations disagree: the file has no actions",
+    ]

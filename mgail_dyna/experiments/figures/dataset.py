@@ -34,7 +34,7 @@ def _returns(axes: Axes, demos: Demonstrations) -> None:
     if demos.has_rewards:
         _histogram(axes, demos.returns, "return of an episode")
     else:
-        _empty(axes, "returns", "the file has no rewards")
+        _empty(axes, "returns", "rewards are all 0, or there are none")
 
 
 def _histogram(axes: Axes, values: NDArray[np.float64], label: str) -> None:
