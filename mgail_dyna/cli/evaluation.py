@@ -19,6 +19,7 @@ from mgail_dyna.demonstrations.compatibility import episode_limit, named_environ
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.recorded_environment import (
     environment_arguments,
+    other_env_note,
     own_arguments,
     parse_arguments,
     same_environment,
@@ -130,8 +131,9 @@ def _of_expert(path: Path, asked: str | None) -> Subject:
         raise UserError(f"{path}: names no environment; pass --env ENV")
     training = {"env_steps": demos.provenance.get("steps_trained")}
     own = reference(demos, episode_limit(demos, env_id))
-    if own.reason is not None:
-        print(f"note: {own.reason}", file=sys.stderr)
+    for note in (other_env_note(demos, env_id), own.reason and f"note: {own.reason}"):
+        if note:
+            print(note, file=sys.stderr)
     return Subject(demos.policy, env_id, own, training, environment_arguments(demos, env_id))
 
 

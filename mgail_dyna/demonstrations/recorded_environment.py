@@ -110,11 +110,16 @@ def arguments_used(env: gym.Env[Any, Any], arguments: dict[str, Any]) -> list[st
 
 
 def other_env_note(demos: Demonstrations, env_id: str) -> str | None:
-    """A note if the demonstrations come from another environment than `env_id`.
+    """A note if the demonstrations come from another environment than `env_id`, or do not name theirs.
 
     Another version counts as another environment: Gymnasium changes dynamics and rewards between versions.
     """
-    if demos.env_id is None or same_environment(demos.env_id, env_id):
+    if demos.env_id is None:
+        return (
+            f"note: the demonstrations do not name the environment they were recorded in; it is taken to be {env_id}, "
+            "also for percentages of the expert"
+        )
+    if same_environment(demos.env_id, env_id):
         return None
     return f"note: the demonstrations are of {demos.env_id}, and the environment is {env_id}"
 

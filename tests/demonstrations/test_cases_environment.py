@@ -74,6 +74,15 @@ def test_the_same_environment_needs_no_note(saved):
     assert notes(load_demonstrations(saved())) == []
 
 
+def test_an_environment_that_is_not_named_is_one_note(pendulum, saved, tmp_path):
+    (note,) = notes(replace(pendulum, env_id=None))
+    assert "do not name the environment they were recorded in; it is taken to be Pendulum-v1" in note
+    save_demonstrations(tmp_path / "unnamed", replace(pendulum, env_id=None))
+    demos, told = convert(tmp_path / "unnamed", PENDULUM)
+    assert [f"note: {each}" for each in told] == [note]
+    assert notes(demos) == [], "the user has named it"
+
+
 def test_recorded_arguments_are_read_and_used_where_none_are_asked_for(saved):
     demos = load_demonstrations(saved(kwargs={"g": 1.6, "render_mode": "rgb_array"}))
     assert demos.env_kwargs == {"g": 1.6}, "how it was drawn does not matter"
@@ -263,7 +272,7 @@ def test_another_time_limit_than_that_of_the_demonstrations_is_a_note(pendulum):
 )
 def test_an_id_with_and_without_its_module_is_the_same_environment(recorded, env_id, same, pendulum):
     assert same_environment(recorded, env_id) == same
-    assert (other_env_note(replace(pendulum, env_id=recorded), env_id) is None) == (same or recorded is None)
+    assert (other_env_note(replace(pendulum, env_id=recorded), env_id) is None) == same
 
 
 def test_an_unknown_recorded_id_names_the_module_it_comes_from(saved, refused):

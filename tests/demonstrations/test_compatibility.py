@@ -96,7 +96,10 @@ def test_another_task_of_the_same_sizes_is_told(cheetah):
     assert other_env_note(cheetah, "Walker2d-v5") == (
         "note: the demonstrations are of HalfCheetah-v5, and the environment is Walker2d-v5"
     )
-    assert other_env_note(replace(cheetah, env_id=None), "Walker2d-v5") is None
+    assert other_env_note(replace(cheetah, env_id=None), "Walker2d-v5") == (
+        "note: the demonstrations do not name the environment they were recorded in; it is taken to be Walker2d-v5, "
+        "also for percentages of the expert"
+    )
 
 
 @pytest.mark.parametrize(
