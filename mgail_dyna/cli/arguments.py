@@ -7,7 +7,8 @@ import difflib
 import io
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from mgail_dyna.cli.help import HELP, HELP_ALL, Flag, flags_of, help_text, usage
@@ -49,7 +50,7 @@ def parse(
 ) -> Config:
     """Reads `argv` into a dataclass. With --help among them it prints the help and leaves with exit code 0.
 
-    The help lists the flags in `first`, and with --help-all every flag.
+    The help lists the flags in `first`, and with --help-all every flag. A flag that is given twice is a note.
 
     Args:
         kind: the dataclass; its fields are the flags, their docstrings the help.
@@ -89,7 +90,30 @@ def parse(
             raise UserError(f"unexpected argument '{word}'; {every}")
         names = [name for flag in flags_of(kind) for name in (flag.name, *([flag.off] if flag.switch else []))]
         raise _unknown_option(word, [*names, "--help"], every)
+    for note in _repeated(kind, argv):
+        print(f"note: {note}", file=sys.stderr)
     return config
+
+
+def _repeated(kind: type[Any], argv: Sequence[str]) -> Iterator[str]:
+    """A note on each flag that is given with several values: scripts that add flags rely on the last one, and a user
+    may mean all of them."""
+    for flag in flags_of(kind):
+        values = [] if flag.positional else [" ".join(each) for each in _given(argv, flag)]
+        if len(set(values)) > 1:
+            count, ignored = len(values), ", ".join(values[:-1])
+            yield f"{flag.name} is given {count} times: the last one counts, {values[-1]}, and {ignored} is ignored"
+
+
+def _given(argv: Sequence[str], flag: Flag) -> list[list[str]]:
+    """What follows a flag, up to the next one, each time that it is given; of a switch its own name."""
+    words = [part for word in argv for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    names = (flag.name, flag.off) if flag.switch else (flag.name,)
+    return [
+        [word] if flag.switch else list(itertools.takewhile(lambda word: not word.startswith("--"), words[place + 1 :]))
+        for place, word in enumerate(words)
+        if word.startswith("--") and word.replace("_", "-") in names
+    ]
 
 
 def _as_tyro_reads(kind: type[Any], argv: Sequence[str]) -> list[str]:
@@ -161,16 +185,8 @@ def _mistake(report: str, kind: type[Any], prog: str, argv: Sequence[str]) -> st
         return f"missing {' and '.join(missing)}; usage: {usage(kind, prog)}"
     if not flags or flags[0].positional:
         return message
-    found = _values(argv, flags[0].name)
+    found = (_given(argv, flags[0]) or [[]])[-1]
     return f"{flags[0].name}: expected {flags[0].expected}, found {' '.join(found) or 'nothing'}"
-
-
-def _values(argv: Sequence[str], name: str) -> list[str]:
-    """What follows the flag called `name`, up to the next one."""
-    words = [part for word in argv for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    same = [place for place, word in enumerate(words) if word.replace("_", "-") == name]
-    behind = words[same[-1] + 1 :] if same else []
-    return list(itertools.takewhile(lambda word: not word.startswith("--"), behind))
 
 
 def _first_section(report: str) -> str:

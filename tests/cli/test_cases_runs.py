@@ -183,6 +183,12 @@ def test_a_broken_environment_is_told_before_anything_is_trained(pendulum, tmp_p
         sys.modules.pop("own_broken_case", None)
 
 
+def test_evaluating_an_expert_whose_environment_is_not_named_says_what_it_is_taken_for(tmp_path, capsys):
+    save_demonstrations(tmp_path / "unnamed", replace(load_demonstrations("cartpole"), env_id=None))
+    assert main(["evaluate", str(tmp_path / "unnamed"), "--env", "cartpole", "--episodes", "1"]) == 0
+    assert "do not name the environment they were recorded in; it is taken to be CartPole-v1" in capsys.readouterr().err
+
+
 def test_data_check_names_what_differs(pendulum, tmp_path, capsys):
     save_demonstrations(tmp_path / "moon", replace(pendulum, env_kwargs={"g": 1.6}, length=15))
     assert main(["data", "check", str(tmp_path / "moon")]) == 0
@@ -203,7 +209,8 @@ def test_data_convert_takes_several_files_and_leaves_out_bad_episodes(pendulum, 
     assert main(words) == 2
     assert "found 4 steps outside" in capsys.readouterr().err
     assert main([*words, "--skip-bad-episodes"]) == 0
-    assert "1 of 2 episodes left out: 1 (episode 1: actions" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "1 of 2 episodes left out: 1 (episode 1: actions" in err and "note" not in out
     assert len(load_demonstrations(tmp_path / "out").trajectories) == 3
     assert main(["data", "convert", str(tmp_path / "a"), "--env", PENDULUM]) == 2
     assert "expected IN and OUT" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import mgail_dyna
+from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.main import COMMANDS, main
 from mgail_dyna.demonstrations.reader import load_demonstrations
 
@@ -328,13 +330,36 @@ def test_convert_writes_a_dataset_and_its_notes(tmp_path, capsys):
     np.savez(tmp_path / "in.npz", lengths=[4, 3], **arrays)
     source, out = str(tmp_path / "in.npz"), str(tmp_path / "out")
     assert main(["data", "convert", source, out, "--env", "halfcheetah", "--clip-actions"]) == 0
-    printed = capsys.readouterr().out
+    out_text, printed = capsys.readouterr()
     assert "note: not read: goal[x]; " in printed
     assert "note: no terminations or truncations" in printed
     assert "actions clipped" in printed
+    assert "note" not in out_text, "as of every command"
     loaded = load_demonstrations(out)
     assert [len(episode) for episode in loaded.trajectories] == [4, 3]
     assert np.abs(loaded.trajectories[0].actions).max() == 1.0
+
+
+def test_an_output_that_is_missing_is_not_taken_for_one_to_overwrite(dataset, tmp_path, complaint):
+    copy = shutil.copytree(dataset, tmp_path / "another")
+    said = complaint("data", "convert", dataset, copy, "--env", "halfcheetah")
+    assert f"{copy}: holds a dataset already; the last argument is the directory to write: is OUT missing" in said
+
+
+def test_remedies_name_the_environment_that_was_given(tmp_path, complaint):
+    np.savez(tmp_path / "in.npz", observations=np.zeros((1, 3, 4)), actions=np.zeros((1, 2)), lengths=[2])
+    assert complaint("--env", "cartpole", "--expert", tmp_path / "in.npz").endswith("OUT --env cartpole\n")
+    assert complaint("--expert", tmp_path / "in.npz").endswith("OUT --env ENV\n")
+
+
+def test_a_flag_that_is_given_twice_is_a_note(capsys):
+    assert main(["data", "check", "cartpole", "--env", "hopper", "--env=cartpole"]) == 0
+    said = "note: --env is given 2 times: the last one counts, cartpole, and hopper is ignored\n"
+    assert capsys.readouterr().err == said
+    resolved(["--env", "hopper", "--policy.hidden", "64", "64", "--policy.hidden", "32", "--observations-only"])
+    assert "--policy.hidden is given 2 times: the last one counts, 32, and 64 64 is" in capsys.readouterr().err
+    resolved(["--env_steps", "10000", "--env-steps", "1e4", "--observations-only", "--no-observations-only"])
+    assert capsys.readouterr().err.count("note") == 1, "the same number twice is none"
 
 
 def test_convert_does_not_overwrite_unasked(dataset, tmp_path, complaint, capsys):

@@ -301,14 +301,14 @@ def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp
     arrays = {name: np.stack([getattr(each, name) for each in made]) for name in ("observations", "actions")}
     np.savez(tmp_path / "in.npz", lengths=[8], **arrays)
     assert main(["--env", env_id, "--expert", str(tmp_path / "in.npz")]) == 2
-    assert f"data convert {tmp_path / 'in.npz'} OUT --env ENV" in capsys.readouterr().err
+    assert f"data convert {tmp_path / 'in.npz'} OUT --env {env_id}" in capsys.readouterr().err
     assert main(["data", "convert", str(tmp_path / "in.npz"), str(out), "--env", env_id]) == 0
     assert main(["--env", env_id, "--expert", str(out), "--logdir", str(tmp_path), *FEW, "--env-steps", "30"]) == 0
     run = tmp_path / f"{environment_name(env_id)}-dyna-seed0"
     for words in (["evaluate", str(run)], ["plot", str(run), "--out", str(tmp_path / "curve.png")]):
         assert main(words) == 0
     told = capsys.readouterr()
-    assert "no rewards" in told.out and "no return to compare with" in told.out
+    assert "no rewards" in told.err and "no return to compare with" in told.out
     assert "nan" not in told.out + told.err
     assert "of the expert" not in told.out
     row = {"iteration": 1, "return_mean": -3.0, "expert_percent": float("nan"), "wall_seconds": 2.0}

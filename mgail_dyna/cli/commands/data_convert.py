@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +64,11 @@ def main(argv: Sequence[str]) -> None:
     from mgail_dyna.demonstrations.writer import save_demonstrations
 
     *sources, out = command.paths
+    missing = "the last argument is the directory to write: is OUT missing behind the inputs?"
     if out.is_file():
-        raise UserError(f"{out}: expected a directory to write to, found a file; is OUT missing behind the inputs?")
+        raise UserError(f"{out}: expected a directory to write to, found a file; {missing}")
+    if (out / "data").exists() and not command.overwrite:
+        raise UserError(f"{out}: holds a dataset already; {missing} Otherwise give another path, or --overwrite")
     demos, notes = convert(
         sources,
         environment_id(command.env),
@@ -74,9 +78,6 @@ def main(argv: Sequence[str]) -> None:
         keys=tuple(filter(None, (command.keys or "").split(","))),
     )
     save_demonstrations(out, demos, overwrite=command.overwrite)
-    console = Console()
-    for note in notes:
-        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-    for note in data_notes(demos):
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
-    console.print(table(demos, out / "data"))
+    for note in [*(f"note: {note}" for note in notes), *data_notes(demos)]:
+        print(note, file=sys.stderr)
+    Console().print(table(demos, out / "data"))
