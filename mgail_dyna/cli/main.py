@@ -21,6 +21,7 @@ from typing import Any
 
 import mgail_dyna
 from mgail_dyna import runtime
+from mgail_dyna.cli.arguments import peek
 from mgail_dyna.cli.help import HELP
 from mgail_dyna.errors import Terminated, UserError, unknown_name
 
@@ -98,6 +99,12 @@ def _meant_flag(name: str) -> str | None:
     return "--mode" if name in ALGORITHMS else "--preset" if name in PRESETS else None
 
 
+def _with_environment(message: str, argv: Sequence[str]) -> str:
+    """`message` with the environment that was given in the commands that it names, so that they can be pasted."""
+    given = peek(argv, "--env")
+    return message if given is None else re.sub(r"--env ENV\b", lambda _: f"--env {shlex.quote(given)}", message)
+
+
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
     """SIGTERM ends a command as Ctrl-C does, unless the caller handles it or we are in another thread."""
@@ -126,13 +133,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # it is None where the shell has closed it
             stream.reconfigure(errors="replace")  # print "?" for a character that the terminal lacks
+    argv = sys.argv[1:] if argv is None else argv
     try:
         with _terminable():
-            dispatch(sys.argv[1:] if argv is None else argv)
+            dispatch(argv)
         if sys.stdout is not None:
             sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_with_environment(str(error), argv)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         terminated = isinstance(stop, Terminated)
