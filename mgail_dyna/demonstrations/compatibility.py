@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import numpy as np
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations, outside
 from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, read_metadata
+from mgail_dyna.demonstrations.reader import locate
 from mgail_dyna.demonstrations.recorded_environment import (
     environment_arguments,
     environment_notes,
     recorded_with,
     same_environment,
     time_note,
+    wrappers_remedy,
 )
 from mgail_dyna.demonstrations.recorded_environment import other_env_note as other_env_note
 from mgail_dyna.environments.make import env_spec, joined_parts
@@ -71,7 +74,7 @@ def check_compatible(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -
             raise UserError(f"{name}: observations: expected {expected} numbers to fit the environment, found {found}")
         same_actions(demos.action, action_spec(env.action_space), name)
     except UserError as error:
-        raise UserError(f"{error}{_other_environment(demos, env)}{recorded_suffix(demos)}") from None
+        raise UserError(f"{error}{_other_environment(demos, env, name)}{recorded_suffix(demos)}") from None
     _check_order(demos, env, name)
     check_actions(demos, name)
 
@@ -88,16 +91,20 @@ def _check_order(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -> No
     )
 
 
-def _other_environment(demos: Demonstrations, env: gym.Env[Any, Any]) -> str:
-    if demos.env_id is None or env.spec is None or same_environment(demos.env_id, env.spec.id):
+def _other_environment(demos: Demonstrations, env: gym.Env[Any, Any], name: str) -> str:
+    env_id = demos.env_id
+    if env_id is None or env.spec is None or same_environment(env_id, env.spec.id):
         return ""
-    return f"; these are demonstrations of {demos.env_id} (--env {demos.env_id})"
+    with contextlib.suppress(UserError):  # they may come from elsewhere than a file
+        if env_id not in gym.registry and (module := _module(locate(name))):
+            return f"; these are demonstrations of {env_id}, of the module {module} (--env {module}:{env_id})"
+    return f"; these are demonstrations of {env_id} (--env {env_id})"
 
 
 def recorded_suffix(demos: Demonstrations) -> str:
     """What to add to a refusal: the recorded keyword arguments and wrappers, and what observations are joined from."""
     found, joined = recorded_with(demos), demos.provenance.get(JOINED)
-    said = [f"the demonstrations were recorded with {found}"] if found else []
+    said = [f"the demonstrations were recorded with {found}{wrappers_remedy(demos)}"] if found else []
     said += [f"observations are joined from {joined} (`data convert --keys` chooses)"] if joined else []
     return "".join(f"; {each}" for each in said)
 

@@ -8,6 +8,7 @@ be meant. What a file does not record is not compared.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -22,6 +23,8 @@ from mgail_dyna.types import BOUNDLESS, Array
 
 # Wrappers of `make_env`, which make observations and actions fit.
 _FITTING = ("Chosen", "FlattenObservation", "Numbered")
+# Wrappers whose numbers depend on everything they have seen.
+_WITH_STATISTICS = ("NormalizeObservation", "NormalizeReward")
 # Wrappers that change neither observations nor actions nor rewards.
 _WATCHING = frozenset(
     {"OrderEnforcing", "PassiveEnvChecker", "RecordEpisodeStatistics", "RecordVideo", "RenderCollection"}
@@ -168,7 +171,24 @@ def _wrappers_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:
     if recorded == made:
         return None
     theirs, ours = (", ".join(names) or "no wrappers" for names in (recorded, made))
-    return f"note: the demonstrations were recorded through {theirs}, and the environment has {ours}"
+    remedy = wrappers_remedy(demos, made)
+    return f"note: the demonstrations were recorded through {theirs}, and the environment has {ours}{remedy}"
+
+
+def wrappers_remedy(demos: Demonstrations, made: Sequence[str] = ()) -> str:
+    """What to do about recorded wrappers that are not among those `made`; empty if there are none."""
+    lacking = [name for name in _changing(demos.env_wrappers) if name not in (*made, *_FITTING)]
+    if learning := [name for name in lacking if name in _WITH_STATISTICS]:
+        return (
+            f"; the running statistics of {', '.join(learning)} are not in the file, so that nothing gives the same "
+            "numbers again: record the demonstrations without it"
+        )
+    if not lacking:
+        return ""
+    return (
+        f"; for the same, register a function that returns the environment in {', '.join(lacking)}, and name it: "
+        "--env module:Id"
+    )
 
 
 def _changing(names: tuple[str, ...]) -> list[str]:

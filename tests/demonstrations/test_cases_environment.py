@@ -193,6 +193,27 @@ def test_wrappers_are_compared_by_name_and_those_that_only_watch_are_not(saved, 
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "remedy"),
+    [
+        (
+            ("RescaleAction", "OrderEnforcing", "TimeAwareObservation"),
+            "returns the environment in RescaleAction, TimeAwareObservation, and name it: --env module:Id",
+        ),
+        (
+            ("NormalizeObservation",),
+            "the running statistics of NormalizeObservation are not in the file, so that nothing gives the same "
+            "numbers again: record the demonstrations without it",
+        ),
+    ],
+)
+def test_wrappers_that_the_environment_lacks_have_a_remedy(names, remedy, pendulum, refused):
+    demos = replace(pendulum, env_wrappers=names)
+    (note,) = notes(demos)
+    assert note.startswith("note: the demonstrations were recorded through") and note.endswith(remedy)
+    refused([f"recorded with {names[0]}", remedy], check_compatible, demos, make_env("Hopper-v5"), "mine")
+
+
 def test_other_bounds_of_observations_are_a_note(pendulum):
     (note,) = notes(replace(pendulum, observation_space=gym.spaces.Box(-2, 2, (3,))))
     assert note == "note: observation 0 was recorded within -2 to 2, and the environment's lies within -1 to 1"
@@ -284,6 +305,15 @@ def test_an_unknown_recorded_id_names_the_module_it_comes_from(saved, refused):
     for entry_point in ("gymnasium.envs.old:Own", None, 3):
         path = saved(id="Own-v0", entry_point=entry_point)
         assert named_environment(load_demonstrations(path), path / "data") == "Own-v0"
+
+
+def test_demonstrations_of_an_own_environment_used_in_another_one_name_its_module(saved, refused):
+    path = saved(id="Own-v0", entry_point="ownenvs.points:Own")
+    said = ["demonstrations of Own-v0, of the module ownenvs.points (--env ownenvs.points:Own-v0)"]
+    for name in (path, path / "data" / "main_data.hdf5"):
+        refused(said, compare, load_demonstrations(name), make_env("HalfCheetah-v5"), "HalfCheetah-v5", str(name))
+    said = ["expected 17", "demonstrations of Own-v0 (--env Own-v0)"]
+    refused(said, compare, load_demonstrations(path), make_env("HalfCheetah-v5"), "HalfCheetah-v5", "mine")
 
 
 # 07: dict observations
