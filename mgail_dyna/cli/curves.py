@@ -12,7 +12,7 @@ import numpy as np
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.figures import Curve, read_curve
 from mgail_dyna.experiments.records import COLUMNS, config_differences
-from mgail_dyna.runs.directory import CURVE, RunSettings, directory_of, read_progress, read_settings
+from mgail_dyna.runs.directory import CONFIG, CURVE, RunSettings, directory_of, read_progress, read_settings
 
 
 class DrawnRun(NamedTuple):
@@ -36,8 +36,8 @@ class DrawnRun(NamedTuple):
 def curves_to_draw(directories: Sequence[Path], unfinished: bool) -> tuple[list[DrawnRun], list[str]]:
     """The runs that a plot shows.
 
-    A run that has not been evaluated yet is left out. So is an unfinished run, unless none is finished. Of runs that
-    differ in nothing, the seed included, the one written last counts.
+    What holds no run is left out, and so is a run that has not been evaluated yet, and an unfinished run, unless none
+    is finished. Of runs that differ in nothing, the seed included, the one written last counts.
 
     Args:
         directories: of the runs, in the order of the legend.
@@ -47,11 +47,16 @@ def curves_to_draw(directories: Sequence[Path], unfinished: bool) -> tuple[list[
         The runs, and a note on each that is left out or not finished.
 
     Raises:
-        UserError: a directory holds no run, or no run has been evaluated yet.
+        UserError: there is no such directory, none holds a run, or no run has been evaluated yet.
     """
     notes: list[str] = []
     found: list[DrawnRun] = []
-    for directory in dict.fromkeys(directory_of(path) for path in directories):
+    places = list(dict.fromkeys(directory_of(path) for path in directories))
+    foreign = [place for place in places if place.exists() and not any((place / n).exists() for n in (CONFIG, CURVE))]
+    if len(foreign) < len(places):  # a glob also finds empty directories and pictures
+        notes += [f"{place} is left out: it holds no run" for place in foreign]
+        places = [place for place in places if place not in foreign]
+    for directory in places:
         settings = read_settings(directory)
         if not (directory / CURVE).exists() or not np.isfinite(read_progress(directory, COLUMNS)["return_mean"]).any():
             notes.append(f"{directory} is left out: it has not been evaluated yet")

@@ -114,6 +114,19 @@ def test_runs_that_end_by_iterations_are_finished(finished_run):
     assert run.finished and not notes
 
 
+def test_what_holds_no_run_is_left_out_of_others(finished_run, tmp_path, drawn, cli):
+    run, picture = finished_run(0), tmp_path / "old.png"
+    picture.write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    done, axes = drawn(tmp_path / "empty", run, picture, "--out", tmp_path / "curve.png")
+    said = [f"note: {place} is left out: it holds no run" for place in (tmp_path / "empty", picture)]
+    assert done.stderr.splitlines() == said and len(thick(axes)) == 1
+    done = cli("plot", tmp_path / "empty", picture, "--out", tmp_path / "curve.png")
+    assert done.returncode == 2 and "config.json: no such file" in done.stderr and done.stderr.count("\n") == 1
+    done = cli("plot", run, tmp_path / "typo", "--out", tmp_path / "curve.png")
+    assert done.returncode == 2 and "typo" in done.stderr, "a name that is mistyped is a mistake"
+
+
 def test_several_algorithms_are_told_apart_by_their_own_colours(finished_run, tmp_path, drawn):
     runs = [finished_run(seed, mode=mode) for mode in ("mgail", "dyna") for seed in (0, 1)]
     done, axes = drawn(*runs, "--out", tmp_path / "curve.png")
