@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import gymnasium as gym
 import numpy as np
 from rich.table import Table
 
+from mgail_dyna import runtime
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.config.presets import environment_id
 from mgail_dyna.demonstrations.compatibility import episode_limit, named_environment, same_actions
@@ -218,7 +220,13 @@ def expert_of(run: Path) -> NumpyPolicy:
     if not (path / CONFIG).exists():
         raise UserError(f"--beside-expert: expected the directory of a run, found {run}")
     expert = read_settings(path).expert
-    policy = load_demonstrations(expert).policy
+    try:
+        policy = load_demonstrations(expert).policy
+    except UserError as error:
+        if Path(expert).exists():
+            raise
+        again = f"{runtime.program()} --resume {shlex.quote(str(run))} --expert PATH"
+        raise UserError(f"--beside-expert: {error}; if they have moved, say where they are: {again}") from None
     if policy is None:
         raise UserError(f"--beside-expert: the demonstrations of {run} ({expert}) hold no policy that could be shown")
     return policy

@@ -97,12 +97,20 @@ def train(command: TrainCommand) -> None:
         kept = settings if stored is None else replace(settings, iterations=_own_end(stored, settings))
         if run.ended(settings.iterations) and not run.final_due:
             print(f"note: {_nothing_left(directory, kept, len(run.history), run.ended())}", file=sys.stderr)
-        elif not run.ended(settings.iterations):
-            own, arguments = run.reference, run.environment_arguments
-            write_settings(directory, kept, own.mean, own.episode_limit, arguments)
+        _remember(directory, run, kept, None if not run.ended(settings.iterations) else stored)
         from mgail_dyna.cli.session import Session
 
         Session(run, directory, kept, settings.iterations).train()
+
+
+def _remember(directory: Path, run: ImitationRun, settings: RunSettings, ended: RunSettings | None) -> None:
+    """Writes the settings of a run that is to be trained, and of one that has `ended` where its demonstrations are."""
+    if ended is not None and ended.expert == settings.expert:
+        return
+    own, written = run.reference, settings if ended is None else replace(ended, expert=settings.expert)
+    write_settings(directory, written, own.mean, own.episode_limit, run.environment_arguments)
+    if ended is not None:
+        print(f"note: its demonstrations are taken from {settings.expert} from now on", file=sys.stderr)
 
 
 def _unfinished(directory: Path, env_steps: int) -> str | None:
@@ -175,6 +183,8 @@ def _demonstrations(expert: str, command: TrainCommand) -> Demonstrations:
     except UserError as error:
         if command.resume is None or Path(expert).exists():
             raise
+        if expert != (before := read_settings(command.resume).expert):
+            raise UserError(f"{error}; expected the demonstrations that the run learned from, in {before}") from None
         raise UserError(f"{error}; if they have moved, say where they are: --resume RUN --expert PATH") from None
 
 

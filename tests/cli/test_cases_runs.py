@@ -123,6 +123,9 @@ def test_a_moved_run_is_resumed_with_the_same_demonstrations_alone(pendulum, tmp
     assert code == 2 and "if they have moved, say where they are: --resume RUN --expert PATH" in said
     code, said = run(moved, "--resume", directory, "--iterations", "2")
     assert code == 0 and about(tmp_path)["expert"] == str(moved)
+    nowhere = tmp_path / "nowhere"
+    code, said = run(nowhere, "--resume", directory, "--iterations", "3")
+    assert code == 2 and said.endswith(f"expected the demonstrations that the run learned from, in {moved}\n")
     # Rewards are not learned from.
     paid = tuple(replace(each, rewards=np.ones(20)) for each in pendulum.trajectories)
     save_demonstrations(tmp_path / "paid", replace(pendulum, trajectories=paid))
@@ -143,6 +146,24 @@ def test_a_fingerprint_is_of_what_is_learned_from(pendulum, tmp_path):
     assert fingerprint(subset(pendulum, None, 2)) != fingerprint(pendulum)
     turned = replace(pendulum, trajectories=pendulum.trajectories[::-1])
     assert fingerprint(turned) != fingerprint(pendulum)
+
+
+def test_an_ended_run_remembers_where_its_demonstrations_have_moved(pendulum, tmp_path, run, capsys):
+    save_demonstrations(tmp_path / "demos", pendulum)
+    assert run(tmp_path / "demos")[0] == 0
+    before, directory = about(tmp_path), tmp_path / "pendulum-bc-seed0"
+    moved = shutil.move(tmp_path / "demos", tmp_path / "elsewhere")
+    assert main(["evaluate", str(directory), "--video", str(tmp_path / "a.gif"), "--beside-expert"]) == 2
+    said = capsys.readouterr().err
+    assert f"--resume {directory} --expert PATH\n" in said and said.startswith("error: --beside-expert: ")
+    code, said = run(moved, "--resume", str(directory))
+    assert code == 0 and "nothing was done" in said
+    assert f"its demonstrations are taken from {moved} from now on" in said
+    assert about(tmp_path) == {**before, "expert": str(moved)}
+    assert main(["evaluate", str(directory), "--video", str(tmp_path / "a.gif"), "--beside-expert"]) == 2
+    assert "hold no policy" in capsys.readouterr().err, "they are found"
+    code, said = run(moved, "--resume", str(directory))
+    assert code == 0 and "from now on" not in said
 
 
 BROKEN = """
