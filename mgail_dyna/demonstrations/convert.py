@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ import numpy as np
 
 from mgail_dyna.demonstrations.compatibility import check_compatible, recorded_suffix
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations
+from mgail_dyna.demonstrations.episodes import SKIPPING
 from mgail_dyna.demonstrations.formats.minari import recorded_arguments
 from mgail_dyna.demonstrations.formats.registry import read_source
-from mgail_dyna.demonstrations.formats.source import Reading, Skipped, Source, left_out
+from mgail_dyna.demonstrations.formats.source import LEFT_OUT, Reading, Skipped, Source, left_out
 from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.recorded_environment import environment_notes
@@ -23,10 +24,12 @@ from mgail_dyna.demonstrations.typed import typed
 from mgail_dyna.environments.make import as_fitted, check_env_name, fit_env, fitted_note, open_env, wrapper_names
 from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.errors import UserError
-from mgail_dyna.types import Trajectory
+from mgail_dyna.types import ActionSpec, Trajectory
 
 # If more than this share of the steps is outside the action space, the actions have another unit.
 MANY = 0.1
+# Demonstrations, and notes for the user.
+Converted = tuple[Demonstrations, tuple[str, ...]]
 # How the note on a file without rewards begins.
 NO_REWARDS = "no rewards"
 
@@ -39,7 +42,7 @@ def convert(
     skip_bad_episodes: bool = False,
     env_kwargs: dict[str, Any] | None = None,
     keys: Sequence[str] = (),
-) -> tuple[Demonstrations, tuple[str, ...]]:
+) -> Converted:
     """Reads demonstrations of `env_id` in any of the formats, from one file or several, into one data set.
 
     Args:
@@ -60,10 +63,25 @@ def convert(
     if not several:
         raise UserError("expected at least 1 file of demonstrations, found 0")
     check_env_name(env_id)
-    found = [_converted(path, env_id, clip_actions, skip_bad_episodes, env_kwargs, tuple(keys)) for path in several]
+    found = [_one(path, env_id, clip_actions, skip_bad_episodes, env_kwargs, tuple(keys)) for path in several]
     if len(found) == 1:
         return found[0]
     return _joined(several, found)
+
+
+def _one(path: Path, env_id: str, clip_actions: bool, skip_bad: bool, *asked: Any) -> Converted:
+    """As `_converted`; a refusal says how many episodes --skip-bad-episodes leaves out, if that helps."""
+    try:
+        return _converted(path, env_id, clip_actions, skip_bad, *asked)
+    except UserError as error:
+        if skip_bad:
+            raise
+        try:
+            _, notes = _converted(path, env_id, clip_actions, True, *asked)
+        except UserError:
+            raise error from None
+        said, count = str(error).partition(SKIPPING)[0], next(note for note in notes if LEFT_OUT in note)
+        raise UserError(f"{said}; --skip-bad-episodes leaves out {count.partition(LEFT_OUT)[0]} episodes") from None
 
 
 def _converted(
@@ -73,7 +91,7 @@ def _converted(
     skip_bad: bool,
     asked: dict[str, Any] | None,
     keys: tuple[str, ...],
-) -> tuple[Demonstrations, tuple[str, ...]]:
+) -> Converted:
     """The demonstrations of one file, with notes."""
     kwargs = recorded_arguments(path, env_id, keys) if asked is None else asked
     env = open_env(env_id, **kwargs)
@@ -143,7 +161,7 @@ def _episodes(
             changes[change] = changes.get(change, 0) + 1
     if outside:
         found = f"{outside} steps outside, of {steps:,}{first}"
-        notes.append(_clipped(path, env, clip_actions, found, outside / steps))
+        notes.append(_clipped(path, env, clip_actions, found + _counted(action, episodes), outside / steps))
     notes += [f"actions: {change} in {count:,} episodes" for change, count in changes.items()]
     return episodes
 
@@ -157,6 +175,17 @@ def _clipped(path: Path, env: gym.Env[Any, Any], clip_actions: bool, found: str,
     remedy = "" if discrete else f"{doubt}; --clip-actions clips them to it, as the simulator does"
     wanted = f"expected all inside the action space {env.action_space}"
     raise UserError(f"{path}: actions: {wanted}, found {found}{remedy}")
+
+
+def _counted(action: ActionSpec, episodes: Mapping[int, Trajectory]) -> str:
+    """What to do about choices that are counted from one number higher than the environment's."""
+    if action.kind == "continuous":
+        return ""
+    taken = np.concatenate([episode.actions for episode in episodes.values() if episode.actions is not None])
+    first = action.start + 1
+    if taken.min() < first or taken.max() != action.start + action.size:
+        return ""
+    return f"; choices seem to be counted from {first}: subtract 1 from each"
 
 
 def _require_shape(arrays: dict[str, Any], env: gym.Env[Any, Any]) -> None:
@@ -214,9 +243,7 @@ def _assembled(
     )
 
 
-def _joined(
-    paths: Sequence[Path], found: Sequence[tuple[Demonstrations, tuple[str, ...]]]
-) -> tuple[Demonstrations, tuple[str, ...]]:
+def _joined(paths: Sequence[Path], found: Sequence[Converted]) -> Converted:
     """Several data sets of one environment as one."""
     demos = [each for each, _ in found]
     notes = [f"{path}: {note}" for path, (_, own) in zip(paths, found, strict=True) for note in own]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ _KINDS = {"f": "fiu", "i": "iu", "b": "biu"}
 _CLASSES = {"f": {h5t.FLOAT, h5t.INTEGER}, "i": {h5t.INTEGER}, "b": {h5t.ENUM, h5t.INTEGER}}
 # What the low-level interface raises for what is missing or is no plain array of numbers.
 _UNUSUAL: tuple[type[Exception], ...] = (KeyError, ValueError, TypeError, OSError, RuntimeError)
+# What a refusal of one episode of several ends with.
+SKIPPING = "; `data convert --skip-bad-episodes` leaves such episodes out"
 _SINGLE, _DOUBLE, _FLAG = np.dtype(np.float32), np.dtype(np.float64), np.dtype(bool)
 
 
@@ -73,19 +76,30 @@ class EpisodeReader:
         self.without_actions = not any(self._has_actions(key) for key in keys)
         for place, key in enumerate(watched(keys, len(keys), f"reading {self.path.name}, episodes")):
             try:
-                trajectory = self.read(key)
-                actions = trajectory.actions
-                if check_actions and actions is not None and (problem := outside(actions, self.action)):
-                    raise UserError(f"{self.path}: {key}/actions: {problem}")
+                trajectory = self._checked(key, check_actions)
             except UserError as error:
                 if skipped is None:
-                    raise
+                    raise UserError(f"{error}{self._skipping(keys, check_actions)}") from None
                 skipped[place] = str(error).removeprefix(f"{self.path}: ").removeprefix(key).lstrip("/: ")
             else:
                 trajectories.append(trajectory)
         if not trajectories:
             raise UserError(f"{self.path}: no episode can be read; the first: {(skipped or {}).get(0)}")
         return tuple(trajectories)
+
+    def _checked(self, key: str, check_actions: bool) -> Trajectory:
+        trajectory = self.read(key)
+        if check_actions and trajectory.actions is not None and (problem := outside(trajectory.actions, self.action)):
+            raise UserError(f"{self.path}: {key}/actions: {problem}")
+        return trajectory
+
+    def _skipping(self, keys: Sequence[str], check_actions: bool) -> str:
+        """How to leave out bad episodes; empty if all are bad."""
+        for key in keys:
+            with contextlib.suppress(UserError):
+                self._checked(key, check_actions)
+                return SKIPPING
+        return ""
 
     def read(self, key: str) -> Trajectory:
         """The episode in the group `key`.

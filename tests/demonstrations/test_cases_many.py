@@ -38,7 +38,10 @@ BAD = {
 def test_a_bad_episode_is_left_out_when_asked_and_named(case, dataset, data_file, put, cheetah, same, refused):
     name, value, reason = BAD[case]
     put(data_file, f"episode_1/{name}", value)
-    refused([data_file if case != "out of bounds" else dataset], convert, dataset, CHEETAH)
+    remedy = "--skip-bad-episodes leaves out 1 of 3 episodes"
+    refused([data_file if case != "out of bounds" else dataset, remedy], convert, dataset, CHEETAH)
+    said = refused([data_file, "; `data convert --skip-bad-episodes` leaves such"], load_demonstrations, dataset)
+    assert said.count("skip") == 1
     demos, notes = convert(dataset, CHEETAH, skip_bad_episodes=True)
     same(demos.trajectories, [cheetah.trajectories[0], cheetah.trajectories[2]])
     (note,) = [note for note in notes if "left out" in note]
@@ -71,6 +74,8 @@ def test_nothing_is_said_where_nothing_is_left_out(dataset):
 def test_a_file_of_bad_episodes_alone_is_refused(dataset, data_file, put, refused):
     for episode in range(3):
         put(data_file, f"episode_{episode}/observations", np.full((7, 17), np.nan))
+    assert "skip" not in refused([data_file], convert, dataset, CHEETAH), "which would leave out all"
+    assert "skip" not in refused([data_file], load_demonstrations, dataset)
     said = ["no episode can be read", "observations: expected finite"]
     refused([data_file, *said], convert, dataset, CHEETAH, skip_bad_episodes=True)
 
@@ -107,12 +112,15 @@ def padded(path, **changes):
     return path
 
 
-def test_bad_episodes_of_other_layouts_are_left_out_too(tmp_path):
+def test_bad_episodes_of_other_layouts_are_left_out_too(tmp_path, refused):
     flat = rows(tmp_path / "rows.hdf5", rewards=np.array([1, 1, 1, 1, np.nan, 1]))
+    remedy = "--skip-bad-episodes leaves out 1 of 2 episodes"
+    refused([flat, "episode 1: rewards", remedy], convert, flat, "CartPole-v1")
     demos, notes = convert(flat, "CartPole-v1", skip_bad_episodes=True)
     assert len(demos.trajectories) == 1 and demos.trajectories[0].actions.tolist() == [0, 1, 1]
     assert any(note.startswith("1 of 2 episodes left out: 1 (episode 1: rewards") for note in notes)
     early = padded(tmp_path / "in.npz", terminations=np.array([[0, 1, 1], [0, 0, 1]], bool))
+    refused([early, "terminations", remedy], convert, early, "CartPole-v1")
     demos, notes = convert(early, "CartPole-v1", skip_bad_episodes=True)
     assert demos.trajectories[0].actions.tolist() == [0, 1, 0]
     assert any(note.startswith("1 of 2 episodes left out: 0 (episode 0: terminations") for note in notes)
@@ -120,6 +128,25 @@ def test_bad_episodes_of_other_layouts_are_left_out_too(tmp_path):
     demos, notes = convert(halves, "CartPole-v1", skip_bad_episodes=True)
     assert len(demos.trajectories) == 1
     assert any(note.startswith("1 of 2 episodes left out: 0 (episode 0: actions") for note in notes)
+
+
+def test_choices_counted_from_1_have_a_remedy(tmp_path, refused):
+    remedy = "; choices seem to be counted from 1: subtract 1 from each"
+    for path in (
+        rows(tmp_path / "rows.hdf5", actions=np.array([1, 2, 2, 1, 2, 1])),
+        padded(tmp_path / "in.npz", actions=np.array([[1, 2, 2], [1, 2, 1]])),
+    ):
+        refused([path, "expected all inside the action space", remedy], convert, path, "CartPole-v1")
+    path = padded(tmp_path / "in.npz", actions=np.array([[0, 2, 2], [1, 2, 1]]))
+    assert "subtract" not in refused([path], convert, path, "CartPole-v1")
+
+
+def test_columns_of_one_number_a_step_are_taken_as_such_in_d4rls_rows(tmp_path, same):
+    whole, _ = convert(rows(tmp_path / "rows.hdf5"), "CartPole-v1")
+    ends = np.array([0, 0, 1, 0, 0, 1], bool)
+    columns = {"rewards": np.ones((6, 1)), "terminals": ends[:, None], "timeouts": np.zeros((6, 1), bool)}
+    demos, _ = convert(rows(tmp_path / "rows.hdf5", **columns), "CartPole-v1")
+    same(demos.trajectories, whole.trajectories)
 
 
 # Several inputs

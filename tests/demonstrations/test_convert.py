@@ -234,7 +234,7 @@ BAD_ROWS = {
     "other observations": ({"observations": np.zeros((ROWS, 3)), "next_observations": None}, ["[17]", "found [3]"]),
     "other next observations": ({"next_observations": np.zeros((ROWS, 3))}, ["next_observations", "3]"]),
     "other actions": ({"actions": np.zeros((ROWS, 5))}, ["actions", "expected shape [6]", "found [5]"]),
-    "rewards as a column": ({"rewards": np.zeros((ROWS, 1))}, ["rewards", "expected", "1]"]),
+    "rewards in two columns": ({"rewards": np.zeros((ROWS, 2))}, ["rewards", "expected", "2]"]),
     "no qvel": ({"infos__qvel": None}, ["episode 0", "qvel: expected it beside qpos", "both or neither"]),
     "qpos as a line": ({"infos__qpos": np.zeros(ROWS)}, ["qpos", "expected", "found"]),
     "terminals as text": ({"terminals": np.full(ROWS, b"x")}, ["terminals", "expected dtype bool", "|S1"]),
@@ -249,7 +249,7 @@ BAD_ROWS = {
     "infinity": ({"rewards": np.r_[0, 0, 0, 0, np.inf, 0, 0]}, ["episode 1", "rewards", "finite", "step 1"]),
     "beyond float32": ({"observations": np.full((ROWS, 17), 1e300)}, ["episode 0", "observations", "finite"]),
     "out of bounds": ({"actions": np.full((ROWS, 6), 1.5)}, ["actions", "found 7 steps outside", "--clip-actions"]),
-    "timeouts as a column": ({"timeouts": np.zeros((ROWS, 1))}, ["timeouts", "expected shape [7]", "found [7, 1]"]),
+    "timeouts in two columns": ({"timeouts": np.zeros((ROWS, 2))}, ["timeouts", "expected shape [7]", "found [7, 2]"]),
     "no rows": ({key.replace("/", "__"): value[:0] for key, value in D4RL.items()}, ["expected at least 1", "found 0"]),
     "single rows": ({"terminals": np.ones(ROWS, bool)}, ["expected at least 1 episode", "found 0"]),
 }

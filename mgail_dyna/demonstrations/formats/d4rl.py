@@ -60,7 +60,7 @@ def _arrays(path: Path) -> dict[str, Array]:
                 raise UserError(f"{path}: {name}: expected an array with one row a step, found a group or a scalar")
         found = [name for name in _READ if name in file]
         require_keys(path, found, D4RL_NEEDS, "D4RL")
-        arrays = {name: read_array(file[name]) for name in found}
+        arrays = {name: _flat(name, read_array(file[name])) for name in found}
     steps = len(arrays["actions"])
     if not steps:
         raise UserError(f"{path}: expected at least 1 step, found 0")
@@ -81,6 +81,12 @@ def _arrays(path: Path) -> dict[str, Array]:
             if arrays[name].dtype.kind not in "fiu":
                 raise UserError(f"{path}: {name}: expected dtype float32, found {arrays[name].dtype}")
     return arrays
+
+
+def _flat(name: str, array: Array) -> Array:
+    """A column with one number a step as a list of them."""
+    single = name in ("rewards", "terminals", "timeouts") and array.ndim == 2 and array.shape[1] == 1
+    return array[:, 0] if single else array
 
 
 def _terminals(arrays: dict[str, Array], limit: int | None, notes: list[str]) -> Array:

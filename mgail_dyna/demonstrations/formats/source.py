@@ -12,6 +12,8 @@ from mgail_dyna.demonstrations.metadata import NO_NAMES, NPZ_REMEDY
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import Array
 
+# What follows the count of episodes in the note of `left_out`.
+LEFT_OUT = " episodes left out: "
 # Why episodes were left out, by their number in the file; a reader that gets None refuses the file instead.
 Skipped = dict[int, str]
 
@@ -78,4 +80,4 @@ def left_out(skipped: Skipped, total: int) -> str:
     """A note that names how many episodes were left out, which, and why the first."""
     numbers = sorted(skipped)
     named = ", ".join(map(str, numbers[:20])) + (", ..." if len(numbers) > 20 else "")
-    return f"{len(numbers):,} of {total:,} episodes left out: {named} (episode {numbers[0]}: {skipped[numbers[0]]})"
+    return f"{len(numbers):,} of {total:,}{LEFT_OUT}{named} (episode {numbers[0]}: {skipped[numbers[0]]})"
