@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ _CLASSES = {"f": {h5t.FLOAT, h5t.INTEGER}, "i": {h5t.INTEGER}, "b": {h5t.ENUM, h
 _UNUSUAL: tuple[type[Exception], ...] = (KeyError, ValueError, TypeError, OSError, RuntimeError)
 # What a refusal of one episode of several ends with.
 SKIPPING = "; `data convert --skip-bad-episodes` leaves such episodes out"
+# So many numbers are small enough to be read without a look at what is stored of them.
+_SURELY_SMALL = 100_000
 _SINGLE, _DOUBLE, _FLAG = np.dtype(np.float32), np.dtype(np.float64), np.dtype(bool)
 
 
@@ -171,7 +174,8 @@ class EpisodeReader:
             shape = node.shape
             usual = len(shape) == 2 if tail is None else len(shape) == 1 + len(tail) and shape[1:] == tail
             if usual and node.get_type().get_class() in _CLASSES[dtype.kind]:
-                require_stored(node)
+                if math.prod(shape) > _SURELY_SMALL:
+                    require_stored(node)
                 array = np.empty(shape, dtype)
                 node.read(h5s.ALL, h5s.ALL, array, self.memory[dtype])
                 return array

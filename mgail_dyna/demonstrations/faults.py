@@ -58,10 +58,14 @@ def recorded_late(demos: Demonstrations) -> bool:
     if not demos.show_dynamics:
         return False
     mean, unit = statistics(demos.observations)
-    before, changes, beside = [], [], []
+    before: list[Array] = []
+    changes, beside, taken = [], [], 0
     for trajectory in demos.trajectories:
         if (steps := len(trajectory)) < 2:
             continue
+        if taken >= MOST:
+            break
+        taken += steps - 1
         states, actions = (trajectory.observations - mean) / unit, _vectors(demos, trajectory.actions)
         before.append(states[: steps - 1])
         changes.append(np.diff(states, axis=0)[: steps - 1])

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
+from h5py import h5d, h5p, h5s, h5t
 
 from mgail_dyna.demonstrations.compatibility import check_actions
 from mgail_dyna.demonstrations.dataset import Demonstrations
@@ -145,13 +146,25 @@ def _write_episode(file: h5py.File, index: int, trajectory: Trajectory) -> None:
         ("infos/qvel", trajectory.qvel),
     )
     for name, array in arrays:
-        if array is not None:
-            compressed = array.nbytes >= COMPRESSED
-            group.create_dataset(name, data=array, **(_COMPRESSION if compressed else {}))
+        if array is None:
+            continue
+        if array.nbytes >= COMPRESSED or "/" in name:
+            group.create_dataset(name, data=array, **(_COMPRESSION if array.nbytes >= COMPRESSED else {}))
+        else:
+            _write_small(group, name, array)
     group.attrs["id"] = index
     group.attrs["total_steps"] = len(trajectory)
     if trajectory.seed is not None:
         group.attrs["seed"] = trajectory.seed
+
+
+def _write_small(group: h5py.Group, name: str, array: Array) -> None:
+    """As `create_dataset`, through HDF5's own interface, which is several times as fast for short arrays."""
+    properties = h5p.create(h5p.DATASET_CREATE)
+    properties.set_obj_track_times(False)  # the same demonstrations give the same file
+    kind = h5t.py_create(array.dtype, logical=True)
+    node = h5d.create(group.id, name.encode(), kind, h5s.create_simple(array.shape), dcpl=properties)
+    node.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(array))
 
 
 def _write_policy(file: h5py.File, policy: NumpyPolicy) -> None:

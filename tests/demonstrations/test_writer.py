@@ -1,5 +1,6 @@
 """Demonstrations written and read again; what cannot be written."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,3 +96,12 @@ def test_a_path_below_a_file_cannot_be_written(below, cheetah, tmp_path, refused
     refused([Path(file, below), "cannot be written"], save_demonstrations, file / below, cheetah)
     assert file.read_text() == "here before"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_same_demonstrations_give_the_same_file_at_any_time(cartpole, tmp_path):
+    """HDF5 would write the time."""
+    files = [tmp_path / name / "data" / "main_data.hdf5" for name in ("one", "two")]
+    save_demonstrations(tmp_path / "one", cartpole)
+    time.sleep(1.1)  # it counts whole seconds
+    save_demonstrations(tmp_path / "two", cartpole)
+    assert files[0].read_bytes() == files[1].read_bytes()
