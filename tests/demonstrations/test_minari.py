@@ -230,7 +230,7 @@ def test_several_files_are_joined_from_the_same_parts_alone(reach, tmp_path, ref
     assert both.provenance["observations"] == "achieved_goal (1), desired_goal (2), observation (3)"
     other, _ = convert(path, "Reach-v0", keys=("desired_goal", "achieved_goal", "observation"))
     save_demonstrations(tmp_path / "out", other)
-    said = ["parts of an observation", "achieved_goal (1)", "found desired_goal (1)", "data sets of their own"]
+    said = ["parts of an observation", "achieved_goal (1)", "found desired_goal (2)", "data sets of their own"]
     refused(said, convert, [path, tmp_path / "out"], "Reach-v0")
 
 
