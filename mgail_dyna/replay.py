@@ -71,6 +71,7 @@ class Replay:
         actions: FloatArray,
         noise: FloatArray | None = None,
         near: NDArray[np.bool_] | None = None,
+        continues: bool = False,
     ) -> None:
         """Adds an episode.
 
@@ -79,10 +80,14 @@ class Replay:
             actions: `[T, a]`.
             noise: `[T, n]` of the actions.
             near: `[T]`, which of the states acted in are near the demonstrations; None: all.
+            continues: it continues the last episode: its first state is that one's final state, and both become one.
         """
+        if continues:
+            self._rows -= 1  # the final state now gets an action
         start, end = self._append(states, actions, noise)
         self._columns["near"][start : start + len(actions)] = True if near is None else near
-        self._first[start:end], self._last[start:end] = start, end - 1
+        begin = int(self._first[start]) if continues else start
+        self._first[begin:end], self._last[begin:end] = begin, end - 1
         self._forget()
 
     def add_pairs(self, states: FloatArray, actions: FloatArray) -> None:
@@ -214,11 +219,12 @@ class Replay:
             ValueError: its arrays do not fit those that are held.
         """
         rows = len(state["first"])
+        columns = {"near": np.ones(rows, bool), **state["columns"]}  # old checkpoints have none
         wanted = {name: (rows, *column.shape[1:]) for name, column in self._columns.items()}
-        found = {name: np.shape(column) for name, column in state["columns"].items()}
+        found = {name: np.shape(column) for name, column in columns.items()}
         if found != wanted or np.shape(state["last"]) != (rows,) or np.ndim(state["acted"]) != 1:
             raise ValueError(f"replay: expected columns of {wanted}, found {found}")
-        self._columns = {name: np.array(column) for name, column in state["columns"].items()}
+        self._columns = {name: np.array(column) for name, column in columns.items()}
         self._first, self._last = np.array(state["first"]), np.array(state["last"])
         self._acted, self._rows = np.array(state["acted"]), len(state["first"])
 

@@ -53,7 +53,7 @@ def test_windows_are_contiguous_within_one_episode_and_masked_outside_it(length,
 def test_windows_start_near_the_demonstrations_only_where_it_is_asked_for():
     replay = Replay(state_size=2, action_size=1, noise_size=1)
     near = np.array([True, False, False, True, False])
-    replay.add(*episode(0, 5), near)
+    replay.add(*episode(0, 5), near=near)
     assert set(replay.windows(rng(), (2, 40), 1, 0, near=True).states[:, 0, :, 0].ravel()) == {0, 3}
     assert set(replay.windows(rng(), (2, 40), 1).states[:, 0, :, 0].ravel()) == {0, 1, 2, 3, 4}
     assert set(replay.windows(rng(), (2, 40), 1, 0, 1, near=True).states[:, 0, :, 0].ravel()) == {3}, "the last one"
@@ -61,8 +61,21 @@ def test_windows_start_near_the_demonstrations_only_where_it_is_asked_for():
     again.restore(replay.state())
     assert set(again.windows(rng(), (2, 40), 1, 0, near=True).states[:, 0, :, 0].ravel()) == {0, 3}
     away = Replay(state_size=2, action_size=1, noise_size=1)
-    away.add(*episode(0, 3), np.zeros(3, bool))
+    away.add(*episode(0, 3), near=np.zeros(3, bool))
     assert set(away.windows(rng(), (2, 40), 1, 0, near=True).states[:, 0, :, 0].ravel()) == {0, 1, 2}, "all of them"
+
+
+def test_an_episode_added_in_parts_is_one_episode():
+    whole, parts = filled([4, 7]), filled([4])
+    states, actions, noise = episode(1, 7)
+    for begin, end in ((0, 2), (2, 3), (3, 7)):
+        parts.add(states[begin : end + 1], actions[begin:end], noise[begin:end], continues=begin > 0)
+    assert parts.steps == whole.steps == 11
+    found, expected = parts.state(), whole.state()
+    for name, column in expected["columns"].items():
+        np.testing.assert_array_equal(found["columns"][name], column, err_msg=name)
+    for name in ("first", "last", "acted"):
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
 
 def test_pairs_come_from_every_acted_step_and_from_no_final_state():

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mgail_dyna.algorithms.base import Env
 from mgail_dyna.algorithms.networks import add_trajectory
 from mgail_dyna.algorithms.straying import Straying
 from mgail_dyna.config.imitation import RolloutConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.environments.rollout import play_episode
+from mgail_dyna.environments.rollout import Episode
 from mgail_dyna.environments.simulator import SimulatorState
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.replay import Replay
+from mgail_dyna.types import Array
 
 
 class Collector:
-    """Plays whole episodes and puts them into replay.
+    """Plays rollouts of whole episodes and puts them into replay.
 
     Args:
         env: to act in.
@@ -32,6 +36,8 @@ class Collector:
     Attributes:
         env_steps: taken so far.
         recent_steps: taken by the last `collect`.
+        rollout_steps: taken of a rollout that waits to be continued; 0 if none does.
+        episode: under way in it; None if there is none.
         straying: how far the episodes stray from the demonstrations.
     """
 
@@ -48,47 +54,94 @@ class Collector:
         self.env, self.policy, self.replay, self.demos = env, policy, replay, demos
         self.config, self.total, self.rng = config, total, rng
         self.straying = Straying(demos, policy, np.random.default_rng(0))
-        self.env_steps = self.recent_steps = 0
+        self.env_steps = self.recent_steps = self.rollout_steps = 0
+        self.episode: Episode | None = None
 
-    def collect(self) -> dict[str, float]:
-        """Acts for `config.steps` env steps and on to the end of the episode.
+    def collect(self, every: int | None = None, enough: Callable[[], bool] | None = None) -> dict[str, float]:
+        """Acts for `config.steps` env steps and on to the end of the episode: a rollout.
+
+        Args:
+            every: after so many env steps `enough` is asked whether they are. Then the rollout and its episode wait
+                where they are, and the next call continues them. None: rollouts are whole.
+            enough: asked.
 
         Returns:
-            `reward_per_step` and `length` (mean episode), for monitoring only; `strayed`, see `Straying`.
+            `reward_per_step` and `length` (mean episode, one under way as far as it is), for monitoring only;
+            `strayed`, see `Straying`.
         """
-        config, returns, lengths, strayed = self.config, [], [], []
+        returns, lengths, strayed = [], [], []
         left = self.total - self.env_steps if self.env_steps < self.total else math.inf
-        target = min(config.steps, left)
-        demo_fraction = {"reset": 0.0, "demos": 1.0, "mix": config.demo_fraction}[config.initial_states]
         self.recent_steps = 0
-        while self.recent_steps < target:
-            from_demo = self.recent_steps < demo_fraction * config.steps
-            longest = config.demo_length if from_demo else config.reset_length
-            trajectory = play_episode(
-                self.env,
-                self.policy,
-                int(self.rng.integers(2**31)),
-                self.rng,
-                start=self._simulator_state() if from_demo else None,
-                limit=int(min(longest, left - self.recent_steps)),
-                lost=self.straying.watch(config.lost_after) if config.lost_after else None,
-            )
-            near = self.straying.near(self.policy.normalise(trajectory.observations[:-1]))
-            lost = config.lost_after is not None and not near[-config.lost_after :].any()
-            strayed.append(self.straying.of_episode(near, trajectory.terminated or lost))
-            add_trajectory(self.replay, self.policy, trajectory, near)
-            self.recent_steps += len(trajectory)
-            returns.append(trajectory.episode_return)
-            lengths.append(len(trajectory))
+        while True:
+            begun = self.episode is not None
+            if self.episode is None:
+                self.episode = self._start(left - self.recent_steps)
+            part = self.episode.play(self.rng, every and every - self.recent_steps % every)
+            near = self._near(part.observations)
+            add_trajectory(self.replay, self.policy, part, near, continues=begun)
+            self.recent_steps += len(part)
+            self.rollout_steps += len(part)
+            returns.append(part.episode_return)
+            if self.episode.over:
+                lengths.append(len(self.episode))
+                near = self._near(np.stack(self.episode.observations)) if begun else near
+                strayed.append(self._strayed(near, self.episode.terminated))
+                self.episode = None
+                if self.rollout_steps >= self.config.steps or self.recent_steps >= left:
+                    self.rollout_steps = 0
+                    break
+            if every and enough and self.recent_steps % every == 0 and enough():
+                break
         self.env_steps += self.recent_steps
+        if self.episode is not None:
+            lengths.append(len(self.episode))
         return {
-            "reward_per_step": float(np.sum(returns) / np.sum(lengths)),
+            "reward_per_step": float(np.sum(returns) / self.recent_steps),
             "length": float(np.mean(lengths)),
             "strayed": self.straying.update(strayed),
         }
+
+    def _start(self, left: float) -> Episode:
+        """The next episode, of at most `left` steps."""
+        config = self.config
+        demo_fraction = {"reset": 0.0, "demos": 1.0, "mix": config.demo_fraction}[config.initial_states]
+        from_demo = self.rollout_steps < demo_fraction * config.steps
+        longest = config.demo_length if from_demo else config.reset_length
+        seed = int(self.rng.integers(2**31))
+        start = self._simulator_state() if from_demo else None
+        return Episode(self.env, self.policy, seed, start, int(min(longest, left)), self._watch())
+
+    def _watch(self) -> Callable[[Array], bool] | None:
+        return self.straying.watch(self.config.lost_after) if self.config.lost_after else None
+
+    def _near(self, observations: Array) -> NDArray[np.bool_]:
+        """Which of the states that were acted in, all but the last, are near the demonstrations."""
+        return self.straying.near(self.policy.normalise(observations[:-1]))
+
+    def _strayed(self, near: NDArray[np.bool_], terminated: bool) -> float:
+        """The share of a whole episode that is spent away from the demonstrations, or is missing."""
+        lost = self.config.lost_after is not None and not near[-self.config.lost_after :].any()
+        return self.straying.of_episode(near, terminated or lost)
 
     def _simulator_state(self) -> SimulatorState:
         trajectory = self.demos.trajectories[self.rng.integers(len(self.demos.trajectories))]
         assert trajectory.qpos is not None and trajectory.qvel is not None
         row = self.rng.integers(len(trajectory))
         return trajectory.qpos[row], trajectory.qvel[row]
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs beside the replay and the generator, which are the agent's."""
+        return {
+            "env_steps": self.env_steps,
+            "strayed": self.straying.share,
+            "rollout_steps": self.rollout_steps,
+            "episode": None if self.episode is None else self.episode.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave. An episode under way is played again up to where it was, which `env_steps` does
+        not count."""
+        self.env_steps, self.straying.share = int(state["env_steps"]), float(state["strayed"])
+        self.rollout_steps = int(state.get("rollout_steps", 0))  # old checkpoints have none
+        episode = state.get("episode")
+        self.episode = Episode.replayed(self.env, self.policy, episode, self._watch()) if episode else None

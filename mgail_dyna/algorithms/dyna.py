@@ -223,11 +223,10 @@ class DynaAgent:
             "policy": self.policy.state(),
             "replay": self.replay.state(),
             "rng": self.rng.bit_generator.state,
-            "env_steps": self.env_steps,
             "iterations": self.averager.iterations,
             "acting": self.acting.state(),
             "cloned": self.warm_start.cloned,
-            "strayed": self.collector.straying.share,
+            **self.collector.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -235,12 +234,11 @@ class DynaAgent:
         for name in ("discriminator", "dynamics", "policy", "replay"):
             getattr(self, name).restore(state[name])
         self.rng.bit_generator.state = state["rng"]
-        self.collector.env_steps = int(state["env_steps"])
         self.averager.iterations = int(state["iterations"])
         self.warm_start.cloned = bool(state["cloned"])
-        self.collector.straying.share = float(state["strayed"])
         self.averager.explore(self.policy.average.acting_weights())
         self.acting.load(state["acting"]["weights"])
+        self.collector.restore(state)
 
     def _start_as_clone(self) -> dict[str, float]:
         metrics = self.warm_start.clone(self.policy.network, self.acting, self.demos)

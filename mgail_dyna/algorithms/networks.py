@@ -76,16 +76,21 @@ def numpy_copy(policy: PolicyNetwork, config: PolicyConfig, demos: Demonstration
 
 
 def add_trajectory(
-    replay: Replay, policy: NumpyPolicy, trajectory: Trajectory, near: NDArray[np.bool_] | None = None
+    replay: Replay,
+    policy: NumpyPolicy,
+    trajectory: Trajectory,
+    near: NDArray[np.bool_] | None = None,
+    continues: bool = False,
 ) -> None:
-    """Puts an episode into `replay`, as the networks see it; `near` as for `Replay.add`."""
+    """Puts an episode, or a part that `continues` the last one, into `replay`, as the networks see it; `near` as for
+    `Replay.add`."""
     states = policy.normalise(trajectory.observations)
     if trajectory.actions is None:  # not zeros: nothing may learn from what is not known
         actions = np.full((len(trajectory), policy.spec.size), np.nan, np.float32)
     else:
         actions = policy.head.vectors(trajectory.actions)
     if trajectory.subsample == 1:
-        replay.add(states, actions, trajectory.noise, near)
+        replay.add(states, actions, trajectory.noise, near, continues)
     else:
         replay.add_pairs(states[:-1], actions)
 

@@ -17,56 +17,125 @@ from mgail_dyna.normalization import RunningMoments
 from mgail_dyna.types import Array, FloatArray, Rollout, Trajectory
 
 
-def play_episode(
-    env: gym.Env[Any, Any],
-    policy: NumpyPolicy,
-    seed: int,
-    rng: np.random.Generator | None = None,
-    start: SimulatorState | None = None,
-    limit: int | None = None,
-    lost: Callable[[Array], bool] | None = None,
-) -> Trajectory:
-    """Plays one episode to its end.
+class Episode:
+    """An episode that is played in one go, or in parts between which the environment waits.
 
     Args:
         env: with a time limit, or episodes that end by themselves.
         policy: chooses the actions.
         seed: given to `env.reset`.
-        rng: draws the action noise; None: the mean action (the most likely one) is played.
         start: simulator state to start from, in place of the environment's own.
-        limit: steps after which the episode is truncated; `lost`: truncates it where true of the newest observation.
+        limit: steps after which the episode is truncated.
+        lost: truncates it where true of the newest observation.
+
+    Attributes:
+        observations: all so far, raw.
+        terminated: the task has ended it.
+        over: it has ended.
+    """
+
+    def __init__(
+        self,
+        env: gym.Env[Any, Any],
+        policy: NumpyPolicy,
+        seed: int,
+        start: SimulatorState | None = None,
+        limit: int | None = None,
+        lost: Callable[[Array], bool] | None = None,
+    ) -> None:
+        self.env, self.policy, self.seed, self.start, self.limit, self.lost = env, policy, seed, start, limit, lost
+        observation, _ = env.reset(seed=seed)
+        if start is not None:
+            observation = reset_to(env, *start, observation)
+        self.observations, self.states = [np.array(observation, np.float32)], [simulator_state(env)]
+        self.actions: list[Any] = []
+        self.rewards: list[float] = []
+        self.noises: list[FloatArray] = []
+        self.terminated = self.over = False
+
+    def __len__(self) -> int:
+        """Steps so far."""
+        return len(self.actions)
+
+    def play(self, rng: np.random.Generator | None = None, steps: int | None = None) -> Trajectory:
+        """Plays on to the end, or for `steps` steps; returns what it played.
+
+        Args:
+            rng: draws the action noise; None: the mean action (the most likely one) is played.
+            steps: to play at most.
+
+        Raises:
+            UserError: an observation, a reward or an action is NaN or infinite.
+        """
+        begin = len(self)
+        while not self.over and (steps is None or len(self) < begin + steps):
+            if rng is not None:
+                self.noises.append(self.policy.head.noise(rng, ()))
+            self._step(self.policy.act(self.observations[-1], self.noises[-1] if self.noises else None))
+        try:
+            return Trajectory(
+                observations=np.stack(self.observations[begin:]),
+                actions=np.stack(self.actions[begin:]),
+                rewards=np.array(self.rewards[begin:], np.float64),
+                terminated=self.terminated,
+                truncated=self.over and not self.terminated,
+                **_simulated(self.states[begin:]),
+                seed=self.seed,
+                noise=np.stack(self.noises[begin:]) if self.noises else None,
+            )
+        except ValueError as error:
+            raise UserError(f"the episode of seed {self.seed}: {error}") from None
+
+    def _step(self, action: Any) -> None:
+        self.actions.append(np.copy(action))  # environments may write into their arrays later
+        observation, reward, terminated, truncated, _ = self.env.step(action)
+        self.rewards.append(float(reward))
+        self.observations.append(np.array(observation, np.float32))
+        self.states.append(simulator_state(self.env))
+        cut = len(self) == self.limit or (self.lost is not None and self.lost(self.observations[-1]))
+        self.terminated, self.over = bool(terminated), bool(terminated or truncated or cut)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `replayed` needs: how it began, its actions and their noise."""
+        return {
+            "seed": self.seed,
+            "limit": self.limit,
+            "start": None if self.start is None else dict(zip(("qpos", "qvel"), self.start, strict=True)),
+            "actions": np.array(self.actions),
+            "noise": np.array(self.noises) if self.noises else None,
+        }
+
+    @classmethod
+    def replayed(
+        cls,
+        env: gym.Env[Any, Any],
+        policy: NumpyPolicy,
+        state: dict[str, Any],
+        lost: Callable[[Array], bool] | None = None,
+    ) -> Episode:
+        """The episode that gave `state`, played again up to where it was; the other arguments are those it had."""
+        start = None if state["start"] is None else (state["start"]["qpos"], state["start"]["qvel"])
+        limit = None if state["limit"] is None else int(state["limit"])
+        episode = cls(env, policy, int(state["seed"]), start, limit, lost)
+        for action in state["actions"]:
+            episode._step(action)
+        episode.noises = [] if state["noise"] is None else list(state["noise"])
+        return episode
+
+
+def play_episode(
+    env: gym.Env[Any, Any],
+    policy: NumpyPolicy,
+    seed: int,
+    rng: np.random.Generator | None = None,
+    limit: int | None = None,
+) -> Trajectory:
+    """Plays one episode to its end; see `Episode` and its `play` for the arguments.
 
     Raises:
         UserError: an observation, a reward or an action is NaN or infinite.
     """
-    observation, _ = env.reset(seed=seed)
-    if start is not None:
-        observation = reset_to(env, *start, observation)
-    observations, states = [np.array(observation, np.float32)], [simulator_state(env)]
-    actions, rewards, noises, terminated, truncated = [], [], [], False, False
-    while not (terminated or truncated):
-        if rng is not None:
-            noises.append(policy.head.noise(rng, ()))
-        action = policy.act(observations[-1], noises[-1] if noises else None)
-        actions.append(np.copy(action))  # environments may write into their arrays later
-        observation, reward, terminated, truncated, _ = env.step(action)
-        rewards.append(float(reward))
-        observations.append(np.array(observation, np.float32))
-        states.append(simulator_state(env))
-        truncated = truncated or len(actions) == limit or (lost is not None and lost(observations[-1]))
-    try:
-        return Trajectory(
-            observations=np.stack(observations),
-            actions=np.stack(actions),
-            rewards=np.array(rewards, np.float64),
-            terminated=bool(terminated),
-            truncated=bool(truncated) and not terminated,
-            **_simulated(states),
-            seed=seed,
-            noise=np.stack(noises) if noises else None,
-        )
-    except ValueError as error:
-        raise UserError(f"the episode of seed {seed}: {error}") from None
+    return Episode(env, policy, seed, limit=limit).play(rng)
 
 
 def _simulated(states: Sequence[SimulatorState | None]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from helpers import random_policy
 
 from mgail_dyna.environments.make import make_env
-from mgail_dyna.environments.rollout import RolloutCollector, segments
+from mgail_dyna.environments.rollout import Episode, RolloutCollector, segments
+from mgail_dyna.environments.simulator import simulator_state
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.hdf5 import load_state, save_state
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -44,3 +46,34 @@ def test_a_restored_collector_goes_on_in_the_middle_of_its_episodes(env_id, tmp_
     assert second.finished_returns == whole.finished_returns
     np.testing.assert_allclose(whole.policy.mean, 0.1)
     np.testing.assert_allclose(whole.policy.std, 0.5)
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "HalfCheetah-v5"])
+def test_an_episode_in_parts_or_replayed_in_between_is_the_episode(env_id, tmp_path):
+    policy, elsewhere = random_policy(env_id), make_env(env_id)
+    elsewhere.reset(seed=7)
+    elsewhere.step(elsewhere.action_space.sample())
+    start = simulator_state(elsewhere)  # None where there is no simulator
+    seen = []
+
+    def begun():
+        return Episode(make_env(env_id), policy, 3, start, limit=30, lost=lambda observed: seen.append(observed))
+
+    rng, again = np.random.default_rng(0), np.random.default_rng(0)
+    whole = begun().play(rng)
+    episode = begun()
+    parts = [episode.play(again, 4), episode.play(again, 3)]
+    assert not episode.over and len(episode) == 7 and not (parts[1].terminated or parts[1].truncated)
+    save_state(tmp_path / "state.h5", episode.state(), "a test")
+    seen.clear()
+    state = load_state(tmp_path / "state.h5", "a test")
+    episode = Episode.replayed(make_env(env_id), policy, state, lost=lambda observed: seen.append(observed))
+    np.testing.assert_array_equal(seen, whole.observations[1:8])
+    parts.append(episode.play(again))
+    assert episode.over and len(episode) == len(whole) == sum(map(len, parts)) <= 30
+    assert (parts[2].terminated, parts[2].truncated) == (whole.terminated, whole.truncated)
+    for name in ("actions", "rewards", "noise"):
+        np.testing.assert_array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(whole, name))
+    observations = [parts[0].observations, *(part.observations[1:] for part in parts[1:])]
+    np.testing.assert_array_equal(np.concatenate(observations), whole.observations)
+    assert again.bit_generator.state == rng.bit_generator.state
