@@ -71,5 +71,6 @@ def prefixed(part: str, metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def mean_metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each metric over `rows`; empty if there are none."""
-    return {name: float(np.mean([row[name] for row in rows])) for name in (rows[0] if rows else ())}
+    """The mean of each metric over those of `rows` that have it; empty if there are none."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}

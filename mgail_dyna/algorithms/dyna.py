@@ -12,6 +12,7 @@ from mgail_dyna.algorithms.base import Budget, MakeEnv, mean_metrics, prefixed
 from mgail_dyna.algorithms.collector import Collector
 from mgail_dyna.algorithms.networks import Networks, demo_replay, numpy_copy, view_of
 from mgail_dyna.algorithms.pairs import PairSampler
+from mgail_dyna.algorithms.switch import SWITCHES, Round
 from mgail_dyna.algorithms.warm_start import Follower, WarmStart
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import check_compatible, check_initial_states, check_known
@@ -47,8 +48,8 @@ class DynaAgent:
     def __init__(
         self, config: ImitationConfig, make_env: MakeEnv, demos: Demonstrations, networks: Networks | None = None
     ) -> None:
-        self.config, self.demos, self.idle_env = config, demos, make_env()
-        check_compatible(demos, self.idle_env, "the demonstrations")
+        self.config, self.demos, env = config, demos, make_env()
+        check_compatible(demos, env, "the demonstrations")
         check_initial_states(demos, config.rollout.initial_states)
         check_known(demos, config, clones=config.warm_start == "bc")
         if config.follow_weight and demos.has_actions:
@@ -73,8 +74,10 @@ class DynaAgent:
         self.warm_start = WarmStart(config, self.demo_replay)
         self.guide = self.warm_start if demos.has_actions else Follower(config, self.demo_replay)
         self.collector = Collector(
-            self.idle_env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
+            env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
         )
+        self.switch = SWITCHES[config.switch](config, self.foreseen)
+        self.idle_env = env if self.switch.every is None else None  # or an episode may be under way
         self.pairs = PairSampler(
             self.demo_replay,
             self.replay,
@@ -114,14 +117,16 @@ class DynaAgent:
         if self.warm_start.due:
             return self._start_as_clone()
         first, learning_rate = self.env_steps == 0, self.config.learning_rate_at(self.progress)
-        metrics = prefixed("rollout", self.collector.collect())  # lines 3, 4
+        self.switch.begin(self.averager.iterations, self.replay.steps)
+        metrics = prefixed("rollout", self.collector.collect(self.switch.every, self.switch.enough))  # lines 3, 4
         if first:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
-        rounds = [self._update(learning_rate) for _ in range(self._rounds())]
+        schedule = self.switch.rounds(self._rounds(), self.collector.recent_steps)
+        rounds = [self._update(learning_rate, which) for which in schedule]
         metrics |= prefixed("discriminator", self.imagined_gap())
         self.averager.update(self.policy.average.acting_weights())
-        return metrics | mean_metrics(rounds)
+        return metrics | prefixed("switch", self.switch.metrics) | mean_metrics(rounds)
 
     def _rounds(self) -> int:
         """Update rounds of this iteration: all at first, so that D and the model are trained before they are needed."""
@@ -130,14 +135,14 @@ class DynaAgent:
             return rounds
         return math.ceil(rounds * min(max(self.collector.straying.share / full, FEWEST_ROUNDS), 1.0))
 
-    def _update(self, learning_rate: float) -> dict[str, float]:
+    def _update(self, learning_rate: float, which: Round) -> dict[str, float]:
         policy_rate = learning_rate * self._policy_lr_scale()
         frozen = policy_rate == 0.0
         return {
             **prefixed("discriminator", self.update_discriminator(learning_rate)),  # line 5
-            **prefixed("learn", {} if frozen else self.learn(policy_rate)),  # line 6
-            **prefixed("dynamics", self.update_dynamics(learning_rate)),  # line 7
-            **prefixed("plan", {} if frozen else self.plan(policy_rate)),  # lines 8, 9
+            **prefixed("learn", self.learn(policy_rate) if which.learns and not frozen else {}),  # line 6
+            **prefixed("dynamics", self.update_dynamics(learning_rate) if which.learns else {}),  # line 7
+            **prefixed("plan", self.plan(policy_rate) if which.plans and not frozen else {}),  # lines 8, 9
         }
 
     def _policy_lr_scale(self) -> float:
@@ -195,6 +200,11 @@ class DynaAgent:
         config, horizon = self.config.dynamics, self.config.plan.length
         unseen = min(self.collector.recent_steps, self.config.rollout.steps)
         return self.dynamics.errors(self.replay.windows(self.rng, (1, config.batch), horizon, config.burn_in, unseen))
+
+    def foreseen(self, rng: np.random.Generator, steps: int | None) -> float:
+        """How much the model foresees along a plan in the newest `steps` env steps, in all if None."""
+        config, horizon = self.config.dynamics, self.config.plan.length
+        return self.dynamics.foreseen(self.replay.windows(rng, (1, config.batch), horizon, config.burn_in, steps))
 
     def imagined_gap(self) -> dict[str, float]:
         """How much more D takes the newest real pairs for the agent's than imagined ones, in logits: how far the model

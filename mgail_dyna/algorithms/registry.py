@@ -119,7 +119,7 @@ def imitation_preset(
     return entry.configure(functools.reduce(apply, changes, start))
 
 
-_WITHOUT_PLANNING = {"plan": {"steps": 0}, "discriminator": {"imagined_fraction": 0.0}}
+_WITHOUT_PLANNING = {"plan": {"steps": 0}, "discriminator": {"imagined_fraction": 0.0}, "switch": "fixed"}
 # TRPO on the discriminator's reward: networks and step as for the expert trainer, the reward -log D of Ho & Ermon 2016,
 # the discriminator on the newest rollout.
 _TRPO = {
@@ -152,13 +152,19 @@ _GRAPH_ONLY = (
         )
     ),
 )
+_SWITCH_ONLY = ("switch", "sure_from")
 _WARM_START_ONLY = ("cloning.freeze_iterations", "cloning.bc_weight")
 _ROLLOUTS_ONLY = ("rollout.num_envs", "rollout.replay_capacity")
 _EPISODES_ONLY = (
     *(f"rollout.{name}" for name in ("initial_states", "demo_fraction", "reset_length", "demo_length")),
     *("rollout.lost_after", "rollout.noise_std"),
 )
-_IGNORED_BY_TRPO = ("learn", "cloning", "warm_start", "discriminator.imagined_fraction", *_GRAPH_ONLY, *_EPISODES_ONLY)
+_IGNORED_BY_TRPO = (
+    *("learn", "cloning", "warm_start", "discriminator.imagined_fraction"),
+    *_GRAPH_ONLY,
+    *_EPISODES_ONLY,
+    *_SWITCH_ONLY,
+)
 
 # One step costs about as much as five of Adam's.
 _NATURAL = {"steps": 6}
@@ -188,6 +194,7 @@ register(
         ignored_fields=(
             *("plan", "trust_region", "discriminator.imagined_fraction"),
             *_ROLLOUTS_ONLY,
+            *_SWITCH_ONLY,
         ),
         progress=(_JUDGED, _MODEL),
         threads=2,
@@ -245,6 +252,7 @@ register(
             *("env_steps", "policy.train_noise"),
             *_WARM_START_ONLY,
             *_GRAPH_ONLY,
+            *_SWITCH_ONLY,
         ),
         progress=("loss {cloning/loss:.2g}",),
         threads=2,

@@ -251,6 +251,11 @@ class ImitationConfig:
     fewer_updates_below: float | None = None
     """dyna, mgail: fewer rounds, in proportion, below this share of the episodes away from the demonstrations
     (`rollout/strayed`), at least a tenth; None: always all."""
+    switch: Literal["fixed", "adaptive"] = "fixed"
+    """dyna: an iteration takes a whole rollout and all of its rounds plan, or the environment is queried while the
+    model is unsure, and as many rounds plan as it can be trusted with (paper sec. 5)."""
+    sure_from: float = 0.8
+    """With --switch adaptive: the model is sure where it foresees this share of what it foresees of known steps."""
     final_learning_rate: float = 0.1
     """Learning rates fall linearly to this share of their start by the end of the run."""
     evaluation_episodes: int = 10
@@ -280,6 +285,7 @@ class ImitationConfig:
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
             updates_per_iteration=(self.updates_per_iteration >= 1, "at least 1"),
             fewer_updates_below=(fewer is None or 0 < fewer <= 1, "above 0 and at most 1"),
+            sure_from=(0 < self.sure_from <= 1, "above 0 and at most 1"),
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
             evaluation_episodes=(self.evaluation_episodes >= 0, "at least 0"),
             evaluate_every=(self.evaluate_every >= 1, "at least 1"),

@@ -63,6 +63,29 @@ class DynamicsLearner:
         horizon = windows.actions.shape[1] - self.config.burn_in
         return {"error_1": float(first), f"error_{horizon}": float(last)}
 
+    def foreseen(self, windows: Windows) -> float:
+        """The share of how recorded states change that is foreseen, in one batch of windows `[1, W + T, B, ...]`.
+
+        The change is that from the last observed state to each of the `T` after it. Returns 1 less the root mean square
+        of the predictions' errors over that of the changes: 1 if all are exact, 0 if they are no better than "nothing
+        changes".
+        """
+        error, change = self._missed(windows.states[0], windows.actions[0], windows.mask[0])
+        return max(1.0 - float(error) / max(float(change), LEAST_CHANGE), 0.0)
+
+    @compiled
+    def _missed(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Root mean squares of the errors and of the changes, over steps, windows and coordinates."""
+        burn_in = self.config.burn_in
+        memory = self.model.observe(states[:burn_in], mask[:burn_in])
+        predicted, error, change = states[burn_in], tf.constant(0.0), tf.constant(0.0)
+        for t in tf.range(burn_in, actions.shape[0]):
+            predicted, memory, _ = self.model.predict(predicted, actions[t], memory)
+            error += tf.reduce_sum(mask[t] * tf.reduce_mean(tf.square(predicted - states[t + 1]), axis=-1))
+            change += tf.reduce_sum(mask[t] * tf.reduce_mean(tf.square(states[burn_in] - states[t + 1]), axis=-1))
+        steps = tf.reduce_sum(mask[burn_in:])
+        return tf.sqrt(error / steps), tf.sqrt(change / steps)
+
     @compiled
     def _errors(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         burn_in, predict = self.config.burn_in, self.model.predict

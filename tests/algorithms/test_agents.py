@@ -63,6 +63,8 @@ OTHERWISE = {
     "updates_per_iteration": 2,
     "fewer_updates_below": 0.5,
     "follow_weight": 3.0,
+    "switch": "adaptive",
+    "sure_from": 0.3,
     "discriminator.imagined_fraction": 0.3,
     "policy.learning_rate": 0.1,
     "policy.averaging": 0.5,

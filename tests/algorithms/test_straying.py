@@ -166,7 +166,7 @@ def test_near_the_expert_the_policy_learns_more_slowly(cartpole_demos, slow_belo
 def test_near_the_expert_there_are_fewer_update_rounds(cartpole_demos, share, rounds):
     config, made = small_config(updates_per_iteration=10, fewer_updates_below=0.5), []
     agent = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos)
-    agent._update = lambda learning_rate: made.append(1) or {}
+    agent._update = lambda *_: made.append(1) or {}
     agent.collector.straying.update = lambda shares: share
     agent.collector.straying.share = share
     agent.iterate()

@@ -67,7 +67,15 @@ def reward():
 
 def dynamics():
     learner = DynamicsLearner(networks()[2], DynamicsConfig(units=6, burn_in=BURN_IN))
-    return learner, lambda: [*learner.errors(windows()).values(), *learner(windows(), 1.0).values()]
+
+    def call():
+        return [
+            *learner.errors(windows()).values(),
+            *learner._missed(*(array[0] for array in (windows().states, windows().actions, windows().mask))),
+            *learner(windows(), 1.0).values(),
+        ]
+
+    return learner, call
 
 
 def policy(kind=PolicyLearner):
@@ -141,7 +149,7 @@ def test_with_xla_the_numbers_are_the_same(make, request):
 def test_every_function_has_such_a_test():
     assert {kind for kind, _ in COMPILED} == CLASSES
     assert len(MAKERS) == len(CLASSES) + 1, "the natural steps are a kind of PolicyLearner's"
-    assert len(COMPILED) == 11
+    assert len(COMPILED) == 12
 
 
 def test_xla_is_on_unless_it_is_switched_off(monkeypatch):

@@ -11,6 +11,7 @@ from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.networks.dynamics import GRUDynamics
 from mgail_dyna.ops.losses import dynamics_loss
+from mgail_dyna.ops.unroll import Prediction
 from mgail_dyna.replay import Replay
 
 
@@ -43,6 +44,34 @@ def test_the_transition_model_learns_real_dynamics_it_was_not_shown(cheetah_mode
     found = float(update.model.loss(states, actions, mask))
     assert told[-1] < told[0]
     assert found < 0.5 * no_change
+
+
+class Sum:
+    """Predicts the state plus `rate` times the action."""
+
+    trainable_variables = ()
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def observe(self, states, mask):
+        return tf.zeros(mask.shape[1])
+
+    def predict(self, states, actions, memory):
+        return Prediction(states + self.rate * actions, memory, memory)
+
+
+@pytest.mark.parametrize(("rate", "foreseen"), [(1.0, 1.0), (0.75, 0.75), (0.0, 0.0), (-1.0, 0.0)])
+def test_what_is_foreseen_of_the_changes_along_a_plan(rate, foreseen):
+    replay, rng = Replay(2, 2, 2), np.random.default_rng(0)
+    for length in (3, 5, 40):  # masked where an episode ends
+        actions = rng.standard_normal((length, 2)).astype(np.float32)
+        replay.add(np.concatenate([np.zeros((1, 2), np.float32), np.cumsum(actions, axis=0)]), actions)
+    learner = DynamicsLearner(Sum(rate), DynamicsConfig(burn_in=2))
+    assert learner.foreseen(replay.windows(rng, (1, 50), 6, 2)) == pytest.approx(foreseen, abs=1e-5)
+    still = Replay(2, 2, 2)
+    still.add(np.ones((9, 2), np.float32), np.zeros((8, 2), np.float32))
+    assert learner.foreseen(still.windows(rng, (1, 50), 6, 2)) == 1.0, "nothing changes, as foreseen"
 
 
 def test_every_coordinate_is_predicted_in_units_of_its_change_wherever_it_changes():
