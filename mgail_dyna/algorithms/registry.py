@@ -171,6 +171,7 @@ _NATURAL = {"steps": 6}
 
 _JUDGED = "D right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert"
 _MODEL = "model error {dynamics/error_1:.2f} at 1, {dynamics/error_T:.2f} at {T}"
+_SWITCH = "the model is {switch/sureness:.0%} sure of new steps"
 _TRUST_REGION = ("KL {policy/kl:.3f}", "value explains {policy/explained_variance:.0%}")
 
 register(
@@ -180,7 +181,7 @@ register(
         agent="mgail_dyna.algorithms.dyna:DynaAgent",
         sections=("dyna",),
         ignored_fields=("trust_region", *_ROLLOUTS_ONLY),
-        progress=(_JUDGED, _MODEL),
+        progress=(_JUDGED, _MODEL, _SWITCH),
         threads=2,
     )
 )
@@ -213,7 +214,7 @@ register(
             *(f"trust_region.value_{name}" for name in ("epochs", "batch", "learning_rate")),
             *_ROLLOUTS_ONLY,
         ),
-        progress=(_JUDGED, _MODEL),
+        progress=(_JUDGED, _MODEL, _SWITCH),
     )
 )
 register(

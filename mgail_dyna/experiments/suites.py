@@ -172,6 +172,15 @@ def _natural(task: str) -> Kind:
     return _kind("natural", task, "dyna-natural", "Dyna-AIL, natural gradient")
 
 
+def _switch(task: str) -> tuple[Kind, ...]:
+    """From scratch and from the environment's own reset, so that env steps are all that can be saved."""
+    adaptive = "--preset reset --switch adaptive"
+    return (
+        replace(_reset(task), label="Dyna-AIL, fixed switching"),
+        _kind("switch", task, "dyna_adaptive", "Dyna-AIL, adaptive switching", adaptive),
+    )
+
+
 def _trust_region(task: str) -> tuple[Kind, ...]:
     return (
         _kind("trpo", task, "dyna-trpo", "Dyna-AIL with TRPO"),
@@ -216,6 +225,8 @@ SUITES: dict[str, tuple[Kind, ...]] = {
     "natural": tuple(
         kind for task in (*CONTINUOUS, "walker2d") for kind in (_adam(task), _natural(task), _cloning(task))
     ),
+    # The environment queried while the model is unsure, in place of the fixed schedule (the paper's future work).
+    "switch": tuple(kind for task in (*CONTINUOUS, "walker2d") for kind in _switch(task)),
     # Figure 6 on HalfCheetah.
     "trpo": _trust_region("halfcheetah"),
     # Tasks without tuned constants: every number is the default.

@@ -268,8 +268,8 @@ def test_a_real_run_is_interrupted_and_resumed(tmp_path):
         (
             [],
             "expected --figure (4a, 4b, 4c, 5a, 5b, 6) or "
-            "--suite (tasks, few, learning, scarce, demonstrations, reset, paper, planning, natural, trpo, untuned, "
-            "all), found neither",
+            "--suite (tasks, few, learning, scarce, demonstrations, reset, paper, planning, natural, switch, trpo, "
+            "untuned, all), found neither",
         ),
         (["--figure", "6", "--suite", "paper"], "found both"),
         (["--figure", "6", "--seeds", "0"], "--seeds: expected at least 1, found 0"),
@@ -287,6 +287,13 @@ def test_a_wrong_name_is_refused_at_once():
     began = time.monotonic()
     subprocess.run([sys.executable, "run.py", "sweep", "--suite", "papr"], cwd=ROOT, capture_output=True, check=False)
     assert time.monotonic() - began < 3.0, "something large is imported first (0.1 s on an idle machine)"
+
+
+def test_the_switch_is_all_that_the_two_kinds_of_its_suite_differ_in():
+    fixed, adaptive = SUITES["switch"][::2], SUITES["switch"][1::2]
+    assert [kind.task for kind in fixed] == [kind.task for kind in adaptive] == ["hopper", "halfcheetah", "walker2d"]
+    for one, other in zip(fixed, adaptive, strict=True):
+        assert other.arguments == (*one.arguments, "--switch", "adaptive")
 
 
 def test_every_suite_has_a_name_of_its_own_for_every_run():

@@ -81,6 +81,7 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
         "paper": "the paper's constants",
         "planning": "plans, imagined pairs, or both",
         "natural": "natural gradient against Adam",
+        "switch": "adaptive against fixed switching",
         "trpo": _TRUST_REGION,
         "untuned": "default constants",
     }
