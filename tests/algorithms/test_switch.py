@@ -110,6 +110,24 @@ def test_one_that_is_never_sure_and_always_plans_is_the_fixed_schedule(cartpole_
 
 
 @pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("new", "learning", "planning"), [(0.0, 2, 1), (1.0, 2, 10)])
+def test_rounds_that_learn_and_rounds_that_plan_are_counted_apart(cartpole_demos, new, learning, planning):
+    changes = {"updates_per_iteration": 10, "rollout": {"steps": 100, "reset_length": 20}}
+    run = told(run_of(cartpole_demos, switch="adaptive", **changes), known=1.0, new=1.0)
+    list(run.iterate(iterations=1))
+    made = []
+    for part in ("update_discriminator", "learn", "update_dynamics", "plan"):
+        setattr(run.agent, part, lambda rate, part=part: made.append(part) or {"done": 1.0})
+    run.agent.switch.enough = lambda: True
+    told(run, known=1.0, new=new)
+    (row,) = run.iterate(iterations=2)
+    assert row["switch/env_steps"] == 20
+    assert (made.count("learn"), made.count("update_dynamics"), made.count("plan")) == (learning, learning, planning)
+    assert made.count("update_discriminator") == max(learning, planning)
+    assert row["learn/done"] == row["dynamics/done"] == row["plan/done"] == 1.0
+
+
+@pytest.mark.usefixtures("eager")
 def test_where_it_is_sure_the_episode_waits_and_is_continued(cheetah_demos):
     rollout = {"steps": 40, "initial_states": "mix", "demo_fraction": 0.5, "demo_length": 30, "reset_length": 50}
     run = told(run_of(cheetah_demos, "HalfCheetah-v5", switch="adaptive", rollout=rollout), known=1.0, new=1.0)

@@ -45,6 +45,7 @@ sys.exit(main.main(sys.argv[3:]))
 ITERATIONS = 4
 KILLS = 4
 MODES = ("dyna", "mgail", "dyna-natural", "bc", "gail", "dyna-trpo")
+WAITING = ["--switch", "adaptive", "--sure-from", 0.01]  # most iterations end amid an episode
 
 
 def child(where, deadly, words):
@@ -103,9 +104,9 @@ def killed_until_done(where, start, resume, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
-def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(mode, tmp_path, cli):
-    asked = ["--env", "cartpole", "--mode", mode, *small_flags(mode), "--iterations", ITERATIONS, "--logdir"]
+@pytest.mark.parametrize(("mode", "more"), [*((mode, []) for mode in MODES), ("dyna", WAITING)])
+def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(mode, more, tmp_path, cli):
+    asked = ["--env", "cartpole", "--mode", mode, *small_flags(mode), *more, "--iterations", ITERATIONS, "--logdir"]
     assert cli(*asked, tmp_path / "whole").returncode == 0
     name = f"cartpole-{mode}-seed0"
     where = tmp_path / "killed" / name
