@@ -85,7 +85,8 @@ class Replay:
         if continues:
             self._rows -= 1  # the final state now gets an action
         start, end = self._append(states, actions, noise)
-        self._columns["near"][start : start + len(actions)] = True if near is None else near
+        if near is not None:
+            self._columns["near"][start : start + len(actions)] = near
         begin = int(self._first[start]) if continues else start
         self._first[begin:end], self._last[begin:end] = begin, end - 1
         self._forget()
@@ -100,7 +101,7 @@ class Replay:
         while end > len(self._first):
             self._columns = {name: _doubled(column) for name, column in self._columns.items()}
             self._first, self._last = _doubled(self._first), _doubled(self._last)
-        self._columns["states"][start:end] = states
+        self._columns["states"][start:end], self._columns["near"][start:end] = states, True
         self._columns["actions"][acted] = actions
         if noise is not None:
             self._columns["noise"][acted] = noise
@@ -259,7 +260,10 @@ def mixed_windows(
     """
     steps, batch = shape
     from_expert = round(batch * demo_fraction)
-    sources = ((demonstrations, from_expert, None, False), (replay, batch - from_expert, recent_steps, near))
-    drawn = [source.windows(rng, (steps, n), length, burn_in, *which) for source, n, *which in sources if n]
+    drawn = []
+    if from_expert:
+        drawn.append(demonstrations.windows(rng, (steps, from_expert), length, burn_in))
+    if from_expert < batch:
+        drawn.append(replay.windows(rng, (steps, batch - from_expert), length, burn_in, recent_steps, near))
     fields = ("states", "actions", "noise", "mask")
     return Windows(*(np.concatenate([getattr(w, name) for w in drawn], axis=2) for name in fields))

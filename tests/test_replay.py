@@ -65,6 +65,14 @@ def test_windows_start_near_the_demonstrations_only_where_it_is_asked_for():
     assert set(away.windows(rng(), (2, 40), 1, 0, near=True).states[:, 0, :, 0].ravel()) == {0, 1, 2}, "all of them"
 
 
+def test_pairs_count_as_near_however_far_the_replay_has_grown():
+    replay = Replay(state_size=1, action_size=1, noise_size=1)
+    states = np.arange(3_000, dtype=np.float32)[:, None]
+    replay.add_pairs(states, states)
+    drawn = replay.windows(rng(), (1, 3_000), 0, 0, near=True).states
+    assert drawn.max() > 2_900
+
+
 def test_an_episode_added_in_parts_is_one_episode():
     whole, parts = filled([4, 7]), filled([4])
     states, actions, noise = episode(1, 7)
