@@ -81,7 +81,7 @@ def hand_and_arm(arm, tmp_path, cli):
     """A data set of two of the parts, in an order that is not the environment's."""
     done = cli("data", "convert", arm, tmp_path / "own", "--env", ENV, "--keys", "hand,arm")
     assert done.returncode == 0, done.stderr
-    assert "hand, arm are taken from a Dict with the keys arm [3], eye [4, 4, 3], goal [2], hand [1]" in done.stdout
+    assert "hand, arm are taken from a Dict with the keys arm [3], eye [4, 4, 3], goal [2], hand [1]" in done.stderr
     return tmp_path / "own"
 
 
