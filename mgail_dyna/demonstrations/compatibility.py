@@ -96,7 +96,7 @@ def _other_environment(demos: Demonstrations, env: gym.Env[Any, Any], name: str)
     if env_id is None or env.spec is None or same_environment(env_id, env.spec.id):
         return ""
     with contextlib.suppress(UserError):  # they may come from elsewhere than a file
-        if env_id not in gym.registry and (module := _module(locate(name))):
+        if ":" not in env_id and env_id not in gym.registry and (module := _module(locate(name))):
             return f"; these are demonstrations of {env_id}, of the module {module} (--env {module}:{env_id})"
     return f"; these are demonstrations of {env_id} (--env {env_id})"
 

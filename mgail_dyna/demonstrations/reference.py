@@ -11,6 +11,8 @@ from mgail_dyna.demonstrations.dataset import Demonstrations
 
 # In `provenance`: numbers of the episodes that the task ended with a step the file does not hold.
 ENDED = "ended_by_task"
+# Share of the demonstrations that may be cut, or one: what is left of more is a choice, of failures for instance.
+MOST_CUT = 0.1
 # An episode that returns less, in percent of the expert, is a failure.
 FAILURE = 50.0
 # If a length is one of fewer, by their number to the power of the other demonstrations, all may have it by chance.
@@ -49,8 +51,9 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
     Of demonstrations longer than the limit the first `limit` steps count, so that returns are of equally many steps.
     An episode one step short of the limit counts as complete, as files without next observations lose that step.
 
-    There is none, with a reason, where a percentage would mean nothing: without rewards, where fewer than half of the
-    demonstrations are complete or all seem to be cut, and where the mean lies within two standard errors of 0.
+    There is none, with a reason, where a percentage would mean nothing: without rewards, where more than a tenth of the
+    demonstrations and more than one, or all, are or seem to be cut, and where the mean lies within two standard errors
+    of 0.
 
     Args:
         demos: all demonstrations of the expert, not the imitated ones alone.
@@ -94,9 +97,9 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
 def _cut(demos: Demonstrations, ended: set[int], complete: int, limit: int) -> str | None:
     """Why the demonstrations seem to be cut short, in one line; None if they do not."""
     count, longest = len(demos.trajectories), max(len(trajectory) for trajectory in demos.trajectories)
-    if 2 * complete < count and not complete:
+    if not complete:
         return f"the demonstrations are cut at {longest:,} steps where the environment's episodes last {limit:,}"
-    if 2 * complete < count:
+    if count - complete > max(MOST_CUT * count, 1):
         return f"only {complete:,} of {count:,} demonstrations are complete, and the others are cut"
     if _cut_alike(demos, ended, limit):
         return (

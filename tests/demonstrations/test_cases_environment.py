@@ -312,6 +312,10 @@ def test_demonstrations_of_an_own_environment_used_in_another_one_name_its_modul
     said = ["demonstrations of Own-v0, of the module ownenvs.points (--env ownenvs.points:Own-v0)"]
     for name in (path, path / "data" / "main_data.hdf5"):
         refused(said, compare, load_demonstrations(name), make_env("HalfCheetah-v5"), "HalfCheetah-v5", str(name))
+    path = saved(id="ownenvs:Own-v0", entry_point="ownenvs.points:Own")
+    said = ["demonstrations of ownenvs:Own-v0 (--env ownenvs:Own-v0)"]
+    refused(said, compare, load_demonstrations(path), make_env("HalfCheetah-v5"), "HalfCheetah-v5", str(path))
+    path = saved(id="Own-v0", entry_point="ownenvs.points:Own")
     said = ["expected 17", "demonstrations of Own-v0 (--env Own-v0)"]
     refused(said, compare, load_demonstrations(path), make_env("HalfCheetah-v5"), "HalfCheetah-v5", "mine")
 
