@@ -89,10 +89,10 @@ class AdaptiveSwitch(Switch):
     square of its error over that of the change, from 0 (no better than "nothing changes") to 1 (exact). It is measured
     on steps that the model was trained on (`known`) and on the newest ones, that it was not (`new`).
 
-    - The environment: after every fifth of `rollout.steps` the episode goes on if `new / known`, the sureness, is below
-      `config.sure_from`: there is something to learn that the model does not know. Otherwise it waits where it is, and
-      the next iteration continues it, so that replay has late parts of episodes as well as early ones. An iteration
-      takes at most the rest of a rollout, so an agent that is never sure acts as one with the fixed schedule.
+    - The environment: after every fifth of `rollout.steps` the episode continues if the sureness, `new / known`, is
+      below `config.sure_from`: there is something to learn that the model does not know. Otherwise it waits where it
+      is, and the next iteration continues it, so that replay has late parts of episodes as well as early ones. An
+      iteration takes at most the rest of a rollout, so an agent that is never sure acts as one with the fixed schedule.
     - Plans: of an iteration's rounds the share `new` plans, at least a tenth. A share of what happens can stay
       unforeseen however much is learned, so plans depend on `new` itself, queries on its relation to `known`.
     - Learning on real trajectories keeps to the env steps: the share of the rounds that the iteration's steps are of a

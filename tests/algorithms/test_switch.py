@@ -39,7 +39,7 @@ def test_learning_comes_first_and_plans_last(learning, planning):
 
 
 class Measured:
-    """Answers in turn as it is told; remembers from how many env steps, and what its generator would draw."""
+    """Gives fixed answers in turn; remembers from how many env steps, and what its generator would draw."""
 
     def __init__(self, *answers):
         self.answers, self.steps, self.drawn = list(answers), [], []
@@ -90,7 +90,7 @@ def run_of(demos, env_id="CartPole-v1", **changes):
     return ImitationRun(small_config(env_id=env_id, **changes), demos)
 
 
-def told(run, known, new):
+def answering(run, known, new):
     """Lets the switch of `run` measure, and tells it something else."""
     measure = run.agent.switch.foreseen
     run.agent.switch.foreseen = lambda rng, steps: measure(rng, steps) * 0.0 + (known if steps is None else new)
@@ -99,7 +99,7 @@ def told(run, known, new):
 
 @pytest.mark.usefixtures("eager")
 def test_one_that_is_never_sure_and_always_plans_is_the_fixed_schedule(cartpole_demos, trained):
-    run = told(run_of(cartpole_demos, switch="adaptive", sure_from=1.0), known=2.0, new=1.0)
+    run = answering(run_of(cartpole_demos, switch="adaptive", sure_from=1.0), known=2.0, new=1.0)
     list(run.iterate(iterations=2))
     fixed = trained("dyna")
     assert run.agent.idle_env is None and fixed.agent.idle_env is not None, "episodes wait while others are evaluated"
@@ -113,13 +113,13 @@ def test_one_that_is_never_sure_and_always_plans_is_the_fixed_schedule(cartpole_
 @pytest.mark.parametrize(("new", "learning", "planning"), [(0.0, 2, 1), (1.0, 2, 10)])
 def test_rounds_that_learn_and_rounds_that_plan_are_counted_apart(cartpole_demos, new, learning, planning):
     changes = {"updates_per_iteration": 10, "rollout": {"steps": 100, "reset_length": 20}}
-    run = told(run_of(cartpole_demos, switch="adaptive", **changes), known=1.0, new=1.0)
+    run = answering(run_of(cartpole_demos, switch="adaptive", **changes), known=1.0, new=1.0)
     list(run.iterate(iterations=1))
     made = []
     for part in ("update_discriminator", "learn", "update_dynamics", "plan"):
         setattr(run.agent, part, lambda rate, part=part: made.append(part) or {"done": 1.0})
     run.agent.switch.enough = lambda: True
-    told(run, known=1.0, new=new)
+    answering(run, known=1.0, new=new)
     (row,) = run.iterate(iterations=2)
     assert row["switch/env_steps"] == 20
     assert (made.count("learn"), made.count("update_dynamics"), made.count("plan")) == (learning, learning, planning)
@@ -130,7 +130,7 @@ def test_rounds_that_learn_and_rounds_that_plan_are_counted_apart(cartpole_demos
 @pytest.mark.usefixtures("eager")
 def test_where_it_is_sure_the_episode_waits_and_is_continued(cheetah_demos):
     rollout = {"steps": 40, "initial_states": "mix", "demo_fraction": 0.5, "demo_length": 30, "reset_length": 50}
-    run = told(run_of(cheetah_demos, "HalfCheetah-v5", switch="adaptive", rollout=rollout), known=1.0, new=1.0)
+    run = answering(run_of(cheetah_demos, "HalfCheetah-v5", switch="adaptive", rollout=rollout), known=1.0, new=1.0)
     rows = list(run.iterate(iterations=11))
     # The first rollout is whole: 30 steps from a demonstration's state and 50 from reset. Then it is 8 at a time.
     taken = np.diff([0, *(row["env_steps"] for row in rows)])
@@ -145,7 +145,7 @@ def test_where_it_is_sure_the_episode_waits_and_is_continued(cheetah_demos):
 
 @pytest.mark.usefixtures("eager")
 def test_every_step_of_the_budget_is_taken_once(cartpole_demos):
-    run = told(run_of(cartpole_demos, switch="adaptive", env_steps=333), known=1.0, new=1.0)
+    run = answering(run_of(cartpole_demos, switch="adaptive", env_steps=333), known=1.0, new=1.0)
     rows = list(run.iterate())
     assert rows[-1]["env_steps"] == run.agent.env_steps == run.agent.replay.steps == 333
     assert run.agent.collector.episode is None

@@ -78,8 +78,8 @@ def test_an_environment_that_is_not_named_is_one_note(pendulum, saved, tmp_path)
     (note,) = notes(replace(pendulum, env_id=None))
     assert "do not name the environment they were recorded in; it is taken to be Pendulum-v1" in note
     save_demonstrations(tmp_path / "unnamed", replace(pendulum, env_id=None))
-    demos, told = convert(tmp_path / "unnamed", PENDULUM)
-    assert [f"note: {each}" for each in told] == [note]
+    demos, said = convert(tmp_path / "unnamed", PENDULUM)
+    assert [f"note: {each}" for each in said] == [note]
     assert notes(demos) == [], "the user has named it"
 
 
