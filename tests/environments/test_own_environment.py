@@ -1,4 +1,4 @@
-"""An environment of one's own, from one's own module: found, told of in one line, and always brought to an end."""
+"""An environment of one's own, from a module of one's own: found, refused in one line, and always brought to an end."""
 
 import json
 import sys
@@ -115,8 +115,8 @@ def demonstrations(steps=20, **about):
 
 def test_a_class_that_is_registered_is_told_by_its_name(own, tmp_path):
     save_demonstrations(tmp_path / "ds", demonstrations(env_id=f"{own}:Point-v0", length=9))
-    told = json.loads(json.loads((tmp_path / "ds" / "data" / "metadata.json").read_text())["env_spec"])
-    assert told["entry_point"] == f"{own}:Point"
+    shown = json.loads(json.loads((tmp_path / "ds" / "data" / "metadata.json").read_text())["env_spec"])
+    assert shown["entry_point"] == f"{own}:Point"
     loaded = load_demonstrations(tmp_path / "ds")
     assert (loaded.env_id, loaded.length) == (f"{own}:Point-v0", 9)
     save_demonstrations(tmp_path / "unlimited", demonstrations(env_id=f"{own}:Point-v0"))
@@ -307,10 +307,10 @@ def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp
     run = tmp_path / f"{environment_name(env_id)}-dyna-seed0"
     for words in (["evaluate", str(run)], ["plot", str(run), "--out", str(tmp_path / "curve.png")]):
         assert main(words) == 0
-    told = capsys.readouterr()
-    assert "no rewards" in told.err and "no return to compare with" in told.out
-    assert "nan" not in told.out + told.err
-    assert "of the expert" not in told.out
+    shown = capsys.readouterr()
+    assert "no rewards" in shown.err and "no return to compare with" in shown.out
+    assert "nan" not in shown.out + shown.err
+    assert "of the expert" not in shown.out
     row = {"iteration": 1, "return_mean": -3.0, "expert_percent": float("nan"), "wall_seconds": 2.0}
     assert EvaluationRows("env steps", True, compared=False).cells(row, 9, row) == ["1", "9", "-3.0", "0.0", "2 s"]
 
