@@ -1,10 +1,10 @@
 """Adversarial imitation learning by planning: Dyna-AIL and MGAIL.
 
-    import gymnasium, mgail_dyna
+    import mgail_dyna
 
     demos = mgail_dyna.load_demonstrations("halfcheetah")
     config = mgail_dyna.imitation_preset("recipe", "HalfCheetah-v5")
-    agent = mgail_dyna.DynaAgent(config, lambda: gymnasium.make("HalfCheetah-v5"), demos)
+    agent = mgail_dyna.DynaAgent(config, lambda: mgail_dyna.make_env("HalfCheetah-v5"), demos)
     while agent.env_steps < config.env_steps:
         metrics = agent.iterate()
     action = agent.act(observation)
@@ -38,6 +38,7 @@ _HOMES = {
     "imitation_preset": "mgail_dyna.algorithms.registry",
     "load_demonstrations": "mgail_dyna.demonstrations.reader",
     "load_policy": "mgail_dyna.runs.policies",
+    "make_env": "mgail_dyna.environments.make",
     "register": "mgail_dyna.algorithms.registry",
     "register_preset": "mgail_dyna.config.presets",
     "save_demonstrations": "mgail_dyna.demonstrations.writer",

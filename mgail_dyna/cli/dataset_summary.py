@@ -64,7 +64,8 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None)
         "episodes": f"{about['episodes']:,}, of which {about['terminated']} terminated",
         "steps": f"{about['steps']:,}, from {lengths['min']:,} to {lengths['max']:,} per episode",
         "return": spread if demos.has_rewards else "unknown, as rewards are all 0, or there are none",
-        "spaces": f"{observations} observations, {action.size} {action.kind} actions",
+        "observation": _numbers(observations),
+        "action": _numbers(action.size) if action.kind == "continuous" else f"one of {action.size}",
         **({} if about["actions"] else {"expert's actions": "unknown; imitated with --observations-only"}),
         "simulator state": "qpos and qvel of every step" if about["simulator_state"] else "none",
     }
@@ -81,3 +82,7 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None)
     if isinstance(origin.get("versions"), dict):
         rows["versions"] = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
     return summary_table(str(where), rows)
+
+
+def _numbers(count: int) -> str:
+    return "1 number" if count == 1 else f"{count} numbers"
