@@ -4,13 +4,16 @@
 
 prints a table and writes it. Every row changes one size of the default recipe on HalfCheetah's sizes and gives the
 median CPU seconds of a round (discriminator, learning, model and planning, 30 gradient steps each) on one core, or,
-for demonstrations and replay, of drawing its minibatches, and the memory they take. `--plot FILE` draws it.
+for demonstrations and replay, of drawing its minibatches, and the memory they take. Last, several processes make rounds
+side by side on all cores: seconds of wall time a round. `--plot FILE` draws it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
+import multiprocessing
 import os
 import sys
 import time
@@ -29,6 +32,7 @@ BATCHES = (16, 64, 256, 1024)
 STATE_SIZES = (4, 17, 105, 376)
 DEMONSTRATIONS = (1, 10, 100, 1000)
 REPLAYS = (10_000, 100_000, 1_000_000, 10_000_000)
+COPIES = (1, 2, 4, 8)
 EPISODE = 1_000
 
 
@@ -40,7 +44,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file")
     parser.add_argument("--plot", type=Path, help="picture")
     options = parser.parse_args()
+    cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {options.core})
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # every size is a graph of its own, as it should be
     from workload import Workload
 
     def growth(name: str, change: Callable[[int], dict[str, Any]], sizes: tuple[int, ...]) -> dict[int, float]:
@@ -63,10 +69,13 @@ def main() -> None:
         "cpu_seconds_of_a_round": rounds,
         "demonstrations": {n: _demonstrations(n) for n in DEMONSTRATIONS},
         "replay": {n: _replay(n, options.rounds) for n in REPLAYS},
+        "wall_seconds_of_a_round_side_by_side": {n: _side_by_side(n, options.rounds, cores) for n in COPIES},
     }
     for name in ("demonstrations", "replay"):
         for size, found in table[name].items():
             print(f"{name} {size:>12,}: " + ", ".join(f"{what} {number:.3g}" for what, number in found.items()))
+    for copies, seconds in table["wall_seconds_of_a_round_side_by_side"].items():
+        print(f"side by side {copies}: {seconds:.2f} s of wall time a round")
     if options.out:
         options.out.write_text(json.dumps(table) + "\n")
     if options.plot:
@@ -81,6 +90,37 @@ def _round(updates: dict[str, Callable[[], float]], rounds: int) -> float:
             update()
         taken.append(time.process_time() - start)
     return round(median(taken[1:]), 3)  # the first one compiles
+
+
+def _side_by_side(copies: int, rounds: int, cores: set[int]) -> float:
+    """Wall seconds of a round where so many processes, one thread each, make rounds at once on `cores`."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(copies)
+    with context.Pool(copies, _wait_for, (ready, cores)) as pool:
+        return round(median(pool.map(_wall_of_a_round, [rounds] * copies, chunksize=1)), 3)
+
+
+_READY: list[Any] = []
+
+
+def _wait_for(ready: Any, cores: set[int]) -> None:
+    os.sched_setaffinity(0, cores)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    _READY[:] = [ready]
+
+
+def _wall_of_a_round(rounds: int) -> float:
+    from workload import Workload
+
+    updates = Workload(STEPS).updates((20,))
+    for update in updates.values():  # compiles
+        update()
+    _READY[0].wait()
+    start = time.perf_counter()
+    for _ in range(rounds):
+        for update in updates.values():
+            update()
+    return (time.perf_counter() - start) / rounds
 
 
 def _filled(transitions: int, capacity: int | None) -> Any:
@@ -132,7 +172,7 @@ def _demonstrations(count: int) -> dict[str, float]:
     start = time.process_time()
     straying = Straying(Demonstrations(episodes, *spaces), policy, rng)
     ready = time.process_time()
-    straying.of_episode(episodes[0].observations[:-1], failed=False)
+    straying.near(policy.normalise(episodes[0].observations[:-1]))
     return {
         "seconds_to_prepare": round(ready - start, 3),
         "seconds_an_episode": round(time.process_time() - ready, 3),

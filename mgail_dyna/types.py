@@ -5,6 +5,7 @@ Sequence arrays are `[time, ...]` for one episode and `[time, batch, ...]` for m
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,20 +40,20 @@ class ActionSpec:
     start: int = 0
     unit: FloatArray | None = None
 
-    @property
+    @functools.cached_property
     def center(self) -> FloatArray:
         """`[size]` middle of the box; 0 where it has no bounds. Continuous actions only."""
         low, high = self._box
         return np.where(self._bounded, low / 2 + high / 2, 0.0).astype(np.float32)
 
-    @property
+    @functools.cached_property
     def scale(self) -> FloatArray:
         """`[size]` what a network's 1 stands for: `unit`, or half of the box's width. Continuous actions only."""
         unit = np.inf if self.unit is None else self.unit
         scale = np.minimum(self._half_width, unit)
         return np.where(np.isfinite(scale), scale, 1.0).astype(np.float32)
 
-    @property
+    @functools.cached_property
     def reach(self) -> FloatArray:
         """`[size]` distance of the bounds from the middle, in units of `scale`; 1 without."""
         if self.kind == "discrete":
