@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mgail_dyna.errors import UserError
+from mgail_dyna.experiments.compiled_cache import compiled_cache, forget_compiled
 from mgail_dyna.experiments.kinds import Run
 from mgail_dyna.experiments.records import from_run, record_path, write_record
 from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, new_directory
@@ -100,6 +101,7 @@ def attempt(job: Job, stopping: Callable[[], bool]) -> Outcome:
         if stopping():
             return Outcome("stopped")
         if code != 0:
+            forget_compiled(job.logdir)
             return Outcome("failed", _reason(job, code))
         try:
             directory = job.run_directory
@@ -138,7 +140,7 @@ def _run(job: Job, lock: int, stopping: Callable[[], bool]) -> int:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **ONE_THREAD},
+            env={**os.environ, **ONE_THREAD, **compiled_cache(job.logdir)},
             pass_fds=[lock],
             start_new_session=True,  # so that Ctrl-C reaches it once, through `stopping`
         )
