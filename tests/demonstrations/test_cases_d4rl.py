@@ -126,6 +126,30 @@ def test_timeouts_of_the_shipped_demonstrations_are_moved_if_they_are_late_and_o
     assert any("1 row earlier" in note for note in source.notes) == bool(rows)
 
 
+@pytest.mark.parametrize("name", ["halfcheetah", "hopper", "pusher", "invertedpendulum"])
+@pytest.mark.parametrize("flag", ["terminals", "timeouts"])
+@pytest.mark.parametrize("rows", [0, 6, 20])
+def test_resets_inside_episodes_are_noted_where_flags_come_many_rows_late(name, flag, rows, d4rl):
+    episodes = first(load_demonstrations(name), 20, steps=50).trajectories
+    steps = sum(map(len, episodes))
+    ends = np.cumsum([len(episode) for episode in episodes]) - 1
+    flags = {name: np.zeros(steps, bool) for name in ("terminals", "timeouts")}
+    flags[flag] = np.isin(np.arange(steps), ends + rows)
+    observations = np.concatenate([episode.observations[:-1] for episode in episodes])
+    actions = np.concatenate([episode.actions for episode in episodes])
+    source = read(d4rl(observations=observations, actions=actions, rewards=np.ones(steps), **flags), Reading())
+    found = [note for note in source.notes if "as a reset does" in note]
+    assert len(found) == bool(rows)
+    if rows:
+        assert "first from row 49 to 50 (counted from 0)" in found[0]
+        assert 10 <= int(found[0].partition(" places")[0].rpartition(" ")[2]) <= 19
+
+
+def test_a_missing_flag_leaves_a_reset_inside_an_episode_and_two_are_noted(d4rl):
+    _, notes = convert(d4rl(timeouts=np.isin(np.arange(ROWS), [2 * STEPS - 1])), PENDULUM)
+    assert any("in 2 places, first from row 199 to 200" in note for note in notes)
+
+
 @pytest.mark.parametrize("rows", [-5, -1, 1, 5])
 def test_timeouts_of_another_length_than_the_others_are_told(rows, d4rl):
     _, notes = convert(d4rl(timeouts=np.roll(ENDS, rows), observations=np.zeros((ROWS, 3))), PENDULUM)

@@ -11,11 +11,12 @@ import h5py
 import numpy as np
 
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE
+from mgail_dyna.demonstrations.formats.jumps import resets_inside, surprise
 from mgail_dyna.demonstrations.formats.recognise import D4RL_NEEDS
 from mgail_dyna.demonstrations.formats.source import Reading, Source, refuse_keys, require_flags, require_keys
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import open_hdf5, read_array
-from mgail_dyna.types import BOUNDLESS, Array
+from mgail_dyna.types import Array
 
 _READ = (*D4RL_NEEDS, "rewards", "timeouts", "next_observations", "infos/qpos", "infos/qvel")
 # Rows by which flags are looked for beside the ends of episodes, and fewest of them that are moved.
@@ -40,6 +41,7 @@ def read(path: Path, reading: Reading) -> Source:
         notes.append(
             "no next_observations: the state after each episode's last action is unknown, so that step is left out"
         )
+        _note_resets(arrays, last, notes)
     starts = np.append(0, last[:-1] + 1)
     steps = last - starts + whole
     kept = np.flatnonzero(steps >= SHORTEST_EPISODE)
@@ -120,6 +122,17 @@ def _note_lengths(arrays: Mapping[str, Array], terminals: Array, last: Array, li
         )
 
 
+def _note_resets(arrays: Mapping[str, Array], last: Array, notes: list[str]) -> None:
+    """A note on resets inside episodes, which would be taken for steps of the environment."""
+    if len(found := resets_inside(arrays, last)):
+        row = int(found[0])
+        notes.append(
+            f"observations jump within episodes as a reset does, in {len(found):,} places, first from row {row:,} to "
+            f"{row + 1:,} (counted from 0): they are taken for steps. Are terminals and timeouts true in the last row "
+            "of each episode? Correct them in the file, or add next_observations, which shows the ends"
+        )
+
+
 def _discard_shifted(arrays: dict[str, Array], last: Array, notes: list[str]) -> None:
     """Discards next_observations that are the next row's everywhere, also where an episode ends.
 
@@ -197,7 +210,7 @@ def _into_their_rows(arrays: dict[str, Array], notes: list[str]) -> None:
     if "next_observations" in arrays:
         breaks = (~_followed(arrays)).astype(float)
     if not breaks.any():
-        breaks, names = _surprise(arrays), ["terminals", "timeouts"]
+        breaks, names = surprise(arrays), ["terminals", "timeouts"]
     for name in names:
         rows = np.flatnonzero(arrays.get(name, np.empty(0)))
         offset, clear = _offset(breaks, rows)
@@ -224,24 +237,6 @@ def _offset(breaks: Array, flags: Array) -> tuple[int, bool]:
     there, here = (float(np.median(around[:, column])) for column in (best, reach))
     seen = votes.max() >= _AGREE * len(inside) and there > 1.5 * here
     return best - reach if seen else 0, there > _CLEARLY * float(np.quantile(breaks, 0.9))
-
-
-def _surprise(arrays: Mapping[str, Array]) -> Array:
-    """`[n - 1]` how badly each row is predicted, linearly from the row before and its action; zeros if unknown.
-
-    Steps of most simulators are nearly linear, and a reset is not: this tells it from a fast step, which also jumps.
-    """
-    observations, actions = arrays["observations"], arrays["actions"]
-    if observations.ndim != 2 or observations.dtype.kind not in "fiu" or actions.dtype.kind not in "biuf":
-        return np.zeros(max(len(observations) - 1, 0))
-    columns = [observations, actions.reshape(len(actions), -1)]
-    rows, given = (np.nan_to_num(column.astype(np.float64)).clip(-BOUNDLESS, BOUNDLESS) for column in columns)
-    rows, given = ((column - column.mean(axis=0)) / (column.std(axis=0) + 1e-12) for column in (rows, given))
-    inputs = np.concatenate([rows, given, np.ones((len(rows), 1))], axis=1)[:-1]
-    square = inputs.T @ inputs + 1e-6 * len(inputs) * np.eye(inputs.shape[1])
-    changes = np.diff(rows, axis=0)
-    left = np.abs(changes - inputs @ np.linalg.solve(square, inputs.T @ changes))
-    return np.asarray((left / (np.sqrt(np.square(left).mean(axis=0)) + 1e-9)).max(axis=1, initial=0.0))
 
 
 def _episode(arrays: Mapping[str, Array], terminals: Array, start: int, end: int) -> dict[str, Any]:
