@@ -14,6 +14,7 @@ from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.demonstrations.compatibility import ReplayCheck
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.recorded_environment import recorded_with
+from mgail_dyna.demonstrations.reference import ended_by_task
 
 
 def summary(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def summary(demos: Demonstrations, where: Path, replay: ReplayCheck | None = Non
         replay: the result; None if they were not replayed.
     """
     lengths = np.array([len(trajectory) for trajectory in demos.trajectories])
-    returns = demos.returns
+    returns, ended = demos.returns, ended_by_task(demos)
     return {
         "path": str(where),
         "env_id": demos.env_id,
@@ -34,7 +35,8 @@ def summary(demos: Demonstrations, where: Path, replay: ReplayCheck | None = Non
         "episodes": len(demos.trajectories),
         "steps": demos.total_steps,
         "episode_length": {"min": int(lengths.min()), "mean": float(lengths.mean()), "max": int(lengths.max())},
-        "terminated": sum(trajectory.terminated for trajectory in demos.trajectories),
+        "terminated": len(ended),
+        "terminations_left_out": sum(not demos.trajectories[n].terminated for n in ended),
         "return": {
             "mean": float(returns.mean()),
             "std": float(returns.std()),
@@ -61,7 +63,7 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None)
     rows = {
         "environment": f"{demos.env_id or 'not named'}, episodes of at most {about['length_limit'] or '?'} steps",
         **({"recorded with": with_} if (with_ := recorded_with(demos)) else {}),
-        "episodes": f"{about['episodes']:,}, of which {about['terminated']} terminated",
+        "episodes": f"{about['episodes']:,}, of which {about['terminated']:,} terminated{_left_out(about)}",
         "steps": f"{about['steps']:,}, from {lengths['min']:,} to {lengths['max']:,} per episode",
         "return": spread if demos.has_rewards else "unknown, as rewards are all 0, or there are none",
         "observation": _numbers(observations),
@@ -82,6 +84,13 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None)
     if isinstance(origin.get("versions"), dict):
         rows["versions"] = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
     return summary_table(str(where), rows)
+
+
+def _left_out(about: dict[str, Any]) -> str:
+    """How many of the episodes that terminated lack the step that did it."""
+    left, ended = about["terminations_left_out"], about["terminated"]
+    which = f"in {left:,} of them" if left < ended else "in each"
+    return f" ({which} the last step was left out in reading)" if left else ""
 
 
 def _numbers(count: int) -> str:

@@ -45,6 +45,14 @@ class Reference:
         return 100.0 * (share if self.mean > 0 else 2.0 - share)
 
 
+def ended_by_task(demos: Demonstrations) -> set[int]:
+    """Numbers of the episodes that the task ended, also where that step was left out in reading."""
+    noted = demos.provenance.get(ENDED)
+    known = noted if isinstance(noted, list) and all(isinstance(n, int) for n in noted) else []
+    count = len(demos.trajectories)
+    return {n for n, each in enumerate(demos.trajectories) if each.terminated} | {n for n in known if 0 <= n < count}
+
+
 def reference(demos: Demonstrations, limit: int) -> Reference:
     """The mean return of complete demonstrations: those the task ended, and those as long as the limit.
 
@@ -65,13 +73,12 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
 
     if not demos.has_rewards:
         return none("the demonstrations' rewards are all 0, or there are none; returns cannot be compared")
-    ended = demos.provenance.get(ENDED)
-    ended = set(ended) if isinstance(ended, list) and all(isinstance(n, int) for n in ended) else set()
+    ended = ended_by_task(demos)
     episodes = list(enumerate(demos.trajectories))
     complete = [
         float(trajectory.rewards[:limit].sum())
         for n, trajectory in episodes
-        if trajectory.terminated or n in ended or len(trajectory) >= limit - 1
+        if n in ended or len(trajectory) >= limit - 1
     ]
     if cut := _cut(demos, ended, len(complete), limit):
         return none(f"{cut}; returns cannot be compared")
@@ -80,18 +87,25 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
     error = float(returns.std(ddof=1) / math.sqrt(len(returns))) if len(returns) > 1 else 0.0
     if abs(mean) <= 2 * error or mean == 0.0:
         return none(
-            f"the expert's mean return of {mean:.3g} is within two standard errors ({error:.2g} each) of 0; "
-            "a percentage of it would say nothing"
+            f"the expert's mean return of {_plain(mean)} is within two standard errors ({_plain(error)} each) "
+            "of 0; a percentage of it would say nothing"
         )
     known = Reference(mean, limit)
     failures = float(np.mean([known.percent(value) < FAILURE for value in complete]))
     doubt = None
     if error > DOUBT * abs(mean):
         doubt = (
-            f"the demonstrations' returns vary ({mean:,.4g} ± {returns.std():,.3g} in {len(returns)} episodes), "
+            f"the demonstrations' returns vary ({_plain(mean)} ± {_plain(returns.std())} in {len(returns)} episodes), "
             f"so percentages of the expert are known to {100 * error / abs(mean):.0f} points only"
         )
     return replace(known, failures=failures, doubt=doubt)
+
+
+def _plain(value: float) -> str:
+    """A return without an exponent, as tables have it; a small one with two digits that are not 0."""
+    if value == 0 or abs(value) >= 1:
+        return f"{value:,.1f}"
+    return f"{value:.{1 - math.floor(math.log10(abs(value)))}f}"
 
 
 def _cut(demos: Demonstrations, ended: set[int], complete: int, limit: int) -> str | None:
@@ -116,7 +130,7 @@ def _cut_alike(demos: Demonstrations, ended: set[int], limit: int) -> bool:
     """
     lengths = {len(trajectory) for trajectory in demos.trajectories}
     starts = np.stack([trajectory.observations[0] for trajectory in demos.trajectories])
-    marked = all(trajectory.terminated or n in ended for n, trajectory in enumerate(demos.trajectories))
+    marked = len(ended) == len(demos.trajectories)
     if len(lengths) > 1 or not marked or (starts == starts[0]).all():
         return False
     steps = lengths.pop()

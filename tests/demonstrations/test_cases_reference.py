@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mgail_dyna.cli.dataset_summary import summary, table
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.demonstrations.reference import ENDED, reference
+from mgail_dyna.demonstrations.reference import ENDED, ended_by_task, reference
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.types import Trajectory
 
@@ -103,6 +105,28 @@ def test_episodes_the_task_ended_with_a_step_that_the_file_lacks_are_complete():
     none(reference(demos([50, 60], provenance={ENDED: "all"}), 500), "cut")
 
 
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        ([0, 1, 2], "3, of which 3 terminated (in each the last step was left out in reading)"),
+        ([1], "3, of which 1 terminated (in each the last step was left out in reading)"),
+        ([], "3, of which 0 terminated"),
+        ([0, 7, -1], "3, of which 1 terminated (in each the last step was left out in reading)"),
+    ],
+)
+def test_the_summary_counts_what_the_percentage_counts(ended, said):
+    made = demos([50, 60, 70], provenance={ENDED: ended})
+    assert next(cell for cell in cells(made) if "terminated" in cell) == said
+    assert summary(made, Path("x"))["terminated"] == len(ended_by_task(made))
+    both = replace(made, trajectories=(*demos([1, 1], terminated=True).trajectories, *made.trajectories))
+    mixed = replace(both, provenance={ENDED: [4]})
+    assert "5, of which 3 terminated (in 1 of them the last step was left out in reading)" in cells(mixed)
+
+
+def cells(made):
+    return list(table(made, Path("x")).columns[1].cells)
+
+
 def test_complete_episodes_alone_count_and_few_of_them_say_nothing():
     """Those that end early are the bad ones: a mean of them alone would flatter the agent."""
     short, long = demos([20, 20], steps=20, terminated=True), demos([50] * 2, steps=50)
@@ -119,9 +143,26 @@ def test_a_mean_near_0_gives_no_percentage(returns):
     none(reference(demos(returns), 50), "within two standard errors", "of 0")
 
 
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [
+        (1.0, "return of 1.0 is within two standard errors (4.0 each) of 0"),
+        (1000.0, "return of 1,000.0 is within two standard errors (4,000.0 each) of 0"),
+        (0.001, "return of 0.0010 is within two standard errors (0.0040 each) of 0"),
+    ],
+)
+def test_returns_in_notes_have_no_exponent(scale, said):
+    none(reference(demos([5 * scale, -3 * scale]), 50), said)
+
+
+def test_large_returns_in_the_note_on_their_spread_have_no_exponent():
+    doubt = reference(demos([10_000, 14_000, 16_000, 12_000]), 50).doubt
+    assert "returns vary (13,000.0 ± 2,236.1 in 4 episodes)" in doubt
+
+
 def test_a_mean_that_is_not_known_well_is_said_to_be_so():
     vary, steady = reference(demos([10, 4, 16, 12, 8, 4]), 50), reference(demos([10, 11, 9, 10]), 50)
-    assert "returns vary (9 ± 4.28 in 6 episodes)" in vary.doubt and "known to 21 points only" in vary.doubt
+    assert "returns vary (9.0 ± 4.3 in 6 episodes)" in vary.doubt and "known to 21 points only" in vary.doubt
     assert vary.failures == pytest.approx(2 / 6) and steady.failures == 0
     assert reference(demos([10, 10.1, 9.9, 10]), 50).doubt is None
 
