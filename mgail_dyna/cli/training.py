@@ -27,6 +27,7 @@ from mgail_dyna.demonstrations.faults import data_notes
 from mgail_dyna.demonstrations.reader import SHIPPED, load_demonstrations, shipped_experts
 from mgail_dyna.demonstrations.recorded_environment import (
     arguments_used,
+    differing,
     environment_arguments,
     own_arguments,
     parse_arguments,
@@ -171,9 +172,10 @@ def _refuse_other_arguments(directory: Path, run: ImitationRun) -> None:
     if stored is not None and PARTS not in stored:  # older runs did not record them
         now = own_arguments(now)
     if stored is not None and stored != json.loads(json.dumps(now)):
+        before, found = differing(stored, now)
         raise UserError(
-            f"--resume: the environment's keyword arguments cannot change: the run has {json.dumps(stored)}, and these "
-            f"demonstrations were recorded with {json.dumps(now)}"
+            f"--resume: the environment's keyword arguments cannot change: the run has {before}, and these "
+            f"demonstrations were recorded with {found}"
         )
 
 

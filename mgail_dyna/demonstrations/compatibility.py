@@ -12,11 +12,12 @@ import numpy as np
 
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations, outside
-from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, read_metadata
+from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.demonstrations.reader import locate
 from mgail_dyna.demonstrations.recorded_environment import (
     environment_arguments,
     environment_notes,
+    recorded_module,
     recorded_with,
     same_environment,
     time_note,
@@ -96,7 +97,7 @@ def _other_environment(demos: Demonstrations, env: gym.Env[Any, Any], name: str)
     if env_id is None or env.spec is None or same_environment(env_id, env.spec.id):
         return ""
     with contextlib.suppress(UserError):  # they may come from elsewhere than a file
-        if ":" not in env_id and env_id not in gym.registry and (module := _module(locate(name))):
+        if ":" not in env_id and env_id not in gym.registry and (module := recorded_module(locate(name))):
             return f"; these are demonstrations of {env_id}, of the module {module} (--env {module}:{env_id})"
     return f"; these are demonstrations of {env_id} (--env {env_id})"
 
@@ -211,19 +212,12 @@ def named_environment(demos: Demonstrations, where: Path) -> str | None:
     env_id = demos.env_id
     if env_id is not None and ":" in env_id:
         raise UserError(f"{where}: names the environment {env_id}; to trust it, pass --env {env_id}")
-    if env_id is not None and env_id not in gym.registry and (module := _module(where)):
+    if env_id is not None and env_id not in gym.registry and (module := recorded_module(where)):
         raise UserError(
             f"{where}: names the environment {env_id}, which Gymnasium does not know; it comes from the module "
             f"{module}; to trust it, pass --env {module}:{env_id}"
         )
     return env_id
-
-
-def _module(where: Path) -> str | None:
-    """The module that the recorded environment comes from; None if it is not recorded, or Gymnasium's own."""
-    metadata = (where if where.is_dir() else where.parent) / METADATA_FILE
-    module = ((read_metadata(metadata).entry_point if metadata.exists() else None) or "").partition(":")[0]
-    return None if module.partition(".")[0] in ("", "gymnasium") else module
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from mgail_dyna.demonstrations.formats.registry import read_source
 from mgail_dyna.demonstrations.formats.source import LEFT_OUT, Reading, Skipped, Source, left_out
 from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.demonstrations.progress import watched
-from mgail_dyna.demonstrations.recorded_environment import environment_notes
+from mgail_dyna.demonstrations.recorded_environment import check_env_of, differing, environment_notes
 from mgail_dyna.demonstrations.reference import ENDED
 from mgail_dyna.demonstrations.typed import typed
-from mgail_dyna.environments.make import as_fitted, check_env_name, fit_env, fitted_note, open_env, wrapper_names
+from mgail_dyna.environments.make import as_fitted, fit_env, fitted_note, open_env, wrapper_names
 from mgail_dyna.environments.spaces import action_spec
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import ActionSpec, Trajectory
@@ -62,7 +62,7 @@ def convert(
     several = [paths] if isinstance(paths, Path) else list(paths)
     if not several:
         raise UserError("expected at least 1 file of demonstrations, found 0")
-    check_env_name(env_id)
+    check_env_of(env_id, several)
     found = [_one(path, env_id, clip_actions, skip_bad_episodes, env_kwargs, tuple(keys)) for path in several]
     if len(found) == 1:
         return found[0]
@@ -284,6 +284,8 @@ def _require_alike(paths: Sequence[Path], demos: Sequence[Demonstrations], rewar
             ("parts of an observation", first.provenance.get(JOINED), other.provenance.get(JOINED)),
         ):
             if one != another:
+                if isinstance(one, dict) and isinstance(another, dict):
+                    one, another = differing(one, another)
                 raise UserError(
                     f"{path}: {what}: expected those of {paths[0]}, {one or 'none'}, "
                     f"found {another or 'none'}; convert them to data sets of their own"

@@ -7,16 +7,21 @@ be meant. What a file does not record is not compared.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.demonstrations.metadata import JOINED, RESERVED
-from mgail_dyna.environments.make import PARTS, wrapper_names
+from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, RESERVED, read_metadata
+from mgail_dyna.demonstrations.reader import locate
+from mgail_dyna.environments.make import PARTS, check_env_name, wrapper_names
 from mgail_dyna.environments.spaces import parts_of
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import BOUNDLESS, Array
@@ -38,6 +43,42 @@ def same_environment(recorded: str | None, env_id: str) -> bool:
         return False
     modules = {module for module, colon, _ in (recorded.rpartition(":"), env_id.rpartition(":")) if colon}
     return recorded.rpartition(":")[2] == env_id.rpartition(":")[2] and len(modules) < 2
+
+
+def recorded_module(where: Path) -> str | None:
+    """The module that the recorded environment comes from; None if it is not recorded, or Gymnasium's own."""
+    metadata = (where if where.is_dir() else where.parent) / METADATA_FILE
+    module = ((read_metadata(metadata).entry_point if metadata.exists() else None) or "").partition(":")[0]
+    return None if module.partition(".")[0] in ("", "gymnasium") else module
+
+
+def check_env_of(env_id: str, demonstrations: Iterable[str | Path]) -> None:
+    """As `check_env_name`; for an unknown id, files of demonstrations that record one like it, of a module, are named.
+
+    Raises:
+        UserError: there is no such environment.
+    """
+    try:
+        check_env_name(env_id)
+    except UserError:
+        for name in demonstrations:
+            recorded = _id_with_module(name)
+            if recorded and difflib.get_close_matches(env_id, [recorded, recorded.rpartition(":")[2]]):
+                said = f"unknown environment '{env_id}'; {name} records {recorded}: --env {recorded}"
+                raise UserError(said) from None
+        raise
+
+
+def _id_with_module(name: str | Path) -> str | None:
+    """The id that a file of demonstrations records, as `module:Id`; None if it names no module, or cannot be read."""
+    with contextlib.suppress(UserError):  # reading it will say why
+        where = locate(name)
+        metadata = (where if where.is_dir() else where.parent) / METADATA_FILE
+        env_id = read_metadata(metadata).env_id if metadata.exists() else None
+        if env_id is not None and ":" not in env_id and (module := recorded_module(where)):
+            return f"{module}:{env_id}"
+        return env_id if env_id is not None and ":" in env_id else None
+    return None
 
 
 def environment_arguments(demos: Demonstrations, env_id: str, asked: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -141,14 +182,28 @@ def limit_note(demos: Demonstrations) -> str | None:
 def _arguments_note(demos: Demonstrations, spec: gym.envs.registration.EnvSpec) -> str | None:
     registered = gym.registry[spec.id].kwargs if spec.id in gym.registry else {}
     recorded, made = {**registered, **demos.env_kwargs}, {**registered, **spec.kwargs}
-    names = [name for name in sorted({*recorded, *made} - {"render_mode"}) if not _equal(recorded, made, name)]
-    if not names:
+    theirs, ours = differing(*({k: v for k, v in side.items() if k != "render_mode"} for side in (recorded, made)))
+    if not ours:
         return None
-    theirs, ours = (
-        ", ".join(f"{name}={_text(side[name])}" if name in side else f"the default {name}" for name in names)
-        for side in (recorded, made)
-    )
     return f"note: the demonstrations were recorded with {theirs}, and the environment is made with {ours}"
+
+
+def differing(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str]:
+    """What differs between two sets of keyword arguments, as each has it; empty if nothing does."""
+    ones, others = [], []
+    for name in (name for name in sorted({*one, *other}) if not _equal(one, other, name)):
+        mine, theirs = one.get(name), other.get(name)
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            first, second = (f"{name}: {text}" for text in differing(mine, theirs))
+        else:
+            texts = _apart(_json(mine), _json(theirs))
+            first, second = (
+                f"{name}={text}" if name in side else f"the default {name}"
+                for side, text in zip((one, other), texts, strict=True)
+            )
+        ones.append(first)
+        others.append(second)
+    return ", ".join(ones), ", ".join(others)
 
 
 def _equal(one: dict[str, Any], other: dict[str, Any], name: str) -> bool:
@@ -161,8 +216,20 @@ def _json(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    plain = _json(value)
+    return _short(_json(value))
+
+
+def _short(plain: str) -> str:
     return plain if len(plain) <= 60 else f"{plain[:57]}..."
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Two texts, shortened so that they still differ."""
+    if one == other or _short(one) != _short(other):
+        return _short(one), _short(other)
+    at = next(i for i, (mine, theirs) in enumerate(itertools.zip_longest(one, other)) if mine != theirs)
+    first, second = (f"{text[:20]} ... {text[at - 10 : at + 20]}" for text in (one, other))
+    return first, second
 
 
 def _wrappers_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:

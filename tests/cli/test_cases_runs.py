@@ -4,17 +4,21 @@ import json
 import shutil
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
 import pytest
 from helpers import small_flags
 
+from mgail_dyna.cli import training
 from mgail_dyna.cli.main import main
 from mgail_dyna.demonstrations.dataset import Demonstrations, fingerprint, subset
 from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.recorded_environment import differing
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.make import make_env
+from mgail_dyna.errors import UserError
 from mgail_dyna.types import Trajectory
 
 PENDULUM = "Pendulum-v1"
@@ -136,7 +140,25 @@ def test_a_moved_run_is_resumed_with_the_same_demonstrations_alone(pendulum, tmp
     assert code == 2 and said.splitlines()[-1].startswith("error: the demonstrations")
     save_demonstrations(tmp_path / "moon", replace(pendulum, env_kwargs={"g": 1.6}))
     code, said = run(tmp_path / "moon", "--resume", directory, "--iterations", "4")
-    assert code == 2 and "keyword arguments cannot change: the run has {}, and these" in said
+    assert code == 2 and "the run has the default g, and these demonstrations were recorded with g=1.6" in said
+
+
+def test_only_what_differs_between_keyword_arguments_is_said(tmp_path, monkeypatch):
+    many = {**{f"other_{n}": n for n in range(9)}, "body": {"mass": 1.0, "length": 2}}
+    monkeypatch.setattr(training, "read_about", lambda _: {"env_kwargs": {**many, "g": 1.6}})
+    resumed = SimpleNamespace(environment_arguments={**many, "g": 1.7, "body": {"mass": 1.5, "length": 2}})
+    with pytest.raises(UserError) as refused:
+        training._refuse_other_arguments(tmp_path, resumed)
+    wanted = "the run has body: mass=1.0, g=1.6, and these demonstrations were recorded with body: mass=1.5, g=1.7"
+    assert str(refused.value).endswith(wanted)
+
+
+def test_long_arguments_that_begin_alike_are_told_apart():
+    long = [0.0] * 40
+    one, other = differing({"a": long, "b": 1}, {"a": [*long[:-1], 1.0], "b": 1})
+    assert one != other and one.endswith(" 0.0]") and other.endswith(" 1.0]") and max(map(len, (one, other))) < 70
+    assert differing({"a": (1, 2)}, {"a": [1, 2]}) == ("", "")
+    assert differing({"a": None}, {}) == ("a=null", "the default a")
 
 
 def test_a_fingerprint_is_of_what_is_learned_from(pendulum, tmp_path):

@@ -121,7 +121,7 @@ def test_a_run_resumes_with_the_parts_it_started_with_only(hand_and_arm, arm, tm
     cli("data", "convert", arm, hand_and_arm, "--env", ENV, "--keys", "arm,hand", "--overwrite")
     done = cli("--resume", run, "--iterations", 2)
     assert done.returncode == 2
-    assert 'the run has {"observation_parts": "hand (1), arm (3)"}' in done.stderr
+    assert 'the run has observation_parts="hand (1), arm (3)", and these' in done.stderr
     cli("data", "convert", arm, hand_and_arm, "--env", ENV, "--keys", "hand,arm", "--overwrite")
     about = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**about, "env_kwargs": {}}))  # as older runs wrote it

@@ -123,6 +123,26 @@ def test_a_class_that_is_registered_is_told_by_its_name(own, tmp_path):
     assert load_demonstrations(tmp_path / "unlimited").length == 9, "the environment's own"
 
 
+@pytest.mark.parametrize("recorded", ["own_points:Point-v0", "Point-v0"])
+def test_an_id_without_its_module_is_found_in_the_demonstrations(recorded, own, tmp_path, capsys):
+    save_demonstrations(tmp_path / "ds", demonstrations(env_id=f"{own}:Point-v0", length=9))
+    metadata = tmp_path / "ds" / "data" / "metadata.json"
+    about = json.loads(metadata.read_text())
+    about["env_spec"] = json.dumps({**json.loads(about["env_spec"]), "id": recorded})  # Gymnasium keeps no module
+    metadata.write_text(json.dumps(about))
+    gym.registry.pop("Point-v0")
+    ds, out = str(tmp_path / "ds"), str(tmp_path / "out")
+    for asked in ("Point-v0", "Piont-v0"):
+        train = ["--env", asked, "--expert", ds, "--logdir", out]
+        for words in (train, ["data", "check", ds, "--env", asked], ["data", "convert", ds, out, "--env", asked]):
+            assert main(words) == 2
+            err = capsys.readouterr().err
+            assert err.startswith(f"error: unknown environment '{asked}'; {tmp_path / 'ds'}")
+            assert err.endswith("records own_points:Point-v0: --env own_points:Point-v0\n")
+    assert main(["--env", "Pendulum-v9", "--expert", ds]) == 2
+    assert "did you mean Pendulum-v1" in capsys.readouterr().err
+
+
 def test_what_never_ends_is_ended_after_the_longest_demonstration(own):
     never, point = f"{own}:Never-v0", f"{own}:Point-v0"
     assert episode_limit(demonstrations(), never) == 21

@@ -87,11 +87,13 @@ def _in_environment(demos: Demonstrations, where: Path, env_id: str, command: Ch
         UserError: there is no such environment, or they do not fit.
     """
     from mgail_dyna.demonstrations.compatibility import compare, episode_limit, replay_check, replay_note
-    from mgail_dyna.demonstrations.recorded_environment import environment_arguments, parse_arguments
+    from mgail_dyna.demonstrations.recorded_environment import check_env_of, environment_arguments, parse_arguments
     from mgail_dyna.demonstrations.reference import reference
     from mgail_dyna.environments.make import make_env
 
     arguments = environment_arguments(demos, env_id, parse_arguments(command.env_kwargs))
+    if command.env:
+        check_env_of(env_id, [where])
     try:
         limit = episode_limit(demos, env_id)
         env = make_env(env_id, limit, **arguments)

@@ -112,12 +112,21 @@ def _defaults(argv: Sequence[str]) -> TrainCommand:
     name = peek(argv, "--env") or ImitationConfig.env
     env_id = environment_id(name)
     if env_id not in environments().values():
-        from mgail_dyna.environments.make import check_env_name
-
-        check_env_name(env_id)  # it may also import a module that registers a preset
+        _check_env(env_id, peek(argv, "--expert"))  # it may also import a module that registers a preset
     only = any(word in ("--observations-only", "--observations-only=True") for word in argv)
     settings = imitation_preset(preset, env_id, mode, only)
     return TrainCommand(preset=preset, settings=settings)
+
+
+def _check_env(env_id: str, expert: str | None) -> None:
+    if expert is None:  # nothing needs to read files
+        from mgail_dyna.environments.make import check_env_name
+
+        check_env_name(env_id)
+    else:
+        from mgail_dyna.demonstrations.recorded_environment import check_env_of
+
+        check_env_of(env_id, [expert])
 
 
 def _stored(path: Path, is_run: bool) -> TrainCommand:
