@@ -15,14 +15,14 @@ from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE, Demonstrations
 from mgail_dyna.demonstrations.episodes import SKIPPING
 from mgail_dyna.demonstrations.formats.minari import recorded_arguments
 from mgail_dyna.demonstrations.formats.registry import read_source
-from mgail_dyna.demonstrations.formats.source import LEFT_OUT, Reading, Skipped, Source, left_out
+from mgail_dyna.demonstrations.formats.source import LEFT_OUT, Reading, Skipped, Source, joined_note, left_out
 from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.recorded_environment import check_env_of, differing, environment_notes
 from mgail_dyna.demonstrations.reference import ENDED
 from mgail_dyna.demonstrations.typed import typed
 from mgail_dyna.environments.make import as_fitted, fit_env, fitted_note, open_env, wrapper_names
-from mgail_dyna.environments.spaces import action_spec
+from mgail_dyna.environments.spaces import action_spec, parts_of
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import ActionSpec, Trajectory
 
@@ -108,9 +108,7 @@ def _converted(
         notes.append(f"{what}: imitation needs none, but returns cannot be compared with the expert's")
     if all(episode.actions is None for episode in episodes.values()) and episodes:
         notes.append("no actions: such demonstrations are imitated with --observations-only")
-    if (fitted := fitted_note(env)) is not None:
-        notes.append(fitted.removeprefix("note: "))
-    notes += source.notes
+    notes += _fitting(source, env)
     if source.recorded is not None:
         notes += [note.removeprefix("note: ") for note in environment_notes(source.recorded, env, env_id)]
     demos = _assembled(path, source, episodes, env, env_id, notes)
@@ -118,6 +116,14 @@ def _converted(
     check_compatible(demos, env, str(path))
     env.close()
     return demos, tuple(notes)
+
+
+def _fitting(source: Source, env: gym.Env[Any, Any]) -> list[str]:
+    """Notes on what makes the episodes fit `env`, and the reader's; what observations are joined from is said once."""
+    joined = str(source.provenance.get(JOINED, ""))
+    fitted = (fitted_note(env, joined) or "").removeprefix("note: ")
+    said = joined_note(joined) if fitted.startswith(", ".join(parts_of(joined)) + " are taken from ") else None
+    return [note for note in (fitted, *source.notes) if note and note != said]
 
 
 def _episodes(

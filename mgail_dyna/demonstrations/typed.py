@@ -26,7 +26,8 @@ def typed(arrays: dict[str, Any], action: ActionSpec) -> tuple[dict[str, Any], s
         ("qvel", np.float64),
     ):
         if (array := arrays.get(name)) is not None:
-            result[name] = _cast(name, array, dtype)
+            column = name == "rewards" and array.ndim == 2 and array.shape[1] == 1
+            result[name] = _cast(name, array[:, 0] if column else array, dtype)
     actions, change = arrays["actions"], None
     if actions is None:
         return result, None

@@ -160,15 +160,22 @@ def joined_parts(env: gym.Env[Any, Any]) -> str:
     return ""
 
 
-def fitted_note(env: gym.Env[Any, Any]) -> str | None:
-    """A note on what `make_env` did to observations and actions so that they fit; None if nothing."""
+def fitted_note(env: gym.Env[Any, Any], joined: str = "") -> str | None:
+    """A note on what `make_env` did to observations and actions so that they fit; None if nothing.
+
+    Args:
+        env: as `make_env` makes it.
+        joined: parts that observations are known to be joined from, all of them: then that is not said again.
+    """
     changes, inside = [], env
     while isinstance(inside, gym.Wrapper):
         if isinstance(inside, gym.wrappers.FlattenObservation):
-            size = observation_size(inside.observation_space)
-            changes.append(f"observations, {described(inside.env.observation_space)}, are flattened to {size} numbers")
-        if isinstance(inside, Chosen):
-            changes.append(f"{', '.join(inside.parts)} are taken from {described(inside.env.observation_space)}")
+            size, chosen = observation_size(inside.observation_space), inside.env
+            if isinstance(chosen, Chosen):
+                taken = f"{', '.join(chosen.parts)} are taken from {described(chosen.env.observation_space)}"
+                changes.append(f"{taken} and joined in this order to {size} numbers")
+            elif not joined or joined != joined_parts(inside):
+                changes.append(f"observations, {described(chosen.observation_space)}, are flattened to {size} numbers")
         if isinstance(inside, Numbered):
             count = math.prod(inside.counts)
             changes.append(f"actions, {inside.env.action_space}, are numbered as one of {count:,} choices")

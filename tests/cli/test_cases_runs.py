@@ -253,7 +253,7 @@ def test_data_convert_takes_several_files_and_leaves_out_bad_episodes(pendulum, 
     assert "found 4 steps outside" in capsys.readouterr().err
     assert main([*words, "--skip-bad-episodes"]) == 0
     out, err = capsys.readouterr()
-    assert "1 of 2 episodes left out: 1 (episode 1: actions" in err and "note" not in out
+    assert "1 of 2 episodes left out: episode 1 (actions" in err and "note" not in out
     assert len(load_demonstrations(tmp_path / "out").trajectories) == 3
     assert main(["data", "convert", str(tmp_path / "a"), "--env", PENDULUM]) == 2
     assert "expected IN and OUT" in capsys.readouterr().err

@@ -82,7 +82,20 @@ def hand_and_arm(arm, tmp_path, cli):
     done = cli("data", "convert", arm, tmp_path / "own", "--env", ENV, "--keys", "hand,arm")
     assert done.returncode == 0, done.stderr
     assert "hand, arm are taken from a Dict with the keys arm [3], eye [4, 4, 3], goal [2], hand [1]" in done.stderr
+    assert "joined in this order to 4 numbers" in done.stderr and done.stderr.count("joined") == 1
     return tmp_path / "own"
+
+
+def test_what_observations_are_joined_from_is_said_once(arm, tmp_path, cli):
+    done = cli("data", "convert", arm, tmp_path / "own", "--env", "own_arm:Plain-v0")
+    assert done.returncode == 0 and "note: observations are arm (3), goal (2), hand (1), joined" in done.stderr
+    assert "goal [2]" not in done.stderr
+
+
+def test_a_name_given_twice_is_refused(arm, tmp_path, cli):
+    done = cli("data", "convert", arm, tmp_path / "own", "--env", ENV, "--keys", "hand,arm,hand")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --keys: expected each name once, found hand twice; leave one out\n"
 
 
 @pytest.mark.usefixtures("eager")

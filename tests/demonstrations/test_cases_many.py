@@ -12,6 +12,7 @@ from mgail_dyna.demonstrations import progress
 from mgail_dyna.demonstrations.convert import convert
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.episodes import EpisodeReader
+from mgail_dyna.demonstrations.formats.source import left_out
 from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.writer import save_demonstrations
@@ -45,7 +46,7 @@ def test_a_bad_episode_is_left_out_when_asked_and_named(case, dataset, data_file
     demos, notes = convert(dataset, CHEETAH, skip_bad_episodes=True)
     same(demos.trajectories, [cheetah.trajectories[0], cheetah.trajectories[2]])
     (note,) = [note for note in notes if "left out" in note]
-    assert note.startswith(f"1 of 3 episodes left out: 1 (episode 1: {reason}")
+    assert note.startswith(f"1 of 3 episodes left out: episode 1 ({reason}")
     assert note in demos.provenance["notes"]
 
 
@@ -54,7 +55,18 @@ def test_two_bad_episodes_of_unlike_kinds_are_both_named(dataset, data_file, put
     put(data_file, "episode_2/actions", np.full((6, 6), -3.0))
     demos, notes = convert(dataset, CHEETAH, skip_bad_episodes=True)
     assert len(demos.trajectories) == 1
-    assert any(note.startswith("2 of 3 episodes left out: 0, 2 (episode 0: observations") for note in notes)
+    assert any("left out: episode 0 (observations" in note and "; episode 2 (actions" in note for note in notes)
+
+
+def test_episodes_left_out_are_grouped_by_reason():
+    skipped = {n: f"actions: {n} steps outside" for n in range(30)} | {40: "rewards: missing", 41: "rewards: missing"}
+    first = ", ".join(map(str, range(20)))
+    assert left_out(skipped, 50) == (
+        f"32 of 50 episodes left out: episodes {first} and 10 more (in 0: actions: 0 steps outside); "
+        "episodes 40, 41 (rewards: missing)"
+    )
+    many = left_out({n: f"reason {'x' * n}" for n in range(8)}, 9)
+    assert many.count("reason x") == 4 and many.endswith("; 3 others for other reasons")
 
 
 def test_actions_outside_are_clipped_before_episodes_are_left_out(dataset, data_file, put):
@@ -118,16 +130,16 @@ def test_bad_episodes_of_other_layouts_are_left_out_too(tmp_path, refused):
     refused([flat, "episode 1: rewards", remedy], convert, flat, "CartPole-v1")
     demos, notes = convert(flat, "CartPole-v1", skip_bad_episodes=True)
     assert len(demos.trajectories) == 1 and demos.trajectories[0].actions.tolist() == [0, 1, 1]
-    assert any(note.startswith("1 of 2 episodes left out: 1 (episode 1: rewards") for note in notes)
+    assert any(note.startswith("1 of 2 episodes left out: episode 1 (rewards") for note in notes)
     early = padded(tmp_path / "in.npz", terminations=np.array([[0, 1, 1], [0, 0, 1]], bool))
     refused([early, "terminations", remedy], convert, early, "CartPole-v1")
     demos, notes = convert(early, "CartPole-v1", skip_bad_episodes=True)
     assert demos.trajectories[0].actions.tolist() == [0, 1, 0]
-    assert any(note.startswith("1 of 2 episodes left out: 0 (episode 0: terminations") for note in notes)
+    assert any(note.startswith("1 of 2 episodes left out: episode 0 (terminations") for note in notes)
     halves = padded(tmp_path / "in.npz", actions=np.array([[0, 0.5, 1], [0, 1, 0]]))
     demos, notes = convert(halves, "CartPole-v1", skip_bad_episodes=True)
     assert len(demos.trajectories) == 1
-    assert any(note.startswith("1 of 2 episodes left out: 0 (episode 0: actions") for note in notes)
+    assert any(note.startswith("1 of 2 episodes left out: episode 0 (actions") for note in notes)
 
 
 def test_choices_counted_from_1_have_a_remedy(tmp_path, refused):
@@ -182,7 +194,7 @@ def test_files_of_environments_made_with_other_arguments_are_not_joined(tmp_path
     paths = [tmp_path / name for name in ("earth", "moon")]
     for path, gravity in zip(paths, (10.0, 1.6), strict=True):
         save_demonstrations(path, replace(demos, env_kwargs={"g": gravity}))
-    said = [paths[1], "keyword arguments of the environment", "{'g': 10.0}", "{'g': 1.6}"]
+    said = [paths[1], "keyword arguments of the environment", "g=10.0, found g=1.6;"]
     refused(said, convert, paths, "Pendulum-v1")
     assert len(convert(paths, "Pendulum-v1", env_kwargs={"g": 10.0})[0].trajectories) == 2
 

@@ -54,6 +54,17 @@ def test_choices_are_taken_in_any_shape_that_loses_nothing(case, npz):
     assert told == ([] if said is None else [f"actions: {said} in 3 episodes"])
 
 
+def test_rewards_and_flags_may_be_columns(npz):
+    ends = np.arange(ROOM) == LENGTHS[:, None] - 1
+    rewards = np.arange(EPISODES * ROOM, dtype=float).reshape(EPISODES, ROOM)
+    flags = {"terminations": ends, "truncations": np.zeros_like(ends)}
+    plain, _ = convert(npz(rewards=rewards, **flags), "CartPole-v1")
+    columns = {name: array[..., None] for name, array in {"rewards": rewards, **flags}.items()}
+    demos, _ = convert(npz(**columns), "CartPole-v1")
+    assert demos.returns.tolist() == plain.returns.tolist()
+    assert all(episode.terminated for episode in demos.trajectories)
+
+
 def test_one_hot_rows_count_from_the_first_choice():
     spec = ActionSpec("discrete", 3, start=-1)
     arrays, _ = typed({"actions": np.eye(3)[[0, 2, 1]]}, spec)
@@ -91,7 +102,7 @@ REFUSED = {
         ["observations", "found [3, 6, 4]", "after the last action is missing", "lengths - 1"],
     ),
     "NaN as rewards": ({"rewards": np.full((3, 6), np.nan)}, ["rewards: expected finite", "leave rewards out"]),
-    "rewards as a column": ({"rewards": np.ones((3, 6, 1))}, ["rewards: expected shape [3, 6]", "rewards[..., 0]"]),
+    "two rewards a step": ({"rewards": np.ones((3, 6, 2))}, ["rewards: expected shape [3, 6]", "found [3, 6, 2]"]),
     "rewards of every observation": ({"rewards": np.ones((3, 7))}, ["rewards: expected shape [3, 6]", "found [3, 7]"]),
 }
 

@@ -395,7 +395,7 @@ BAD_ARRAYS = {
     "flat observations": ({"observations": OBSERVATIONS[..., 0]}, ["observations", "found"]),
     "other actions": ({"actions": ACTIONS[..., :3]}, ["actions", "expected shape [6]", "found [3]"]),
     "flat actions": ({"actions": ACTIONS[..., 0]}, ["actions", "found []"]),
-    "rewards as columns": ({"rewards": REWARDS[..., None]}, ["rewards", "expected", "1]"]),
+    "two rewards a step": ({"rewards": np.stack([REWARDS] * 2, -1)}, ["rewards", "expected", "2]"]),
     "rewards of more steps": ({"rewards": np.zeros((2, 8))}, ["rewards: expected shape [2, 5]", "found [2, 8]"]),
     "rewards of fewer steps": ({"rewards": REWARDS[:, :4]}, ["rewards: expected shape [2, 5]", "found [2, 4]"]),
     "truncations of more steps": ({"truncations": np.zeros((2, 6), bool)}, ["truncations", "[2, 5]", "found [2, 6]"]),

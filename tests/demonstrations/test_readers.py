@@ -91,6 +91,8 @@ def edited(place, value):
     ("rows", "message"),
     [
         ([], "expected a header with a name for each column, found none"),
+        ([*list(lines())[1:]], r"line 1: expected a header with names \(columns episode, observation_0, "),
+        ([*list(lines())[1:]], r"found numbers \(0, 0.0, 1.0, 2.0, 3.0, 0, 1.0, false\); write one"),
         (list(lines())[:1], "expected at least 1 row, found 0"),
         (edited((0, 2), "observation_0"), "expected a header with a name for each column"),
         (

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mgail_dyna.demonstrations.formats.rows import episodes_of
-from mgail_dyna.demonstrations.formats.source import Reading, Source, refuse_keys
+from mgail_dyna.demonstrations.formats.source import Reading, Source, joined_note, refuse_keys
 from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.environments.spaces import parts_text
 from mgail_dyna.errors import UserError, unknown_name
@@ -49,7 +49,7 @@ def read_lerobot(path: Path, reading: Reading) -> Source:
     if _ACTION in table:
         columns["actions"] = table[_ACTION]
     joined = parts_text({key: matrix.shape[1] for key, matrix in matrices.items()})
-    notes = [f"observations are {joined}, joined in this order"] if reading.keys else []
+    notes = [joined_note(joined)] if reading.keys else []
     if others := [name for name in names if name not in {*wanted, *_COUNTED}]:
         notes.append(f"not read: {', '.join(others)}")
     source = episodes_of(path, "LeRobot", columns, (*notes, *_incomplete(path, table["episode_index"])))

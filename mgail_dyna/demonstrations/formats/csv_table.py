@@ -68,6 +68,9 @@ def _table(path: Path) -> tuple[list[str], Array]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as a table of text ({error})") from None
     header = [name.strip() for name in header]
+    if all(map(_is_number, header)) and any(header):
+        found = ", ".join(header[:8])
+        raise UserError(f"{path}: line 1: expected a header with names ({NEEDS}), found numbers ({found}); write one")
     if not header or len(set(header)) < len(header):
         raise UserError(
             f"{path}: expected a header with a name for each column, found {', '.join(header[:8]) or 'none'}"
@@ -79,6 +82,14 @@ def _table(path: Path) -> tuple[list[str], Array]:
         for place, cell in enumerate(line):
             table[number, place] = _number(path, number + 2, header[place], cell.strip())
     return header, table
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell could stand below the header."""
+    try:
+        return bool(np.isfinite(float(cell or 0)))
+    except ValueError:
+        return cell.lower() in ("true", "false")
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:

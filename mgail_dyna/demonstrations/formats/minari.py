@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mgail_dyna.demonstrations.formats.source import Reading, Source
+from mgail_dyna.demonstrations.formats.source import Reading, Source, joined_note
 from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, read_metadata
 from mgail_dyna.demonstrations.reader import load_demonstrations, locate
 from mgail_dyna.demonstrations.recorded_environment import same_environment
@@ -27,7 +27,7 @@ def read(path: Path, reading: Reading) -> Source:
     }
     notes = ["the expert's policy in the file is not copied"] if demos.policy else []
     if JOINED in demos.provenance:
-        notes.append(f"observations are {demos.provenance[JOINED]}, joined in this order")
+        notes.append(joined_note(demos.provenance[JOINED]))
     return Source("Minari", episodes, tuple(notes), recorded=demos, provenance=demos.provenance)
 
 

@@ -16,8 +16,9 @@ from mgail_dyna.demonstrations.metadata import NPZ_REMEDY
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.types import Array
 
-# Arrays that are read.
-NPZ = (*NPZ_NEEDS, "actions", "rewards", "terminations", "truncations", "qpos", "qvel")
+# Arrays with one number a step, and all that are read.
+_SINGLE = ("rewards", "terminations", "truncations")
+NPZ = (*NPZ_NEEDS, "actions", *_SINGLE, "qpos", "qvel")
 
 
 def read(path: Path, reading: Reading) -> Source:
@@ -58,12 +59,18 @@ def _arrays(path: Path) -> dict[str, Array]:
         raise UserError(f"{path}: cannot be read: it is damaged or no .npz file")
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            return {name: _flat(name, file[name]) for name in file.files}
     except Exception as error:  # NumPy evaluates headers, which raises errors of many kinds
         reason = "it is damaged or no .npz file"
         if "pickle" in str(error).lower():
             reason = f"it holds Python objects (a pickle); write arrays of numbers, padded if needed: {NPZ_REMEDY}"
         raise UserError(f"{path}: cannot be read: {reason}") from None
+
+
+def _flat(name: str, array: Array) -> Array:
+    """What has one number a step as `[n, T]`."""
+    single = name in _SINGLE and array.ndim == 3 and array.shape[2] == 1
+    return array[..., 0] if single else array
 
 
 def _unread(path: Path, arrays: Mapping[str, Array]) -> list[str]:
@@ -128,13 +135,12 @@ def _require_shapes(path: Path, arrays: Mapping[str, Array], lengths: Array, lon
         if len(shape) < 2 or shape[0] != episodes or shape[1] < least:
             wanted = f"expected shape [{episodes}, at least {least}, ...], found {list(shape)}"
             raise UserError(f"{path}: {name}: {wanted}{_shape_remedy(name, shape, lengths, longest, least)}")
-    for name in (name for name in ("rewards", "terminations", "truncations") if name in arrays):
+    for name in (name for name in _SINGLE if name in arrays):
         shape, expected = arrays[name].shape, (episodes, _width(arrays))
         fits = (expected, (episodes, *arrays["actions"].shape[1:2])) if "actions" in arrays else (expected,)
         if shape not in fits:
-            remedy = f"; write {name}[..., 0]" if shape in [(*each, 1) for each in fits] else ""
             wanted = f"expected shape {list(expected)}, one row less than observations"
-            raise UserError(f"{path}: {name}: {wanted}, found {list(shape)}{remedy}")
+            raise UserError(f"{path}: {name}: {wanted}, found {list(shape)}")
 
 
 def _width(arrays: Mapping[str, Array]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mgail_dyna.demonstrations.formats.source import Reading, Source
+from mgail_dyna.demonstrations.formats.source import Reading, Source, joined_note
 from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.environments.spaces import parts_text
 from mgail_dyna.errors import UserError, unknown_name
@@ -37,7 +37,7 @@ def read(path: Path, reading: Reading) -> Source:
                 reading.skipped[number] = problem
         split = sorted(map(str, file["mask"])) if isinstance(file.get("mask"), h5py.Group) else []
     joined = parts_text(keys)
-    notes = [f"observations are {joined}, joined in this order"]
+    notes = [joined_note(joined)]
     for count, what in ((lacking, "no next_obs"), (copied, "the last next_obs is a copy of obs")):
         if count:
             unknown = "the state after the last action is unknown, so that step is left out"

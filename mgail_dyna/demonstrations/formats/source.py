@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from mgail_dyna.types import Array
 
 # What follows the count of episodes in the note of `left_out`.
 LEFT_OUT = " episodes left out: "
+# So many reasons are given, and so many episodes of each are named.
+_REASONS, _NAMED = 5, 20
 # Why episodes were left out, by their number in the file; a reader that gets None refuses the file instead.
 Skipped = dict[int, str]
 
@@ -31,6 +34,11 @@ class Reading:
     limit: int | None = None
     skipped: Skipped | None = None
     keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses a name that is given twice: the observations would have fewer parts than were asked for."""
+        if twice := sorted({key for key in self.keys if self.keys.count(key) > 1}):
+            raise UserError(f"--keys: expected each name once, found {', '.join(twice)} twice; leave one out")
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,29 @@ def require_flags(path: Path, name: str, array: Array) -> None:
         raise UserError(f"{path}: {name}: expected dtype bool, found {array.dtype}")
 
 
+def joined_note(parts: str) -> str:
+    """A note on the parts that observations are joined from, as `parts_text` writes them."""
+    return f"observations are {parts}, joined in this order"
+
+
 def left_out(skipped: Skipped, total: int) -> str:
-    """A note that names how many episodes were left out, which, and why the first."""
-    numbers = sorted(skipped)
-    named = ", ".join(map(str, numbers[:20])) + (", ..." if len(numbers) > 20 else "")
-    return f"{len(numbers):,} of {total:,}{LEFT_OUT}{named} (episode {numbers[0]}: {skipped[numbers[0]]})"
+    """A note that says how many episodes were left out, which, and why.
+
+    Reasons that differ in their numbers alone are one, with those of its first episode; the most frequent come first.
+    """
+    alike: dict[str, list[int]] = {}
+    for number in sorted(skipped):
+        alike.setdefault(re.sub(r"-?\d[\d.,e+-]*", "0", skipped[number]), []).append(number)
+    groups = sorted(alike.values(), key=len, reverse=True)
+    said = [_reason(skipped, numbers) for numbers in groups[:_REASONS]]
+    if others := sum(map(len, groups[_REASONS:])):
+        said.append(f"{others:,} others for other reasons")
+    return f"{len(skipped):,} of {total:,}{LEFT_OUT}{'; '.join(said)}"
+
+
+def _reason(skipped: Skipped, numbers: list[int]) -> str:
+    """The episodes of one reason, and the reason."""
+    named = ", ".join(map(str, numbers[:_NAMED])) + (f" and {len(numbers) - _NAMED:,} more" * (len(numbers) > _NAMED))
+    differ = len({skipped[number] for number in numbers}) > 1
+    which = f"{'episode' if len(numbers) == 1 else 'episodes'} {named}"
+    return f"{which} ({f'in {numbers[0]}: ' if differ else ''}{skipped[numbers[0]]})"
