@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -12,7 +14,26 @@ from rich.progress import Progress
 # Work that is over sooner shows nothing.
 PATIENCE = 2.0
 
+# Bytes of a file that may take long to open; smaller ones do not, but where the machine is busy.
+LARGE = 10_000_000
+
 Item = TypeVar("Item")
+
+
+@contextlib.contextmanager
+def announced(title: str) -> Iterator[None]:
+    """Says `title` on standard error, in one line, once what is done inside has taken `PATIENCE` seconds."""
+
+    def say() -> None:
+        Console(stderr=True).print(title, highlight=False, soft_wrap=True, markup=False)
+
+    timer = threading.Timer(PATIENCE, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def watched(items: Iterable[Item], total: int, title: str) -> Iterator[Item]:

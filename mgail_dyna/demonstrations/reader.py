@@ -9,6 +9,7 @@ The last two groups are ours; Minari reads `episode_*` only.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from mgail_dyna.demonstrations.episodes import EpisodeReader
 from mgail_dyna.demonstrations.formats.recognise import DATA_FILE as DATA_FILE
 from mgail_dyna.demonstrations.formats.recognise import MINARI, recognise
 from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, read_metadata
+from mgail_dyna.demonstrations.progress import LARGE, announced
 from mgail_dyna.environments.spaces import action_spec, observation_size, parts_text
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import open_hdf5, read_array
@@ -99,7 +101,9 @@ def load_demonstrations(
     """
     directory = locate(name)
     data = directory if directory.is_file() else directory / DATA_FILE
-    _require_own(data)
+    large = data.exists() and data.stat().st_size > LARGE
+    with announced(f"opening {data.name}: another process reads it first") if large else contextlib.nullcontext():
+        _require_own(data)
     with open_hdf5(data) as file:
         numbered = _episodes(file)
         metadata = read_metadata(data.parent / METADATA_FILE, keys)

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mgail_dyna.demonstrations import progress
+from mgail_dyna.demonstrations import progress, reader
 from mgail_dyna.demonstrations.convert import convert
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.episodes import EpisodeReader
@@ -259,3 +259,17 @@ def test_reading_costs_less_than_a_millisecond_an_episode(cheetah, tmp_path):
         load_demonstrations(tmp_path / "many")
         taken.append(time.process_time() - began)
     assert min(taken) < 1.0, taken
+
+
+def test_opening_a_large_file_is_said_if_it_takes_long_and_only_then(dataset, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
+    before = reader._require_own
+    monkeypatch.setattr(reader, "_require_own", lambda path: (time.sleep(0.3), before(path)))
+    load_demonstrations(dataset)
+    assert "opening" not in capsys.readouterr().err, "it is small"
+    monkeypatch.setattr(reader, "LARGE", 0)
+    load_demonstrations(dataset)
+    assert capsys.readouterr().err.count("opening main_data.hdf5: another process reads it first\n") == 1
+    monkeypatch.setattr(progress, "PATIENCE", 60.0)
+    load_demonstrations(dataset)
+    assert capsys.readouterr().err == ""
