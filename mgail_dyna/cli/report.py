@@ -26,7 +26,7 @@ from mgail_dyna.runs.policies import BestPolicy
 
 Row = dict[str, float]
 # Below the row of a clone, and below the bar.
-FIRST_IS_CLONE = "row 1 is the clone; D and the model learn first, 10 s to 2 min, so row 2 may equal it"
+FIRST_IS_CLONE = "row 1 is the clone; row 2 may equal it, as D and the model learn first (10 s to 2 min)"
 # Less than so many points of percent from a good clone, learning has changed little.
 NOTHING_CHANGED = 2.0
 FIRST_UPDATES = "compiling, once, and the first updates: 10 s to 2 min"
@@ -108,7 +108,8 @@ def arrival(history: Sequence[Row]) -> dict[str, str]:
     if math.isinf(number):
         return {level: f"not reached; the highest evaluation was {max(percent):.1f}%"}
     row = next(row for row in seen if row["iteration"] == number)
-    reached = {level: f"reached at {_place(row)}, after {duration(row['wall_seconds'])}"}
+    by = " by the clone," if row["env_steps"] == 0 else ""
+    reached = {level: f"reached{by} at {_place(row)}, after {duration(row['wall_seconds'])}"}
     if row is seen[-1]:
         return reached
     share, lowest = share_after(percent, LEVEL), lowest_after(percent, LEVEL)
@@ -169,7 +170,8 @@ def summary(
             rows["start"] += "; learning has changed little, as the clone was good"
     count = int(last["real_trajectories"])
     rows["env steps"] = f"{last['env_steps']:,.0f} in {count:,} {'trajectory' if count == 1 else 'trajectories'}"
-    rows["evaluation"] = f"{last['evaluation_steps']:,.0f} env steps, counted apart and not learned from"
+    evaluation = last["evaluation_steps"] + (0 if final is None else final.steps.sum())
+    rows["evaluation"] = f"{evaluation:,.0f} env steps, counted apart and not learned from"
     rows["time"] = f"{duration(last['wall_seconds'])}; {duration(last['cpu_seconds'])} of processor time"
     return summary_table(title, rows)
 

@@ -91,7 +91,7 @@ class Session:
             if (self.directory / CHECKPOINT).exists():
                 error.add_note(f"{self.saved_steps:,} env steps are saved; resume with: {self._resume()}")
             raise
-        if interrupts.asked and not run.ended(self.iterations):
+        if interrupts.asked and (not run.ended(self.iterations) or run.final_due):
             raise interrupts.stop(self._where_to_resume())
         self._report()
 
@@ -114,7 +114,8 @@ class Session:
         least, most = FIRST_ROW_OF_CLONING if self.settings.algorithm == "bc" else FIRST_ROW
         budget = self.run.agent.budget
         limit = "" if self.iterations is None else f", at most {self.iterations:,} iterations"
-        display.print_line(f"{budget.total:,} {budget.unit}{limit}; files in {self.directory}")
+        begun = f", of which {self._done():,} are done" if self.run.history else ""
+        display.print_line(f"{budget.total:,} {budget.unit}{begun}{limit}; files in {self.directory}")
         display.wait(f"{first}; the first row usually takes {least} to {most} s, longer on a busy machine")
 
     def _announce_final(self, display: ProgressDisplay, interrupts: Interrupts) -> None:

@@ -35,6 +35,8 @@ DEMONSTRATIONS = "demonstrations"
 EPISODE_LIMIT = "episode_limit"
 # In `config.json`: keyword arguments the environment was made with.
 ENV_KWARGS = "env_kwargs"
+# Runs that are named where a directory holds some and is none.
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ def read_about(path: Path) -> dict[str, Any]:
     """
     file = path / CONFIG if path.is_dir() else path
     if not file.exists():
-        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}")
+        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}{_runs_inside(path)}")
+    if file.suffix != ".json":
+        raise UserError(f"{file}: expected the directory of a run, found another file")
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -138,6 +142,13 @@ def read_about(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
         raise UserError(f"{file}: config: missing; expected what a run writes to its {CONFIG}")
     return record
+
+
+def _runs_inside(path: Path) -> str:
+    """What to add where a directory is no run: the runs in it."""
+    found = sorted(str(each.parent) for each in path.glob(f"*/{CONFIG}")) if path.is_dir() else []
+    more = f" and {len(found) - MOST_NAMED:,} more" if len(found) > MOST_NAMED else ""
+    return f"; runs in {path}: {', '.join(found[:MOST_NAMED])}{more}" if found else ""
 
 
 def read_settings(path: Path) -> RunSettings:

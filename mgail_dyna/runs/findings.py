@@ -88,7 +88,7 @@ FINDINGS = (
         25.0,
         100.0,
         "{:.0f}%",
-        "the policy succeeds from some initial states and fails from others",
+        "the policy fails from some initial states, and succeeds from others",
         "`doctor RUN --play` names those that fail; more demonstrations, longer `--rollout.reset-length`",
     ),
     Finding(
@@ -98,7 +98,7 @@ FINDINGS = (
         FEW_FAIL,
         50.0,
         "{:.1f}%",
-        "the policy succeeds from most initial states and fails from some",
+        "the policy fails from some initial states",
         "`evaluate RUN --episodes 1 --seed SEED --video film.mp4` shows one, with a seed of `final_episodes.csv`; "
         "more demonstrations, more `--env-steps`",
     ),

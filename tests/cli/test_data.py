@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -343,7 +344,7 @@ def test_convert_writes_a_dataset_and_its_notes(tmp_path, capsys):
 def test_an_output_that_is_missing_is_not_taken_for_one_to_overwrite(dataset, tmp_path, complaint):
     copy = shutil.copytree(dataset, tmp_path / "another")
     said = complaint("data", "convert", dataset, copy, "--env", "halfcheetah")
-    assert f"{copy}: holds a dataset already; the last argument is the directory to write: is OUT missing" in said
+    assert f"{copy}: holds a dataset already; --overwrite replaces it; or is OUT, the directory to write" in said
 
 
 def test_remedies_name_the_environment_that_was_given(tmp_path, complaint):
@@ -360,6 +361,13 @@ def test_a_flag_that_is_given_twice_is_a_note(capsys):
     assert "--policy.hidden is given 2 times: the last one counts, 32, and 64 64 is" in capsys.readouterr().err
     resolved(["--env_steps", "10000", "--env-steps", "1e4", "--observations-only", "--no-observations-only"])
     assert capsys.readouterr().err.count("note") == 1, "the same number twice is none"
+
+
+def test_convert_names_the_commands_that_come_next(dataset, tmp_path, capsys):
+    out = tmp_path / "my data"
+    assert main(["data", "convert", str(dataset), str(out), "--env", "halfcheetah"]) == 0
+    lines = [shlex.split(line)[-4:] for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert lines == [["run.py", "data", "check", str(out)], ["--env", "halfcheetah", "--expert", str(out)]]
 
 
 def test_convert_does_not_overwrite_unasked(dataset, tmp_path, complaint, capsys):

@@ -20,7 +20,7 @@ from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay, import_
 from mgail_dyna.cli.report import EvaluationRows
 from mgail_dyna.cli.session import FIRST_ROW, FIRST_ROW_OF_CLONING, Session
 from mgail_dyna.config.expert import ExpertConfig
-from mgail_dyna.runs.directory import RunSettings
+from mgail_dyna.runs.directory import RunSettings, load_run
 from mgail_dyna.runs.run import ImitationRun
 
 NAN = float("nan")
@@ -239,6 +239,26 @@ def test_the_time_to_the_first_row_is_that_of_the_records():
         found = seconds[cloning]
         assert np.mean([least <= round(each) <= most for each in found]) >= 0.75
         assert len(found) > 50
+
+
+def test_ctrl_c_in_the_last_iteration_says_that_the_final_episodes_are_left(cartpole_demos, tmp_path, monkeypatch):
+    run = ImitationRun(small_config("bc", final_episodes=5), cartpole_demos, "bc")
+    session = Session(run, tmp_path, RunSettings("bc", "tuned", "cartpole", None, run.config), None)
+    show = session._show
+
+    def interrupted(display, row):
+        show(display, row)
+        if run.agent.progress >= 1.0:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(session, "_show", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="resume with"):
+        session.train()
+    assert run.final is None and run.final_due
+    again = ImitationRun(run.config, cartpole_demos, "bc")
+    again.restore(load_run(tmp_path))
+    Session(again, tmp_path, session.settings, None).train()
+    assert again.final is not None, "the command that was named plays them"
 
 
 def test_a_run_says_where_its_files_are_and_how_long_the_first_row_takes(cartpole_demos, tmp_path, capsys, monkeypatch):

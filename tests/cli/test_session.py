@@ -86,6 +86,8 @@ def test_the_end_says_how_the_final_episodes_went():
     final = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([1000.0, 1000.0, 900.0, 300.0]))
     line = cells(history_of(95), final=final)["final episodes"]
     assert line == "4 from other initial states: 80.0% of the expert, lowest 30.0%, 1 below 50%"
+    evaluation = cells(history_of(95), final=final)["evaluation"]
+    assert evaluation.startswith("450 env steps"), "50 of evaluations and 400 of these"
     vary = Reference(1000.0, 200, failures=0.3)
     assert at_the_end(final, vary).endswith("1 below 50% (of the demonstrations 30%)")
     line = cells(history_of(95), final=final, expert=math.nan)["final episodes"]

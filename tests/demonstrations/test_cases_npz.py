@@ -164,4 +164,4 @@ def test_files_with_and_without_rewards_are_not_joined(npz, tmp_path):
 
 def test_a_forgotten_out_overwrites_no_input(npz, capsys):
     assert main(["data", "convert", str(npz()), str(npz()), "--env", "cartpole", "--overwrite"]) == 2
-    assert "is OUT missing behind the inputs?" in capsys.readouterr().err
+    assert "missing behind the inputs?" in capsys.readouterr().err

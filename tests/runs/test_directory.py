@@ -123,3 +123,15 @@ def test_a_path_in_advice_is_quoted(tmp_path):
     write_settings(tmp_path / "a b", RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1.0, 1)
     with pytest.raises(UserError, match=r"start it again with: python run.py --config '.*a b/config.json'"):
         load_run(tmp_path / "a b")
+
+
+def test_a_directory_of_runs_and_a_file_are_not_taken_for_a_run(tmp_path):
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=f"runs in .*: {tmp_path}/a, {tmp_path}/b, {tmp_path}/c and 1 more"):
+        read_about(tmp_path)
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"\xa0\x00")
+    with pytest.raises(UserError, match=r"film\.mp4: expected the directory of a run, found another file"):
+        read_about(film)

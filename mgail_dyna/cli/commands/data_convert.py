@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,11 +65,11 @@ def main(argv: Sequence[str]) -> None:
     from mgail_dyna.demonstrations.writer import save_demonstrations
 
     *sources, out = command.paths
-    missing = "the last argument is the directory to write: is OUT missing behind the inputs?"
+    missing = "is OUT, the directory to write, missing behind the inputs?"
     if out.is_file():
         raise UserError(f"{out}: expected a directory to write to, found a file; {missing}")
     if (out / "data").exists() and not command.overwrite:
-        raise UserError(f"{out}: holds a dataset already; {missing} Otherwise give another path, or --overwrite")
+        raise UserError(f"{out}: holds a dataset already; --overwrite replaces it; or {missing}")
     demos, notes = convert(
         sources,
         environment_id(command.env),
@@ -80,4 +81,8 @@ def main(argv: Sequence[str]) -> None:
     save_demonstrations(out, demos, overwrite=command.overwrite)
     for note in [*(f"note: {note}" for note in notes), *data_notes(demos)]:
         print(note, file=sys.stderr)
-    Console().print(table(demos, out / "data"))
+    console = Console()
+    console.print(table(demos, out))
+    console.print("next:")
+    for words in (f"data check {shlex.quote(str(out))}", f"--env {command.env} --expert {shlex.quote(str(out))}"):
+        console.print(f"  {runtime.program()} {words}", highlight=False, markup=False, soft_wrap=True)

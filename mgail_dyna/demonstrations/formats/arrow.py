@@ -128,7 +128,7 @@ def _pyarrow() -> Any:
     except ImportError:
         raise UserError(
             "pyarrow: not installed, and parquet and Arrow files are read with it; "
-            "install it: pip install 'mgail_dyna[arrow]', or in a checkout: pip install -e '.[arrow]'"
+            "install it, in the checkout: pip install '.[arrow]'"
         ) from None
     return pyarrow
 
