@@ -315,5 +315,5 @@ def test_a_trajectory_that_does_not_fit_can_be_left_out(imitation, tmp_path):
 def test_without_pyarrow_the_extra_is_named(kind, request, monkeypatch):
     path = request.getfixturevalue(kind)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UserError, match=r"pyarrow: not installed.*pip install 'mgail_dyna\[arrow\]'"):
+    with pytest.raises(UserError, match=r"pyarrow: not installed.*pip install '\.\[arrow\]'"):
         convert(path, CARTPOLE)
