@@ -1,4 +1,4 @@
-"""HalfCheetah env steps per CPU second of whole TRPO training runs: ours, and sb3-contrib's on the same work.
+"""HalfCheetah env steps per CPU second of whole TRPO training runs: ours, the simulator alone, and sb3-contrib's.
 
 Each side trains in a process of its own, with one thread, 8 environments of 256 steps a rollout, at most 25
 conjugate-gradient iterations, 20 value epochs of 128 states, 64-64 tanh networks and running normalisation of
@@ -7,7 +7,8 @@ compilation, evaluation and the recording of demonstrations, all of it; env step
 
     python benchmarks/expert_speed.py --peer-python OTHER_VENV/bin/python
 
-prints one JSON line per run and the ratio. OTHER_VENV holds benchmarks/requirements.txt.
+prints one JSON line per run and the ratios. "simulator" is Gymnasium's own loop with random actions. OTHER_VENV holds
+benchmarks/requirements.txt.
 """
 
 from __future__ import annotations
@@ -35,6 +36,17 @@ model = TRPO("MlpPolicy", env, n_steps=256, batch_size=128, gamma=0.99, gae_lamb
              seed=int(sys.argv[2]))
 model.learn(int(sys.argv[1]))
 """
+SIMULATOR = """
+import sys
+import gymnasium
+env = gymnasium.make("HalfCheetah-v5")
+env.action_space.seed(int(sys.argv[2]))
+env.reset(seed=int(sys.argv[2]))
+for _ in range(int(sys.argv[1])):
+    _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+    if terminated or truncated:
+        env.reset()
+"""
 
 
 def cpu_seconds(command: list[str]) -> float:
@@ -52,16 +64,17 @@ def main() -> None:
     parser.add_argument("--peer-python", help="interpreter of an environment with sb3-contrib; ours alone if not given")
     parser.add_argument("--steps", type=int, default=3_000_000, help="of our runs; the default is a whole one")
     parser.add_argument(
-        "--peer-steps", type=int, default=300_000, help="of the peer's runs; its rate does not depend on their length"
+        "--peer-steps", type=int, default=300_000, help="of the other sides, whose rates do not depend on their length"
     )
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    rates: dict[str, list[float]] = {"ours": [], "peer": []}
+    rates: dict[str, list[float]] = {"ours": [], "simulator": [], "peer": []}
     for seed in range(options.repeats):
         with tempfile.TemporaryDirectory() as out:
             ours = [sys.executable, "run.py", "expert", "--env", "halfcheetah", "--seed", str(seed)]
             ours += ["--steps", str(options.steps), "--out", f"{out}/run"]
-            sides = {"ours": (ours, options.steps)}
+            simulator = [sys.executable, "-c", SIMULATOR, str(options.peer_steps), str(seed)]
+            sides = {"ours": (ours, options.steps), "simulator": (simulator, options.peer_steps)}
             if options.peer_python:
                 peer = [options.peer_python, "-c", PEER, str(options.peer_steps), str(seed)]
                 sides["peer"] = (peer, options.peer_steps)
@@ -72,6 +85,7 @@ def main() -> None:
                 print(json.dumps({**row, "steps_per_cpu_second": round(steps / seconds)}), flush=True)
     median = {side: sorted(values)[len(values) // 2] for side, values in rates.items() if values}
     print(json.dumps({"median_steps_per_cpu_second": {side: round(rate) for side, rate in median.items()}}))
+    print(json.dumps({"ours_as_a_multiple_of_the_simulator": round(median["simulator"] / median["ours"], 2)}))
     if options.peer_python:
         print(json.dumps({"ratio": round(median["ours"] / median["peer"], 2)}))
 
