@@ -174,4 +174,5 @@ class Interrupts:
         left = self.seconds_left()
         about = "" if left is None else f" (about {duration(left)})"
         work, them = self.work
-        print(f"finishing {work}{about}; press Ctrl-C again to stop now and lose {them}", file=sys.stderr)
+        again = "" if self.terminated else f"; press Ctrl-C again to stop now and lose {them}"
+        print(f"finishing {work}{about}{again}", file=sys.stderr)

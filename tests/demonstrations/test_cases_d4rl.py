@@ -126,6 +126,24 @@ def test_timeouts_of_the_shipped_demonstrations_are_moved_if_they_are_late_and_o
     assert any("1 row earlier" in note for note in source.notes) == bool(rows)
 
 
+@pytest.mark.parametrize("name", ["halfcheetah", "hopper", "walker2d", "swimmer"])
+def test_flags_too_late_to_be_moved_are_not_moved_to_where_nothing_jumps(name, d4rl):
+    """Among few flags, some row beside them surprises in most episodes."""
+    episodes = first(load_demonstrations(name), 6, steps=1_000).trajectories
+    steps, late = sum(map(len, episodes)), 8
+    ends = np.cumsum([len(episode) for episode in episodes]) - 1
+    changes = {
+        "observations": np.concatenate([episode.observations[:-1] for episode in episodes]),
+        "actions": np.concatenate([episode.actions for episode in episodes]),
+        "rewards": np.ones(steps),
+        "terminals": np.isin(np.arange(steps), ends[:-1] + late),
+        "timeouts": None,
+    }
+    notes = read(d4rl(**changes), Reading()).notes
+    assert not any("each counts" in note for note in notes)
+    assert any("as a reset does" in note for note in notes)
+
+
 @pytest.mark.parametrize("name", ["halfcheetah", "hopper", "pusher", "invertedpendulum"])
 @pytest.mark.parametrize("flag", ["terminals", "timeouts"])
 @pytest.mark.parametrize("rows", [0, 6, 20])

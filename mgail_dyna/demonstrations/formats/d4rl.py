@@ -24,6 +24,8 @@ _OUT_OF_STEP, _FEWEST = 5, 3
 # Flags are moved if this share of them agrees on the rows, and the break there is so many times as large as those of
 # most rows. In the shipped demonstrations, whole or cut at 50 steps, it is 2 times or more.
 _AGREE, _CLEARLY = 0.8, 1.8
+# And if the break there is among the largest of the file, so many for each flag: ends of episodes are.
+_LARGEST = 3.0
 
 
 def read(path: Path, reading: Reading) -> Source:
@@ -236,7 +238,8 @@ def _offset(breaks: Array, flags: Array) -> tuple[int, bool]:
     best = int(found[votes.argmax()])
     there, here = (float(np.median(around[:, column])) for column in (best, reach))
     seen = votes.max() >= _AGREE * len(inside) and there > 1.5 * here
-    return best - reach if seen else 0, there > _CLEARLY * float(np.quantile(breaks, 0.9))
+    largest = float(np.quantile(breaks, max(1.0 - _LARGEST * len(flags) / len(breaks), 0.5)))
+    return best - reach if seen else 0, there > max(_CLEARLY * float(np.quantile(breaks, 0.9)), largest)
 
 
 def _episode(arrays: Mapping[str, Array], terminals: Array, start: int, end: int) -> dict[str, Any]:
