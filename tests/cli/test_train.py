@@ -204,7 +204,7 @@ def test_a_run_resumed_for_some_iterations_continues_to_its_own_end_afterwards(t
     save_run(directory, own.state())
     resumed = cli("--resume", directory, "--iterations", 2)
     assert resumed.returncode == 0, resumed.stderr
-    assert "20,000 gradient steps, at most 2 iterations" in resumed.stderr
+    assert "20,000 gradient steps, of which 20 are done, at most 2 iterations" in resumed.stderr
     assert read_settings(directory).iterations is None, "the limit was this session's"
     again = cli("--resume", directory, "--iterations", 2)
     continued = f"python run.py --resume {directory}"
