@@ -54,14 +54,15 @@ def summary(demos: Demonstrations, where: Path, replay: ReplayCheck | None = Non
     }
 
 
-def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None) -> Table:
-    """The summary as a table; arguments as for `summary`."""
+def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None, fits: str | None = None) -> Table:
+    """The summary as a table; arguments as for `summary`, and the environment that the demonstrations fit."""
     about = summary(demos, where, replay)
     returns, lengths, origin = about["return"], about["episode_length"], about["provenance"]
     observations, action = demos.observation_space.shape[0], demos.action
     spread = f"{returns['mean']:,.1f} ± {returns['std']:,.1f}, from {returns['min']:,.1f} to {returns['max']:,.1f}"
     rows = {
         "environment": f"{demos.env_id or 'not named'}, episodes of at most {about['length_limit'] or '?'} steps",
+        **({"fits": fits} if fits else {}),
         **({"recorded with": with_} if (with_ := recorded_with(demos)) else {}),
         "episodes": f"{about['episodes']:,}, of which {about['terminated']:,} terminated{_left_out(about)}",
         "steps": f"{about['steps']:,}, from {lengths['min']:,} to {lengths['max']:,} per episode",

@@ -63,7 +63,7 @@ def check_env_of(env_id: str, demonstrations: Iterable[str | Path]) -> None:
     except UserError:
         for name in demonstrations:
             recorded = _id_with_module(name)
-            if recorded and difflib.get_close_matches(env_id, [recorded, *recorded.split(":")]):
+            if recorded and recorded != env_id and difflib.get_close_matches(env_id, [recorded, *recorded.split(":")]):
                 said = f"unknown environment '{env_id}'; {name} records {recorded}: --env {recorded}"
                 raise UserError(said) from None
         raise

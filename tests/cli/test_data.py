@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -250,6 +251,7 @@ def test_check_shows_a_table(dataset, capsys):
     assert main(["data", "check", str(dataset)]) == 0
     out, err = capsys.readouterr()
     assert "HalfCheetah-v5" in out and "17 numbers" in out and "6 numbers" in out
+    assert re.search(r"fits +│ HalfCheetah-v5", out)
     assert err == ""
 
 

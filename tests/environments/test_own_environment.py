@@ -124,7 +124,7 @@ def test_a_class_that_is_registered_is_told_by_its_name(own, tmp_path):
 
 
 @pytest.mark.parametrize("recorded", ["own_points:Point-v0", "Point-v0"])
-def test_an_id_without_its_module_is_found_in_the_demonstrations(recorded, own, tmp_path, capsys):
+def test_an_id_without_its_module_is_found_in_the_demonstrations(recorded, own, tmp_path, capsys, monkeypatch):
     save_demonstrations(tmp_path / "ds", demonstrations(env_id=f"{own}:Point-v0", length=9))
     metadata = tmp_path / "ds" / "data" / "metadata.json"
     about = json.loads(metadata.read_text())
@@ -139,6 +139,11 @@ def test_an_id_without_its_module_is_found_in_the_demonstrations(recorded, own, 
             err = capsys.readouterr().err
             assert err.startswith(f"error: unknown environment '{asked}'; {tmp_path / 'ds'}")
             assert err.endswith("records own_points:Point-v0: --env own_points:Point-v0\n")
+    monkeypatch.delitem(sys.modules, "own_points", raising=False)
+    monkeypatch.setattr(sys, "path", [])
+    assert main(["--env", "own_points:Point-v0", "--expert", ds]) == 2
+    assert "No module named 'own_points'; start from the directory" in capsys.readouterr().err, "not what was typed"
+    monkeypatch.undo()
     assert main(["--env", "Pendulum-v9", "--expert", ds]) == 2
     assert "did you mean Pendulum-v1" in capsys.readouterr().err
 

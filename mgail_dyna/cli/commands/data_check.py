@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> None:
     if command.json:
         print(json.dumps(summary(demos, where, replay), indent=2))
     else:
-        Console().print(table(demos, where, replay))
+        Console().print(table(demos, Path(command.file) if Path(command.file).exists() else where, replay, env_id))
 
 
 def _draw(demos: Demonstrations, name: str, out: Path) -> None:

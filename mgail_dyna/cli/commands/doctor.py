@@ -73,7 +73,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"no fault found among the {len(diagnosis.looked_for)} looked for:"
         yield from (f"  {name}" for name in diagnosis.looked_for)
     if diagnosis.skipped:
-        yield "not looked for, as nothing is recorded of it (final episodes are played when a run ends):"
+        yield "not looked for, as this mode, or this run so far, records nothing of it:"
         yield from (f"  {name}" for name in diagnosis.skipped)
     if diagnosis.failing:
         shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])
