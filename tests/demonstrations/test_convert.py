@@ -509,7 +509,10 @@ def test_no_hdf5(content, d4rl, refused):
 def test_another_suffix_a_missing_file_and_an_empty_directory(tmp_path, refused):
     (tmp_path / "data.txt").write_text("1,2\n")
     refused(
-        [tmp_path / "data.txt", "expected a Minari", ".npz", "found '.txt'"], convert, tmp_path / "data.txt", CHEETAH
+        [tmp_path / "data.txt", "expected a D4RL or robomimic", ".npz", "found '.txt'"],
+        convert,
+        tmp_path / "data.txt",
+        CHEETAH,
     )
     refused([tmp_path / "no.npz", "no such file"], convert, tmp_path / "no.npz", CHEETAH)
     refused([tmp_path, "main_data.hdf5"], convert, tmp_path, CHEETAH)

@@ -59,9 +59,11 @@ def main(argv: Sequence[str]) -> None:
     from rich.console import Console
 
     from mgail_dyna.cli.dataset_summary import table
+    from mgail_dyna.demonstrations.compatibility import episode_limit
     from mgail_dyna.demonstrations.convert import convert
     from mgail_dyna.demonstrations.faults import data_notes
     from mgail_dyna.demonstrations.recorded_environment import parse_arguments
+    from mgail_dyna.demonstrations.reference import reference
     from mgail_dyna.demonstrations.writer import save_demonstrations
 
     *sources, out = command.paths
@@ -79,10 +81,13 @@ def main(argv: Sequence[str]) -> None:
         keys=tuple(filter(None, (command.keys or "").split(","))),
     )
     save_demonstrations(out, demos, overwrite=command.overwrite)
-    for note in [*(f"note: {note}" for note in notes), *data_notes(demos)]:
+    own = reference(demos, episode_limit(demos, environment_id(command.env)))
+    compared = [f"note: {said}" for said in (own.reason or own.doubt,) if said]
+    for note in [*(f"note: {note}" for note in notes), *data_notes(demos), *compared]:
         print(note, file=sys.stderr)
     console = Console()
     console.print(table(demos, out))
     console.print("next:")
-    for words in (f"data check {shlex.quote(str(out))}", f"--env {command.env} --expert {shlex.quote(str(out))}"):
+    there, states = shlex.quote(str(out)), "" if demos.has_actions else " --observations-only"
+    for words in (f"data check {there}", f"--env {command.env} --expert {there}{states}"):
         console.print(f"  {runtime.program()} {words}", highlight=False, markup=False, soft_wrap=True)
