@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
-import shutil
 from pathlib import Path
 
 from mgail_dyna import runtime
@@ -37,8 +37,13 @@ def compiled_cache(runs: Path) -> dict[str, str]:
 
 
 def forget_compiled(runs: Path) -> None:
-    """Removes what is kept below `runs`: TensorFlow fails on a damaged file, so a run that failed may have met one."""
-    shutil.rmtree(runs / NAME, ignore_errors=True)
+    """Removes what is kept below `runs`: TensorFlow fails on a damaged file, so a run that failed may have met one.
+
+    The directories stay, as other runs may be about to write there.
+    """
+    for file in (runs / NAME).rglob("*.pb"):
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def _cpu() -> str | None:
