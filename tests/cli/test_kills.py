@@ -82,22 +82,28 @@ def same(one, other, name=""):
         np.testing.assert_array_equal(one, other, err_msg=name)
 
 
+def next_words(where, start, resume):
+    """The arguments to resume the run, or to start it again where it died before its first checkpoint."""
+    if has_checkpoint(where / "checkpoint.h5"):
+        return resume
+    shutil.rmtree(where, ignore_errors=True)  # else a new run takes another name
+    return start
+
+
 def killed_until_done(where, start, resume, seed):
     """Starts a command, kills it and resumes it again and again, and at last lets it end."""
     draws, deaths = random.Random(seed), 0
     while deaths < KILLS:
-        started = has_checkpoint(where / "checkpoint.h5")
-        if not started:  # it died too early, and is started again
-            shutil.rmtree(where, ignore_errors=True)
+        words = next_words(where, start, resume)
         if deaths % 2:
-            code, said = live(where, 0, resume if started else start, draws.uniform(0.0, 4.0))
+            code, said = live(where, 0, words, draws.uniform(0.0, 4.0))
         else:
-            code, said = live(where, draws.randint(1, 45), resume if started else start)
+            code, said = live(where, draws.randint(1, 45), words)
         assert code in (0, -signal.SIGKILL), said
         if code == 0:
             break
         deaths += 1
-    code, said = live(where, 0, resume if has_checkpoint(where / "checkpoint.h5") else start)
+    code, said = live(where, 0, next_words(where, start, resume))
     assert code == 0, said
     assert deaths >= 2
     assert not list(where.glob(".*")), "something half written is left"
