@@ -1,4 +1,4 @@
-"""The one exception type whose message is meant for the user."""
+"""The one exception type whose message is meant for the user, and words for messages."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ class UserError(Exception):
 
 class Terminated(KeyboardInterrupt):
     """The process was asked to end by SIGTERM: as after Ctrl-C, but with exit code 143."""
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and what it counts, such as "1 episode" and "1,000 episodes"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def unknown_name(kind: str, name: str, valid: Iterable[str], also: str = "", near_enough: float = 0.5) -> UserError:

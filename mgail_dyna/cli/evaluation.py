@@ -18,6 +18,7 @@ from mgail_dyna import runtime
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.config.presets import environment_id
 from mgail_dyna.demonstrations.compatibility import episode_limit, named_environment, same_actions
+from mgail_dyna.demonstrations.progress import announced
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.recorded_environment import (
     environment_arguments,
@@ -33,7 +34,7 @@ from mgail_dyna.environments.make import make_env, time_limit
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.environments.video import can_be_filmed, film_episode, gif, mp4, side_by_side
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, counted
 from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.directory import (
@@ -251,10 +252,12 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
     policies = {"expert": expert, "agent": subject.policy} if expert is not None else {"agent": subject.policy}
     limit = subject.reference.episode_limit
     try:
-        films = {
-            name: film_episode(subject.env_id, policy, steps, limit, seed, subject.arguments)
-            for name, policy in policies.items()
-        }
+        most = counted(min(steps, limit), "step")
+        with announced(f"filming up to {most}; this can take a minute, more on a busy machine"):
+            films = {
+                name: film_episode(subject.env_id, policy, steps, limit, seed, subject.arguments)
+                for name, policy in policies.items()
+            }
     except UserError as error:
         raise UserError(f"--video: {error}") from error
     rate = films["agent"][1]
@@ -264,7 +267,8 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
         fresh.write_bytes(content)
     cut = len(films["agent"][0]) > steps and steps < limit
     which = f"of the episode with seed {seed}"
-    return f"the first {steps:,} steps {which}; --video-steps {limit} shows it whole" if cut else f"all {which}"
+    whole = f"{which}; --video-steps {limit} shows it whole"
+    return f"the first {counted(steps, 'step')} {whole}" if cut else f"all {which}"
 
 
 def table(result: dict[str, Any]) -> Table:

@@ -17,11 +17,13 @@ from mgail_dyna.cli.progress import Column
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.reference import FAILURE, Reference
+from mgail_dyna.errors import counted
 from mgail_dyna.experiments.statistics import first_reached, lowest_after, share_after
 from mgail_dyna.experiments.tables import LEVEL
 from mgail_dyna.runs.directory import CONFIG, RunSettings
+from mgail_dyna.runs.evidence import LEARNED
 from mgail_dyna.runs.final import FinalEpisodes
-from mgail_dyna.runs.findings import FEW_FAIL, LEARNED
+from mgail_dyna.runs.findings import FEW_FAIL
 from mgail_dyna.runs.policies import BestPolicy
 
 Row = dict[str, float]
@@ -113,8 +115,8 @@ def arrival(history: Sequence[Row]) -> dict[str, str]:
     if row is seen[-1]:
         return reached
     share, lowest = share_after(percent, LEVEL), lowest_after(percent, LEVEL)
-    since = sum(row["iteration"] >= number for row in seen)
-    return reached | {"since then": f"{share:.0%} of {since} evaluations at {LEVEL:g}% or more, lowest {lowest:.1f}%"}
+    since = counted(sum(row["iteration"] >= number for row in seen), "evaluation")
+    return reached | {"since then": f"{share:.0%} of {since} at {LEVEL:g}% or more, lowest {lowest:.1f}%"}
 
 
 def at_the_end(final: FinalEpisodes, expert: Reference) -> str:

@@ -26,7 +26,7 @@ from mgail_dyna.cli.report import (
 )
 from mgail_dyna.cli.scalars import MISSING, Scalars
 from mgail_dyna.environments.video import can_be_filmed
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, counted
 from mgail_dyna.runs.directory import CHECKPOINT, RunSettings, save_run, write_curve
 from mgail_dyna.runs.run import ImitationRun
 
@@ -113,14 +113,14 @@ class Session:
         first = "cloning the demonstrations" if clones else "compiling the updates"
         least, most = FIRST_ROW_OF_CLONING if self.settings.algorithm == "bc" else FIRST_ROW
         budget = self.run.agent.budget
-        limit = "" if self.iterations is None else f", at most {self.iterations:,} iterations"
+        limit = "" if self.iterations is None else f", at most {counted(self.iterations, 'iteration')}"
         begun = f", of which {self._done():,} are done" if self.run.history else ""
         display.print_line(f"{budget.total:,} {budget.unit}{begun}{limit}; files in {self.directory}")
         display.wait(f"{first}; the first row usually takes {least} to {most} s, longer on a busy machine")
 
     def _announce_final(self, display: ProgressDisplay, interrupts: Interrupts) -> None:
         interrupts.seconds_left, interrupts.work = lambda: None, ("the final episodes", "them")
-        display.wait(f"playing {self.run.config.final_episodes:,} final episodes")
+        display.wait(f"playing {counted(self.run.config.final_episodes, 'final episode')}")
 
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
         run = self.run

@@ -35,7 +35,7 @@ from mgail_dyna.demonstrations.recorded_environment import (
 from mgail_dyna.demonstrations.reference import reference
 from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import PARTS, fitted_note, make_env
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, counted
 from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.runs.directory import (
     CHECKPOINT,
@@ -125,7 +125,8 @@ def _unfinished(directory: Path) -> str | None:
         return None
     again = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
     longer = "" if done < budget else f" --env-steps {2 * done}"
-    return f"this is a new run; {directory} has taken {done:,} env steps; to continue that one: {again}{longer}"
+    taken = counted(done, "env step")
+    return f"this is a new run; {directory} has taken {taken}; to continue that one: {again}{longer}"
 
 
 def _own_end(stored: RunSettings, now: RunSettings) -> int | None:

@@ -23,7 +23,7 @@ from mgail_dyna.demonstrations.reference import ENDED
 from mgail_dyna.demonstrations.typed import typed
 from mgail_dyna.environments.make import as_fitted, fit_env, fitted_note, open_env, wrapper_names
 from mgail_dyna.environments.spaces import action_spec, parts_of
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, counted
 from mgail_dyna.types import ActionSpec, Trajectory
 
 # If more than this share of the steps is outside the action space, the actions have another unit.
@@ -148,7 +148,7 @@ def _episodes(
             fits = actions is not None and actions.shape[1:] == shape
             beyond = int(action.outside(actions).sum()) if fits else 0
             if beyond and skipped is not None and not (clip_actions and action.kind == "continuous"):
-                raise ValueError(f"actions: {beyond} steps outside the action space")
+                raise ValueError(f"actions: {counted(beyond, 'step')} outside the action space")
             if clip_actions and fits and action.kind == "continuous":
                 arrays["actions"] = np.clip(actions, action.low, action.high)
             if skipped is not None:
@@ -166,9 +166,9 @@ def _episodes(
         if change is not None:
             changes[change] = changes.get(change, 0) + 1
     if outside:
-        found = f"{outside} steps outside, of {steps:,}{first}"
+        found = f"{counted(outside, 'step')} outside, of {steps:,}{first}"
         notes.append(_clipped(path, env, clip_actions, found + _counted(action, episodes), outside / steps))
-    notes += [f"actions: {change} in {count:,} episodes" for change, count in changes.items()]
+    notes += [f"actions: {change} in {counted(count, 'episode')}" for change, count in changes.items()]
     return episodes
 
 

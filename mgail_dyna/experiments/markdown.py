@@ -221,7 +221,7 @@ def experts_table() -> Rows:
 def findings_table() -> Rows:
     """What `doctor` looks for, in the order of its table."""
     rows = [["finding", "measured", "found", "meaning", "try"]]
-    return [*rows, *([each.name, each.reads, each.when, each.meaning, each.advice] for each in FINDINGS)]
+    return [*rows, *([each.name, each.reads, each.when, each.meaning, each.tries] for each in FINDINGS)]
 
 
 def main(paths: Sequence[str], results: Path = Path("results")) -> None:

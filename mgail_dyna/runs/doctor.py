@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mgail_dyna.algorithms.registry import algorithm_named
+from mgail_dyna.config.presets import apply
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.reference import FAILURE, Reference, reference
@@ -22,13 +24,14 @@ from mgail_dyna.runs.directory import (
     ENV_KWARGS,
     EPISODE_LIMIT,
     RunSettings,
+    flatten,
     read_about,
     read_progress,
     read_settings,
 )
 from mgail_dyna.runs.evidence import Evidence
 from mgail_dyna.runs.final import read_final
-from mgail_dyna.runs.findings import FINDINGS, Finding
+from mgail_dyna.runs.findings import FINDINGS, Change, Finding
 from mgail_dyna.runs.policies import load_policy
 from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
 from mgail_dyna.types import ActionSpec, Array
@@ -128,6 +131,23 @@ def diagnose(directory: Path) -> Diagnosis:
         _failing(directory, run),
         tuple(notes),
     )
+
+
+def changed(finding: Finding, settings: RunSettings) -> list[tuple[Change, Any]]:
+    """The changes that a finding proposes and their values, without those that are made, forbidden or without effect
+    in a run with these settings."""
+    config = settings.config
+    algorithm, flat = algorithm_named(settings.algorithm), dict(flatten(asdict(config)))
+    made = []
+    for change in finding.changes:
+        key, value = change.flag.replace("-", "_"), change.value(flat)
+        if value is None or algorithm.ignores(key, config.warm_start):
+            continue
+        group, _, name = key.rpartition(".")
+        with contextlib.suppress(UserError):
+            apply(config, {group: {name: value}} if group else {name: value})
+            made.append((change, value))
+    return made
 
 
 def _final(directory: Path, demos: Demonstrations, about: Mapping[str, Any]) -> dict[str, Any]:

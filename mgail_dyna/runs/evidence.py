@@ -15,6 +15,8 @@ from mgail_dyna.demonstrations.reference import FAILURE
 Column = NDArray[np.float64]
 # Evaluations that "the last ones" are.
 LAST = 10
+# A run that ends below this percentage of its expert has not learned.
+LEARNED = 80.0
 # D that sees no difference is a fault only below this percentage of the expert.
 LOW = 50.0
 
@@ -72,6 +74,15 @@ class Evidence:
 def highest(run: Evidence) -> float | None:
     """The highest evaluation in percent of the expert."""
     return float(run.percents.max()) if run.percents.size else None
+
+
+def rising(run: Evidence) -> float | None:
+    """How much higher the last fifth of the evaluations is than the fifth before, in points; 0 where it has learned."""
+    size = max(2, len(run.percents) // 5)
+    if len(run.percents) < 2 * size:
+        return None
+    last, before = run.percents[-size:], run.percents[-2 * size : -size]
+    return float(last.mean() - before.mean()) if run.percents[-1] < LEARNED else 0.0
 
 
 def fallen(run: Evidence) -> float | None:

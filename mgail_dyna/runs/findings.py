@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mgail_dyna.runs import evidence
-from mgail_dyna.runs.evidence import Evidence
+from mgail_dyna.runs.evidence import LEARNED, Evidence
 
-# A run that ends below this percentage of its expert has not learned.
-LEARNED = 80.0
 # So many percent of its final episodes may fail.
 FEW_FAIL = 1.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting to change.
+
+    Attributes:
+        flag: of the setting, without dashes.
+        to: what to set; a number is the least that it should be.
+        times: what to multiply it by, where `to` is None.
+    """
+
+    flag: str
+    to: float | str | None = None
+    times: float | None = None
+
+    def value(self, flat: Mapping[str, Any]) -> float | str | None:
+        """What to set in a run with these settings by name; None if it is so, or if there is nothing to multiply."""
+        now = flat[self.flag.replace("-", "_")]
+        if self.times is not None:
+            return None if now is None else type(now)(now * self.times)
+        enough = isinstance(self.to, (int, float)) and isinstance(now, (int, float)) and now >= self.to
+        return None if enough or now == self.to else self.to
+
+    def __str__(self) -> str:
+        if self.times is None:
+            return f"`--{self.flag} {self.to}`"
+        size = {0.1: "a tenth of", 0.5: "half of", 2.0: "twice"}[self.times]
+        return f"{size} `--{self.flag}`"
 
 
 @dataclass(frozen=True)
@@ -27,7 +55,9 @@ class Finding:
         worst: as bad as it gets, on the same side of the threshold.
         form: format of these numbers.
         meaning: likely cause or consequence.
-        advice: what to try.
+        changes: settings to try, one at a time.
+        commands: other commands to try; RUN and SEED stand for the run and a final episode that fails.
+        advice: what else to try.
     """
 
     name: str
@@ -37,7 +67,15 @@ class Finding:
     worst: float
     form: str
     meaning: str
-    advice: str
+    changes: tuple[Change, ...] = ()
+    commands: tuple[str, ...] = ()
+    advice: str = ""
+
+    @property
+    def tries(self) -> str:
+        """All that can be tried, in one line."""
+        rest = [self.advice] if self.advice else []
+        return "; ".join([*map(str, self.changes), *(f"`{command}`" for command in self.commands), *rest])
 
     @property
     def when(self) -> str:
@@ -51,6 +89,17 @@ class Finding:
 
 FINDINGS = (
     Finding(
+        "the return was still rising",
+        "mean `expert_percent` of the last fifth of the evaluations minus that of the fifth before; only "
+        f"below {LEARNED:.0f}%",
+        evidence.rising,
+        5.0,
+        10.0,
+        "{:.0f} points",
+        "learning was not over",
+        commands=("--resume RUN --env-steps MORE",),
+    ),
+    Finding(
         "the agent was never near the expert",
         "the highest `expert_percent`",
         evidence.highest,
@@ -58,7 +107,8 @@ FINDINGS = (
         0.0,
         "{:.0f}%",
         "no evaluation came near the expert; the other findings may say why",
-        "`--mode bc`: if cloning fails too, look at the demonstrations first; then more `--env-steps`",
+        commands=("--env ENV --mode bc",),
+        advice="if cloning fails too, look at the demonstrations first",
     ),
     Finding(
         "the return rose and fell again",
@@ -68,8 +118,12 @@ FINDINGS = (
         100.0,
         "{:.0f} points",
         "D has memorised the demonstrations, most often where they are few",
-        "longer plans (`--plan.length 50`), a larger `--discriminator.gradient-penalty`, `--plan.demo-fraction 0.5`; "
-        "`evaluate RUN --best` plays the best policy",
+        (
+            Change("plan.length", 50),
+            Change("discriminator.gradient-penalty", times=2.0),
+            Change("plan.demo-fraction", 0.5),
+        ),
+        ("evaluate RUN --best",),
     ),
     Finding(
         "the return swings",
@@ -79,7 +133,11 @@ FINDINGS = (
         50.0,
         "{:.0f} points",
         "too little averaging, or some initial states fail",
-        "`--policy.acting-averaging 0.95`, more `--evaluation-episodes`, longer `--rollout.reset-length`",
+        (
+            Change("policy.acting-averaging", 0.95),
+            Change("evaluation-episodes", times=2.0),
+            Change("rollout.reset-length", times=2.0),
+        ),
     ),
     Finding(
         "some evaluation episodes fail",
@@ -89,7 +147,9 @@ FINDINGS = (
         100.0,
         "{:.0f}%",
         "the policy fails from some initial states, and succeeds from others",
-        "`doctor RUN --play` names those that fail; more demonstrations, longer `--rollout.reset-length`",
+        (Change("rollout.reset-length", times=2.0),),
+        ("doctor RUN --play",),
+        "more demonstrations",
     ),
     Finding(
         "some final episodes fail",
@@ -99,8 +159,8 @@ FINDINGS = (
         50.0,
         "{:.1f}%",
         "the policy fails from some initial states",
-        "`evaluate RUN --episodes 1 --seed SEED --video film.mp4` shows one, with a seed of `final_episodes.csv`; "
-        "more demonstrations, more `--env-steps`",
+        commands=("evaluate RUN --episodes 1 --seed SEED --video film.mp4", "--resume RUN --env-steps MORE"),
+        advice="more demonstrations",
     ),
     Finding(
         "episodes end early",
@@ -110,7 +170,7 @@ FINDINGS = (
         0.0,
         "{:.2f}",
         "the agent fails early; if late in the episode, plans are too short, or start too early",
-        "`--plan.length 50`, `--plan.recent-steps 5000`, `--plan.demo-fraction 0.5`",
+        (Change("plan.length", 50), Change("plan.recent-steps", 5_000), Change("plan.demo-fraction", 0.5)),
     ),
     Finding(
         "the discriminator has won",
@@ -120,8 +180,12 @@ FINDINGS = (
         1.0,
         "{:.3f}",
         "D recognises nearly all pairs of both kinds, so its slope carries no signal",
-        "`--cost logit`, a larger `--discriminator.gradient-penalty`, fewer `--discriminator.steps`, "
-        "`--discriminator.imagined-fraction 0.9`",
+        (
+            Change("cost", "logit"),
+            Change("discriminator.gradient-penalty", times=2.0),
+            Change("discriminator.steps", times=0.5),
+            Change("discriminator.imagined-fraction", 0.5),
+        ),
     ),
     Finding(
         "the discriminator sees no difference",
@@ -131,8 +195,12 @@ FINDINGS = (
         2 * math.log(2),
         "{:.2f}",
         "D cannot separate the pairs (1.39) although the return is low",
-        "`--discriminator.whitening 1`, a smaller `--discriminator.gradient-penalty`, a higher "
-        "`--discriminator.learning-rate`, more demonstrations",
+        (
+            Change("discriminator.whitening", 1.0),
+            Change("discriminator.gradient-penalty", times=0.5),
+            Change("discriminator.learning-rate", times=2.0),
+        ),
+        advice="more demonstrations",
     ),
     Finding(
         "the model predicts little better than no change",
@@ -142,8 +210,12 @@ FINDINGS = (
         1.0,
         "{:.2f}",
         "plans lead to states that the environment would not reach",
-        "more `--dynamics.steps`, more `--rollout.steps`, a larger `--dynamics.units`; "
-        "look for coordinates that seldom change and then by a lot",
+        (
+            Change("dynamics.steps", times=2.0),
+            Change("rollout.steps", times=2.0),
+            Change("dynamics.units", times=2.0),
+        ),
+        advice="look for coordinates that seldom change and then by a lot",
     ),
     Finding(
         "the model errs on new steps",
@@ -153,7 +225,7 @@ FINDINGS = (
         2.0,
         "{:.2f}",
         "the model does not know where the agent is",
-        "more `--rollout.steps` and `--dynamics.steps`",
+        (Change("rollout.steps", times=2.0), Change("dynamics.steps", times=2.0)),
     ),
     Finding(
         "the policy is at its bounds",
@@ -164,8 +236,9 @@ FINDINGS = (
         1.0,
         "{:.2f}",
         "clipped actions pass no gradient on, so the policy is stuck there",
-        "a smaller `--policy.learning-rate`, a larger `--discriminator.gradient-penalty`; "
-        "`data check` shows whether the demonstrations' actions have the environment's units",
+        (Change("policy.learning-rate", times=0.5), Change("discriminator.gradient-penalty", times=2.0)),
+        ("data check EXPERT --env ENV",),
+        "actions of the demonstrations in the environment's units",
     ),
     Finding(
         "planning gradients explode",
@@ -175,7 +248,7 @@ FINDINGS = (
         1_000.0,
         "{:.0f}",
         "unstable dynamics or long plans",
-        "a smaller `--policy.bptt-clip-norm`, a shorter `--plan.length`",
+        (Change("policy.bptt-clip-norm", times=0.5), Change("plan.length", times=0.5)),
     ),
     Finding(
         "the line search finds no improvement",
@@ -185,7 +258,7 @@ FINDINGS = (
         0.0,
         "{:.2f}",
         "steps are refused, so the policy does not change",
-        "a smaller `--trust-region.max-kl`, more `--rollout.steps`",
+        (Change("trust-region.max-kl", times=0.5), Change("rollout.steps", times=2.0)),
     ),
     Finding(
         "the value network does not follow",
@@ -195,6 +268,6 @@ FINDINGS = (
         -1.0,
         "{:.2f}",
         "the advantages that the policy learns from are mostly noise",
-        "more `--rollout.steps`, more `--trust-region.value-epochs`",
+        (Change("rollout.steps", times=2.0), Change("trust-region.value-epochs", times=2.0)),
     ),
 )

@@ -71,14 +71,14 @@ def test_timeouts_in_their_rows(d4rl):
 def test_without_a_true_timeout_episodes_end_at_the_environments_limit_and_that_is_told(timeouts, said, d4rl):
     lengths, notes = converted(d4rl(timeouts=timeouts))
     assert lengths == [199] * 4
-    assert notes[0] == f"{said}: 3 episodes end after the environment's 200 steps"
+    assert notes[0] == f"{said}: 3 episodes cut after the environment's 200 steps"
 
 
 @pytest.mark.parametrize("timeouts", [np.zeros(ROWS, bool), None])
 def test_without_a_true_timeout_next_observations_tell_the_ends(timeouts, d4rl):
     lengths, notes = converted(d4rl(timeouts=timeouts, next_observations=NEXT))
     assert lengths == [200] * 4
-    assert notes[0].startswith("3 episodes end without a flag")
+    assert notes[0].startswith("3 ends of episodes without a flag")
 
 
 @pytest.mark.parametrize("rows", [-5, -1, 1, 3])
@@ -189,7 +189,7 @@ def test_episodes_longer_than_the_environments_limit_are_told(d4rl):
     timeouts = ENDS.copy()
     timeouts[STEPS - 1] = False
     _, notes = convert(d4rl(timeouts=timeouts), PENDULUM)
-    assert notes[-1].startswith("1 episodes have more than the environment's 200 steps, up to 400")
+    assert notes[-1].startswith("1 episode of more than the environment's 200 steps, up to 400")
 
 
 def test_next_observations_that_are_only_the_next_row_are_not_believed_where_an_episode_ends(d4rl):

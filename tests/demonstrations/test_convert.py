@@ -166,7 +166,7 @@ def test_d4rl_without_timeouts_ends_at_the_environments_limit(whole, d4rl):
     assert [len(episode) for episode in expert.trajectories] == ([1_000, 1_000, 500] if whole else [999, 999, 499])
     assert expert.length == 1_000
     told = (
-        "2 episodes end without a flag" if whole else "no timeouts: 2 episodes end after the environment's 1,000 steps"
+        "2 ends of episodes without a flag" if whole else "no timeouts: 2 episodes cut after the environment's 1,000 steps"
     )
     assert notes[0].startswith(told)
 
@@ -174,7 +174,7 @@ def test_d4rl_without_timeouts_ends_at_the_environments_limit(whole, d4rl):
 def test_d4rl_takes_no_step_from_one_episode_into_the_next(d4rl):
     expert, notes = convert(d4rl(next_observations=led_to(2, 4)), CHEETAH)
     assert flags(expert) == [(3, True, False), (2, False, True), (2, False, True)]
-    assert len(notes) == 1 and notes[0].startswith("1 episodes end without a flag")
+    assert len(notes) == 1 and notes[0].startswith("1 end of episodes without a flag")
 
 
 def test_d4rl_in_another_order_than_that_of_time(d4rl, refused):
@@ -186,7 +186,7 @@ def test_d4rl_leaves_out_episodes_of_one_step_and_says_so(d4rl):
     expert, notes = convert(d4rl(terminals=np.isin(np.arange(ROWS), [0, 3]), next_observations=led_to(0, 3)), CHEETAH)
     assert flags(expert) == [(3, True, False), (3, False, True)]
     np.testing.assert_array_equal(expert.trajectories[0].rewards, [1.0, 4.0, 9.0])
-    assert len(notes) == 1 and notes[0].startswith("1 episodes shorter than 2 steps")
+    assert len(notes) == 1 and notes[0].startswith("1 episode shorter than 2 steps")
 
 
 def test_d4rl_without_simulator_states(d4rl):

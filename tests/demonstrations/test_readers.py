@@ -272,7 +272,7 @@ def test_terminal_at_the_environments_limit_is_no_termination(tmp_path):
     Dataset.from_dict(rows).save_to_disk(tmp_path / "set")
     demos, notes = convert(tmp_path / "set", "Pendulum-v1")
     assert [(t.terminated, t.truncated) for t in demos.trajectories] == [(False, True), (True, False)]
-    assert "1 terminal episodes are of 200 steps, the environment's limit: they count as truncated" in notes
+    assert "1 terminal episode of 200 steps, the environment's limit: counted as truncated" in notes
 
 
 def test_a_damaged_imitation_data_set(imitation):

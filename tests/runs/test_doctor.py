@@ -1,7 +1,9 @@
 """`doctor` finds what is wrong with runs that were broken on purpose, and nothing in a healthy one."""
 
+import itertools
 import math
 import re
+import shlex
 from dataclasses import asdict, fields, replace
 from types import SimpleNamespace
 
@@ -9,10 +11,13 @@ import numpy as np
 import pytest
 from helpers import random_policy, small_config
 
+from mgail_dyna import runtime
 from mgail_dyna.algorithms.base import Budget
+from mgail_dyna.cli.arguments import parse
+from mgail_dyna.cli.commands.data_check import CheckCommand
 from mgail_dyna.cli.commands.doctor import DoctorCommand
 from mgail_dyna.cli.commands.evaluate import EvaluateCommand
-from mgail_dyna.cli.commands.train import TrainCommand
+from mgail_dyna.cli.commands.train import TrainCommand, resolved
 from mgail_dyna.cli.main import COMMANDS, main
 from mgail_dyna.cli.report import doctor_hint
 from mgail_dyna.cli.session import Session
@@ -21,9 +26,10 @@ from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.experiments.markdown import findings_table
 from mgail_dyna.runs.directory import CHECKPOINT, CURVE, RunSettings, flatten, save_run, write_settings
-from mgail_dyna.runs.doctor import diagnose, play_evaluation
+from mgail_dyna.runs.doctor import changed, diagnose, play_evaluation
+from mgail_dyna.runs.evidence import LEARNED
 from mgail_dyna.runs.final import FinalEpisodes, write_final
-from mgail_dyna.runs.findings import FINDINGS, LEARNED
+from mgail_dyna.runs.findings import FINDINGS
 from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
 
 EXPERT, STEPS, ITERATIONS, SIZE = 50.0, 6, 20, 17
@@ -44,6 +50,7 @@ HEALTHY = {
 RISING = np.linspace(5, 98, ITERATIONS)
 # What breaks a run, by the name of the finding that it must lead to.
 BROKEN = {
+    "the return was still rising": {"percents": np.linspace(5, 70, ITERATIONS)},
     "the agent was never near the expert": {"percents": np.linspace(5, 30, ITERATIONS), "discriminator/loss": 1.0},
     "the return rose and fell again": {"percents": np.concatenate([RISING[::2], RISING[::-2]])},
     "the return swings": {"percents": np.where(np.arange(ITERATIONS) % 2, 98.0, 80.0)},
@@ -147,7 +154,42 @@ def test_a_run_broken_on_purpose_is_found(name, made, cli):
     lines = done.stdout.splitlines()
     at = next(i for i, line in enumerate(lines) if re.match(rf"\d+\. {name}: ", line))
     assert lines[at].endswith(f", found {finding.when}")
-    assert [line.split(":")[0].strip() for line in lines[at + 1 : at + 4]] == ["measured", "meaning", "try"]
+    said = [line.split(":")[0].split(",")[0].strip() for line in lines[at + 1 : at + 4]]
+    assert said == ["measured", "meaning", "try"]
+    tries = list(itertools.takewhile(lambda line: line.startswith("     "), lines[at + 4 :]))
+    assert tries
+    for line in tries:  # each command can be pasted
+        if line.strip().startswith(program := runtime.program()):
+            accepts(shlex.split(line.strip().removeprefix(program)))
+
+
+def accepts(words):
+    """Asserts that a command line is one, without doing it."""
+    if words[0].startswith("--"):
+        return resolved(words)
+    if words[0] == "data":
+        return parse(CheckCommand, words[2:], prog="data check")
+    return parse({"evaluate": EvaluateCommand, "doctor": DoctorCommand}[words[0]], words[1:], prog=words[0])
+
+
+def test_a_change_that_is_made_forbidden_or_without_effect_is_not_proposed(made):
+    def proposed(name, algorithm="dyna", **changes):
+        config = small_config(algorithm, "HalfCheetah-v5", **changes)
+        finding = next(finding for finding in FINDINGS if finding.name == name)
+        return {
+            change.flag: value for change, value in changed(finding, RunSettings(algorithm, "tuned", "", None, config))
+        }
+
+    won = {"cost": "logit", "discriminator.gradient-penalty": 1.0, "discriminator.steps": 4}
+    changes = {"cost": "saturating", "discriminator": {"gradient_penalty": 0.5, "steps": 8, "imagined_fraction": 0.2}}
+    found = proposed("the discriminator has won", **changes)
+    assert found == won | {"discriminator.imagined-fraction": 0.5}
+    changes["discriminator"] |= {"recent_fraction": 0.8}
+    assert proposed("the discriminator has won", **changes | {"cost": "logit"}) == {
+        name: value for name, value in won.items() if name != "cost"
+    }
+    assert "plan.length" not in proposed("episodes end early", plan={"length": 60})
+    assert proposed("episodes end early", "gail") == {}
 
 
 def test_numbers_are_those_of_the_run(made):

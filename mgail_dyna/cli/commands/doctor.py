@@ -13,6 +13,7 @@ import tyro
 
 from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse
+from mgail_dyna.errors import counted
 
 if TYPE_CHECKING:
     from mgail_dyna.runs.doctor import Diagnosis, Episode
@@ -56,7 +57,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         diagnosis: of it.
     """
     settings = diagnosis.settings
-    about = [f"{settings.algorithm} on {settings.config.env}", f"{diagnosis.iterations:,} iterations"]
+    about = [f"{settings.algorithm} on {settings.config.env}", counted(diagnosis.iterations, "iteration")]
     about.append(f"{diagnosis.env_steps:,} of {settings.config.env_steps:,} env steps")
     if math.isfinite(diagnosis.percent):
         about.append(f"{diagnosis.percent:.1f}% of the expert")
@@ -68,7 +69,9 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"{number}. {finding.name}: {finding.form.format(value)}, found {finding.when}"
         yield f"   measured: {reads}"
         yield f"   meaning: {finding.meaning}"
-        yield f"   try: {_advice(finding, directory, diagnosis)}"
+        tries = _tries(finding, directory, diagnosis)
+        yield "   try, one at a time:" if len(tries) > 1 else "   try:"
+        yield from (f"     {each}" for each in tries)
     if not diagnosis.found:
         yield f"no fault found among the {len(diagnosis.looked_for)} looked for:"
         yield from (f"  {name}" for name in diagnosis.looked_for)
@@ -81,14 +84,32 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"final episodes below half of the expert's return: {shown}{more}"
 
 
-def _advice(finding: Finding, directory: Path, diagnosis: Diagnosis) -> str:
-    """What to try, with the run and a seed that fails in place of the table's RUN and SEED."""
-    advice = finding.advice.replace("`", "")
-    if diagnosis.failing:
-        advice = advice.replace("SEED", str(diagnosis.failing[0][0]))
-    for command in ("evaluate", "doctor"):
-        advice = advice.replace(f"{command} RUN", f"{runtime.program()} {command} {shlex.quote(str(directory))}")
-    return advice
+def _tries(finding: Finding, directory: Path, diagnosis: Diagnosis) -> list[str]:
+    """What to try: commands that can be pasted, with the run's own names and numbers, and then other advice."""
+    from mgail_dyna.config.imitation import ImitationConfig
+    from mgail_dyna.runs.directory import CONFIG
+    from mgail_dyna.runs.doctor import changed
+
+    settings, program = diagnosis.settings, runtime.program()
+    again = f"{program} --config {shlex.quote(str(directory / CONFIG))}"
+    commands = [f"{again} --{change.flag} {value}" for change, value in changed(finding, settings)]
+    config, seeds = settings.config, [seed for seed, _ in diagnosis.failing]
+    ended = diagnosis.env_steps >= config.env_steps
+    own = {"demonstrations": config.demonstrations, "subsample": config.subsample}
+    limits = "".join(f" --{name} {value}" for name, value in own.items() if value != getattr(ImitationConfig, name))
+    names = {
+        "--mode bc": f"--mode bc --expert {shlex.quote(settings.expert)}{limits}",
+        "--env ENV": f"--env {shlex.quote(config.env)}",
+        "EXPERT": shlex.quote(settings.expert),
+        "SEED": str(seeds[0] if seeds else "SEED"),
+        "--env-steps MORE": f"--env-steps {2 * config.env_steps}" if ended else "",
+        "RUN": shlex.quote(str(directory)),
+    }
+    for command in finding.commands:
+        for name, value in names.items():
+            command = command.replace(name, value)
+        commands.append(f"{program} {command.strip()}")
+    return [*commands, *([finding.advice] if finding.advice else [])]
 
 
 def episodes_report(episodes: Sequence[Episode]) -> Iterator[str]:
@@ -101,4 +122,4 @@ def episodes_report(episodes: Sequence[Episode]) -> Iterator[str]:
     yield f"evaluation episodes: {failing} of {len(episodes)} fail"
     for each in sorted(episodes, key=lambda episode: episode.episode_return):
         fails = ", fails" if each.fails else ""
-        yield f"  seed {each.seed}: return {each.episode_return:,.1f} in {each.steps:,} steps{fails}"
+        yield f"  seed {each.seed}: return {each.episode_return:,.1f} in {counted(each.steps, 'step')}{fails}"

@@ -18,7 +18,7 @@ from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse, peek
 from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.help import HELP
-from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.errors import UserError, counted, unknown_name
 from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.suites import FIGURES, SEEDS, SUITES, everything, runs_of
 
@@ -120,10 +120,10 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
         needed = f"about {cost.hours:.1f} core-hours left ({cost.hours / at_once:.1f} hours with {at_once} at once)"
         yield f"{needed}, by the CPU time of recorded runs{others}"
     if cost.unknown:
-        yield f"no estimate for {cost.unknown} runs: none of their algorithm and task is recorded"
+        yield f"no estimate for {counted(cost.unknown, 'run')}: none of their algorithm and task is recorded"
     count, hours = spent(kinds, results)
     if count:
-        yield f"{count} recorded runs took {hours:.1f} core-hours"
+        yield f"{counted(count, 'recorded run')} took {hours:.1f} core-hours"
 
 
 def _print_results(kinds: Sequence[Kind], results: Path, title: str) -> None:

@@ -13,7 +13,7 @@ from mgail_dyna.demonstrations.formats.rows import episodes_of
 from mgail_dyna.demonstrations.formats.source import Reading, Source, joined_note, refuse_keys
 from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.environments.spaces import parts_text
-from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.errors import UserError, counted, unknown_name
 from mgail_dyna.types import Array
 
 _STATE, _ACTION = "observation.state", "action"
@@ -90,7 +90,8 @@ def _at_limit(episodes: dict[int, dict[str, Any]], limit: int | None) -> tuple[s
         each["terminated"], each["truncated"] = False, True
     if not at:
         return ()
-    return (f"{len(at):,} terminal episodes are of {limit:,} steps, the environment's limit: they count as truncated",)
+    found = counted(len(at), "terminal episode")
+    return (f"{found} of {limit:,} steps, the environment's limit: counted as truncated",)
 
 
 def _trajectory(row: dict[str, Any]) -> dict[str, Any]:

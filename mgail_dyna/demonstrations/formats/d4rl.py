@@ -14,7 +14,7 @@ from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE
 from mgail_dyna.demonstrations.formats.jumps import resets_inside, surprise
 from mgail_dyna.demonstrations.formats.recognise import D4RL_NEEDS
 from mgail_dyna.demonstrations.formats.source import Reading, Source, refuse_keys, require_flags, require_keys
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, counted
 from mgail_dyna.hdf5 import open_hdf5, read_array
 from mgail_dyna.types import Array
 
@@ -48,7 +48,7 @@ def read(path: Path, reading: Reading) -> Source:
     steps = last - starts + whole
     kept = np.flatnonzero(steps >= SHORTEST_EPISODE)
     if len(kept) < len(steps):
-        notes.append(f"{len(steps) - len(kept)} episodes shorter than {SHORTEST_EPISODE} steps left out")
+        notes.append(f"{counted(len(steps) - len(kept), 'episode')} shorter than {SHORTEST_EPISODE} steps left out")
     if limit is not None:
         _note_lengths(arrays, terminals, last, limit, notes)
     episodes = {n: _episode(arrays, terminals, int(starts[i]), int(last[i])) for n, i in enumerate(kept)}
@@ -109,7 +109,7 @@ def _note_lengths(arrays: Mapping[str, Array], terminals: Array, last: Array, li
     """Notes on ends that do not fit the environment's time limit."""
     if over := int((np.diff(last, prepend=-1) > limit).sum()):
         notes.append(
-            f"{over} episodes have more than the environment's {limit:,} steps, up to "
+            f"{counted(over, 'episode')} of more than the environment's {limit:,} steps, up to "
             f"{int(np.diff(last, prepend=-1).max()):,}: are the ends of episodes flagged in the right rows?"
         )
     if over or "next_observations" in arrays:
@@ -162,7 +162,7 @@ def _ends(path: Path, arrays: Mapping[str, Array], terminals: Array, limit: int 
             for start, end in itertools.pairwise([-1, *np.flatnonzero(ends), len(ends) - 1]):
                 ends[start + limit : end : limit] = True
             if cut := ends.sum() - before:
-                notes.append(f"{what}: {cut} episodes end after the environment's {limit:,} steps")
+                notes.append(f"{what}: {counted(cut, 'episode')} cut after the environment's {limit:,} steps")
         elif not terminals.any():
             notes.append(f"{what}, no terminals, and the environment has no time limit: all rows count as one episode")
     if not ends[-1]:
@@ -188,7 +188,8 @@ def _seams(path: Path, arrays: Mapping[str, Array], terminals: Array, ends: Arra
         )
         return np.asarray((ends & ~wrong) | seams)
     if seams.any():
-        notes.append(f"{seams.sum()} episodes end without a flag, where next_observations differ from the next row")
+        found = counted(int(seams.sum()), "end")
+        notes.append(f"{found} of episodes without a flag, where next_observations differ from the next row")
     return np.asarray(ends | seams)
 
 

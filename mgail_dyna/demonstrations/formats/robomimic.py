@@ -12,7 +12,7 @@ import numpy as np
 from mgail_dyna.demonstrations.formats.source import Reading, Source, joined_note
 from mgail_dyna.demonstrations.metadata import JOINED
 from mgail_dyna.environments.spaces import parts_text
-from mgail_dyna.errors import UserError, unknown_name
+from mgail_dyna.errors import UserError, counted, unknown_name
 from mgail_dyna.hdf5 import open_hdf5, read_array
 from mgail_dyna.types import Array
 
@@ -41,7 +41,7 @@ def read(path: Path, reading: Reading) -> Source:
     for count, what in ((lacking, "no next_obs"), (copied, "the last next_obs is a copy of obs")):
         if count:
             unknown = "the state after the last action is unknown, so that step is left out"
-            notes.append(f"{what} in {count:,} episodes: {unknown}")
+            notes.append(f"{what} in {counted(count, 'episode')}: {unknown}")
     if split:
         notes.append(f"not read: mask ({', '.join(split)}); every demonstration is taken")
     notes.append(

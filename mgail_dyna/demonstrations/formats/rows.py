@@ -10,7 +10,7 @@ import numpy as np
 
 from mgail_dyna.demonstrations.dataset import SHORTEST_EPISODE
 from mgail_dyna.demonstrations.formats.source import Source
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, counted
 from mgail_dyna.types import Array
 
 _NO_FLAGS = "nothing says whether the task or a time limit ended an episode: every episode counts as truncated"
@@ -54,11 +54,10 @@ def episodes_of(path: Path, layout: str, columns: Mapping[str, Array], notes: tu
             found[number] = _episode(rows, int(steps))
     added = list(notes)
     if unfinished:
-        added.append(
-            f"the state after the last action is not in the file in {unfinished:,} episodes, so that step is left out"
-        )
+        where = counted(unfinished, "episode")
+        added.append(f"the state after the last action is not in the file in {where}, so that step is left out")
     if short:
-        added.append(f"{short:,} episodes shorter than {SHORTEST_EPISODE} steps left out")
+        added.append(f"{counted(short, 'episode')} shorter than {SHORTEST_EPISODE} steps left out")
     if not {"terminated", "truncated"} & columns.keys():
         added.append(_NO_FLAGS)
     ended = frozenset(n for n, arrays in found.items() if arrays.pop("ended"))
