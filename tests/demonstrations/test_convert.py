@@ -166,7 +166,9 @@ def test_d4rl_without_timeouts_ends_at_the_environments_limit(whole, d4rl):
     assert [len(episode) for episode in expert.trajectories] == ([1_000, 1_000, 500] if whole else [999, 999, 499])
     assert expert.length == 1_000
     told = (
-        "2 ends of episodes without a flag" if whole else "no timeouts: 2 episodes cut after the environment's 1,000 steps"
+        "2 ends of episodes without a flag"
+        if whole
+        else "no timeouts: 2 episodes cut after the environment's 1,000 steps"
     )
     assert notes[0].startswith(told)
 
