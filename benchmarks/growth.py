@@ -30,6 +30,7 @@ STEPS = 30
 PLAN_LENGTHS = (5, 10, 20, 50, 100)
 BATCHES = (16, 64, 256, 1024)
 STATE_SIZES = (4, 17, 105, 376)
+MEMBERS = (1, 2, 4, 7)
 DEMONSTRATIONS = (1, 10, 100, 1000)
 REPLAYS = (10_000, 100_000, 1_000_000, 10_000_000)
 COPIES = (1, 2, 4, 8)
@@ -62,6 +63,7 @@ def main() -> None:
         "plan length": growth("plan length", lambda n: {"length": n}, PLAN_LENGTHS),
         "batch": growth("batch", lambda n: {"batch": n}, BATCHES),
         "state size": growth("state size", lambda n: {"size": n}, STATE_SIZES),
+        "members of the model": growth("members", lambda n: {"members": n}, MEMBERS),
     }
     table = {
         "command": f"python benchmarks/growth.py --rounds {options.rounds}",
@@ -182,7 +184,7 @@ def _demonstrations(count: int) -> dict[str, float]:
 def _draw(rounds: dict[str, dict[int, float]], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3), layout="constrained")
+    figure = Figure(figsize=(12, 3), layout="constrained")
     for axes, (name, found) in zip(figure.subplots(1, len(rounds), sharey=True), rounds.items(), strict=True):
         axes.loglog(list(found), list(found.values()), marker="o")
         axes.set(xlabel=name, xticks=list(found), xticklabels=list(found))

@@ -6,7 +6,7 @@ The package's updates are here; the peers make the same ones from the same weigh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,7 @@ class Workload:
         batch: trajectories of a batch in planning, learning and the model; the recipe's if None.
         size: of a state.
         actions: of an action.
+        members: of the model.
 
     Attributes:
         config: the recipe.
@@ -74,8 +75,11 @@ class Workload:
         agent, expert, mix: for the discriminator, `[K, B, ...]`.
     """
 
-    def __init__(self, steps: int, batch: int | None = None, size: int = 17, actions: int = 6) -> None:
-        self.config: ImitationConfig = imitation_preset("recipe", "HalfCheetah-v5", "dyna")
+    def __init__(
+        self, steps: int, batch: int | None = None, size: int = 17, actions: int = 6, members: int = 1
+    ) -> None:
+        recipe: ImitationConfig = imitation_preset("recipe", "HalfCheetah-v5", "dyna")
+        self.config = replace(recipe, dynamics=replace(recipe.dynamics, members=members))
         self.steps, self.sizes, self.rng = steps, (size, actions), np.random.default_rng(0)
         self.batch = batch or self.config.plan.batch
         self.windows = self._windows(self.config.dynamics.burn_in + self.config.learn.length)
@@ -129,8 +133,9 @@ class Workload:
         policy, discriminator = self.learners["policy"].network, self.learners["discriminator"].network
         model, spec = self.learners["dynamics"].model, self.action
         assert spec.low is not None and spec.high is not None
-        encoder, action = model.state_encoder, model.action_encoder
-        layers = {"inward": encoder.inward, "outward": encoder.outward, "fused": model.fused, "change": model.change}
+        member = model.members[0]
+        encoder, action = member.state_encoder, member.action_encoder
+        layers = {"inward": encoder.inward, "outward": encoder.outward, "fused": member.fused, "change": member.change}
         layers |= {"action_inward": action.inward, "action_outward": action.outward}
         low, high = ((bound - spec.center) / spec.scale for bound in (spec.low, spec.high))
         return Weights(

@@ -48,9 +48,9 @@ def build_discriminator(expert: Pairs, config: DiscriminatorConfig, seed: int) -
 
 
 def build_dynamics(demos: Replay, config: DynamicsConfig, seed: int) -> DynamicsModel:
-    """The dynamics model of the paper (sec. 4)."""
+    """The dynamics model of the paper (sec. 4), or an ensemble of such."""
     states, actions = demos.all_pairs()
-    return GRUDynamics(states.shape[1], actions.shape[1], config.units, seed=seed)
+    return GRUDynamics(states.shape[1], actions.shape[1], config.units, seed=seed, members=config.members)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,8 @@ class DynamicsConfig:
 
     units: int = 100
     """Units of the embeddings and of the GRU (MGAIL: 100)."""
+    members: int = 1
+    """Networks whose mean predicts; each multiplies the model's cost."""
     learning_rate: float = 1e-3
     """Adam's learning rate at the start."""
     steps: int = 30
@@ -120,6 +122,7 @@ class DynamicsConfig:
             self,
             "dynamics.",
             units=(self.units >= 1, "at least 1"),
+            members=(self.members >= 1, "at least 1"),
             learning_rate=(self.learning_rate > 0, "above 0"),
             steps=(self.steps >= 1, "at least 1"),
             batch=(self.batch >= 1, "at least 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,9 @@ from mgail_dyna.normalization import STATE_LIMIT
 from mgail_dyna.ops.losses import dynamics_loss
 from mgail_dyna.ops.unroll import Prediction
 from mgail_dyna.types import FloatArray
+
+# A member's networks use so many seeds.
+SEEDS = 3
 
 
 class DynamicsModel(Protocol):
@@ -41,32 +45,19 @@ class DynamicsModel(Protocol):
         """Eq. 5 along windows: `states [L + 1, B, d]`, `actions [L, B, a]`, `mask [L, B]`; a scalar."""
 
 
-class GRUDynamics(keras.layers.Layer):
-    """State embedding times action embedding (Hadamard product), then a head for the change of state (paper sec. 3, 4).
-
-    s_pred = s + change_scale * f(s, a). The network predicts the change in units of its own size, so every coordinate
-    weighs the same in the loss, and an untrained model predicts almost no change.
+class ChangeNetwork(keras.layers.Layer):
+    """f(s, a): state embedding times action embedding (Hadamard product), then a head for the change of state (paper
+    sec. 3, 4).
 
     Args:
         observation_size: `d`.
         action_size: `a`.
         units: of both embeddings, of the GRU and of the head's hidden layer (MGAIL: 100).
-        change_scale: `[d]`, size of one step's change of the normalised state; can be assigned later.
         seed: of the initial weights.
     """
 
-    def __init__(
-        self, observation_size: int, action_size: int, units: int, change_scale: FloatArray | None = None, seed: int = 0
-    ) -> None:
-        super().__init__(name="dynamics")
-        self.units = units
-        scale = np.ones(observation_size) if change_scale is None else change_scale
-        self.change_scale = self.add_weight(
-            shape=(observation_size,),
-            initializer=lambda shape, dtype: np.asarray(scale, np.float32),
-            trainable=False,
-            name="change_scale",
-        )
+    def __init__(self, observation_size: int, action_size: int, units: int, seed: int = 0) -> None:
+        super().__init__()
         seeds = keras.random.SeedGenerator(seed + 2)
         self.state_encoder = StateEncoder(units, seed)
         self.action_encoder = ActionEncoder(units, seed + 1)
@@ -82,11 +73,8 @@ class GRUDynamics(keras.layers.Layer):
         self.change.build((None, units))
         self.built = True
 
-    def initial_state(self, batch: int) -> tf.Tensor:
-        return tf.zeros((batch, self.units))
-
     def call(self, states: tf.Tensor, actions: tf.Tensor, memory: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """f(s, a) in units of `change_scale`, `[n, d]`, and the memory to pass on."""
+        """f(s, a) `[n, d]`, and the memory `[n, units]` to pass on."""
         embedded, memory = self.state_encoder(states, memory)
         return self.change(self.fused(embedded * self.action_encoder(actions))), memory
 
@@ -99,7 +87,7 @@ class GRUDynamics(keras.layers.Layer):
             states: `[T, n, d]`.
             actions: `[T, n, a]`.
             mask: `[T, n]`; where it is 0 the memory does not change.
-            memory: `[n, h]` before the first step.
+            memory: `[n, units]` before the first step.
 
         Returns:
             f(s, a) `[T, n, d]`, and the memory after the last step.
@@ -107,16 +95,74 @@ class GRUDynamics(keras.layers.Layer):
         embedded, memory = self.state_encoder.unroll(states, mask, memory)
         return self.change(self.fused(embedded * self.action_encoder(actions))), memory
 
+
+class GRUDynamics(keras.layers.Layer):
+    """s_pred = s + change_scale * f(s, a), where f is the mean of the members' networks; the papers have one.
+
+    The networks predict the change in units of its own size, so every coordinate weighs the same in the loss, and an
+    untrained model predicts almost no change. Members differ in their initial weights alone.
+
+    Args:
+        observation_size: `d`.
+        action_size: `a`.
+        units: of each member's network.
+        change_scale: `[d]`, size of one step's change of the normalised state; can be assigned later.
+        seed: of the initial weights.
+        members: number of networks.
+    """
+
+    def __init__(
+        self,
+        observation_size: int,
+        action_size: int,
+        units: int,
+        change_scale: FloatArray | None = None,
+        seed: int = 0,
+        members: int = 1,
+    ) -> None:
+        super().__init__(name="dynamics")
+        self.units = units
+        scale = np.ones(observation_size) if change_scale is None else change_scale
+        self.change_scale = self.add_weight(
+            shape=(observation_size,),
+            initializer=lambda shape, dtype: np.asarray(scale, np.float32),
+            trainable=False,
+            name="change_scale",
+        )
+        seeds = range(seed, seed + SEEDS * members, SEEDS)
+        self.members = [ChangeNetwork(observation_size, action_size, units, each) for each in seeds]
+        self.built = True
+
+    def initial_state(self, batch: int) -> tf.Tensor:
+        return tf.zeros((batch, self.units * len(self.members)))
+
     def observe(self, states: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         start = self.initial_state(mask.shape[1])
-        return self.state_encoder.unroll(states, mask, start)[1] if states.shape[0] else start
+        if not states.shape[0]:
+            return start
+        parts = zip(self.members, self._parts(start), strict=True)
+        return tf.concat([member.state_encoder.unroll(states, mask, part)[1] for member, part in parts], axis=-1)
 
     def predict(self, states: tf.Tensor, actions: tf.Tensor, memory: tf.Tensor) -> Prediction:
-        change, memory = self(states, actions, memory)
-        predicted = tf.clip_by_value(states + self.change_scale * change, -STATE_LIMIT, STATE_LIMIT)
-        return Prediction(predicted, memory, tf.zeros(states.shape[:1]))
+        parts = zip(self.members, self._parts(memory), strict=True)
+        changes, after = zip(*(member(states, actions, part) for member, part in parts), strict=True)
+        mean = tf.add_n(changes) / float(len(changes))
+        predicted = tf.clip_by_value(states + self.change_scale * mean, -STATE_LIMIT, STATE_LIMIT)
+        return Prediction(predicted, tf.concat(after, axis=-1), self._disagreement(changes, mean))
 
     def loss(self, states: tf.Tensor, actions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        predicted, _ = self.unroll(states[:-1], actions, mask, self.initial_state(states.shape[1]))
         observed = (states[1:] - states[:-1]) / self.change_scale
-        return dynamics_loss(predicted, observed, mask)
+        parts = zip(self.members, self._parts(self.initial_state(states.shape[1])), strict=True)
+        losses = [
+            dynamics_loss(member.unroll(states[:-1], actions, mask, part)[0], observed, mask) for member, part in parts
+        ]
+        return tf.add_n(losses) / float(len(losses))
+
+    def _parts(self, memory: tf.Tensor) -> list[tf.Tensor]:
+        """Each member's part `[n, units]` of the memory."""
+        return list(tf.split(memory, len(self.members), axis=-1))
+
+    def _disagreement(self, changes: Sequence[tf.Tensor], mean: tf.Tensor) -> tf.Tensor:
+        """Root mean square, over members and coordinates, of how far a prediction is from the mean one; no gradient."""
+        squares = [tf.square(self.change_scale * (change - mean)) for change in changes]
+        return tf.stop_gradient(tf.sqrt(tf.reduce_mean(tf.add_n(squares) / float(len(squares)), axis=-1)))

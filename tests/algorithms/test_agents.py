@@ -45,7 +45,7 @@ def test_every_agent_has_the_same_constructor_and_acts_before_it_has_learned(alg
 # A value of each field that some algorithm ignores, other than in `small_config`.
 OTHERWISE = {
     "discriminator": {"hidden": (7,), "steps": 3},
-    "dynamics": {"units": 9, "steps": 3},
+    "dynamics": {"units": 9, "members": 2, "steps": 3},
     "learn": {"steps": 3, "length": 3},
     "plan": {"batch": 33, "length": 5},
     "rollout": {"steps": 130, "initial_states": "reset"},

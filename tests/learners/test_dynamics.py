@@ -12,7 +12,7 @@ from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.networks.dynamics import GRUDynamics
 from mgail_dyna.ops.losses import dynamics_loss
 from mgail_dyna.ops.unroll import Prediction
-from mgail_dyna.replay import Replay
+from mgail_dyna.replay import Replay, Windows
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +85,21 @@ def test_every_coordinate_is_predicted_in_units_of_its_change_wherever_it_change
     update.scale(empty, demonstrations, replay)
     expected = [demonstrations.changes()[:, 0].std(), replay.changes()[:, 1].std(), 1.0, 1e-3, 0.2]
     np.testing.assert_allclose(update.model.change_scale, expected, rtol=1e-5)
+
+
+def test_members_disagree_more_where_nothing_was_learned():
+    rng = np.random.default_rng(0)
+    size, steps, length, batch = 3, 300, 4, 32
+    actions = rng.uniform(-0.1, 0.1, (steps, length, batch, size)).astype(np.float32)
+    start = rng.uniform(-0.1, 0.1, (steps, 1, batch, size)).astype(np.float32)
+    states = np.concatenate([start, start + np.cumsum(actions, axis=1)], axis=1)
+    model = GRUDynamics(size, size, 16, np.full(size, 0.1, np.float32), seed=0, members=4)
+    update = DynamicsLearner(model, DynamicsConfig(units=16, burn_in=0, learning_rate=3e-3))
+    update(Windows(states, actions, np.zeros_like(actions), np.ones(actions.shape[:3], np.float32)), 1.0)
+
+    def disagreement(reach):
+        inputs = [tf.constant(rng.uniform(-reach, reach, (256, size)), tf.float32) for _ in range(2)]
+        return float(np.mean(model.predict(*inputs, model.initial_state(256)).disagreement))
+
+    near, far = disagreement(0.1), disagreement(3.0)
+    assert near < 0.05 and far > 5 * near

@@ -40,7 +40,7 @@ def test_networks_have_the_shapes_they_document(model):
     assert Discriminator(SIZE, 2)(states, actions).shape == (5,)
     assert PolicyNetwork(box(2), SIZE)(states).shape == (5, 4)
     assert PolicyNetwork(ActionSpec("discrete", 3), SIZE)(states).shape == (5, 3)
-    assert [m.shape for m in model(states, actions, model.initial_state(5))] == [(5, SIZE), (5, UNITS)]
+    assert [m.shape for m in model.members[0](states, actions, model.initial_state(5))] == [(5, SIZE), (5, UNITS)]
     assert [m.shape for m in model.predict(states, actions, model.initial_state(5))] == [(5, SIZE), (5, UNITS), (5,)]
     encoder = StateEncoder(UNITS)
     assert [m.shape for m in encoder(states, tf.zeros((5, UNITS)))] == [(5, UNITS), (5, UNITS)]
@@ -73,9 +73,9 @@ def test_different_histories_lead_to_different_predictions(model):
     memory = model.observe(normal(3, 2, SIZE, seed=1), tf.ones((3, 2)))
     assert np.abs(memory).max() <= 1.0
     now, action = tf.repeat(normal(1, SIZE), 2, axis=0), tf.repeat(normal(1, 2), 2, axis=0)
-    change, _ = model(now, action, memory)
+    change, _ = model.members[0](now, action, memory)
     assert np.abs(change[0] - change[1]).max() > 0.05 * np.abs(change).max()
-    alike, _ = model(now, action, tf.repeat(memory[:1], 2, axis=0))
+    alike, _ = model.members[0](now, action, tf.repeat(memory[:1], 2, axis=0))
     np.testing.assert_allclose(alike[1], alike[0], rtol=1e-4, atol=1e-8)
     np.testing.assert_allclose(alike[0], change[0], rtol=1e-4, atol=1e-8)
 
@@ -84,8 +84,8 @@ def test_the_second_steps_prediction_depends_on_the_first_steps_state_through_th
     first, second, action = normal(1, SIZE, seed=1), normal(1, SIZE, seed=2), normal(1, 2)
     with tf.GradientTape() as tape:
         tape.watch(first)
-        _, memory = model(first, action, model.initial_state(1))
-        change, after = model(second, action, memory)
+        _, memory = model.members[0](first, action, model.initial_state(1))
+        change, after = model.members[0](second, action, memory)
         total = tf.reduce_sum(change[:, :1])
     assert np.abs(tape.gradient(total, first)).max() > 1e-5
     assert np.abs(after - memory).max() > 1e-3
@@ -94,8 +94,8 @@ def test_the_second_steps_prediction_depends_on_the_first_steps_state_through_th
 def test_every_weight_of_the_transition_model_is_trained_by_a_sequence_of_two(model):
     states, action = normal(2, 32, SIZE), normal(32, 2)
     with tf.GradientTape() as tape:
-        _, memory = model(states[0], action, model.initial_state(32))
-        total = tf.reduce_sum(model(states[1], action, memory)[0] ** 2)
+        _, memory = model.members[0](states[0], action, model.initial_state(32))
+        total = tf.reduce_sum(model.members[0](states[1], action, memory)[0] ** 2)
     for variable, gradient in zip(
         model.trainable_variables, tape.gradient(total, model.trainable_variables), strict=True
     ):
@@ -105,15 +105,15 @@ def test_every_weight_of_the_transition_model_is_trained_by_a_sequence_of_two(mo
 def test_the_embeddings_of_state_and_action_are_multiplied():
     """With an action embedding of zero the head sees nothing, whatever the state."""
     model = GRUDynamics(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
-    for variable in model.action_encoder.outward.variables:
+    for variable in model.members[0].action_encoder.outward.variables:
         variable.assign(tf.zeros_like(variable))
-    change, _ = model(normal(7, SIZE), normal(7, 2), normal(7, UNITS))
+    change, _ = model.members[0](normal(7, SIZE), normal(7, 2), normal(7, UNITS))
     np.testing.assert_array_equal(change, np.zeros((7, SIZE)))
 
 
 def test_the_network_predicts_the_change_of_state_in_units_of_its_scale():
     model = GRUDynamics(SIZE, 2, UNITS, CHANGE_SCALE, seed=3)
-    output = model.change
+    output = model.members[0].change
     output.kernel.assign(tf.zeros_like(output.kernel))
     states, actions, memory = normal(6, SIZE), normal(6, 2), model.initial_state(6)
     np.testing.assert_array_equal(model.predict(states, actions, memory)[0], states)
@@ -122,6 +122,44 @@ def test_the_network_predicts_the_change_of_state_in_units_of_its_scale():
     np.testing.assert_allclose(model.predict(states, actions, memory)[0], expected, rtol=1e-6)
     output.bias.assign([1e6, -1e6, 0.0, 0.0])
     np.testing.assert_array_equal(model.predict(states, actions, memory)[0][:, :2], [[STATE_LIMIT, -STATE_LIMIT]] * 6)
+
+
+def ensemble(members, seed=3):
+    return GRUDynamics(SIZE, 2, UNITS, CHANGE_SCALE, seed=seed, members=members)
+
+
+def alike(model):
+    """`model` with the first member's weights in every member."""
+    for member in model.members[1:]:
+        for variable, value in zip(member.variables, model.members[0].variables, strict=True):
+            variable.assign(value)
+    return model
+
+
+def test_an_ensemble_of_identical_members_is_the_single_model():
+    single, several = ensemble(1), alike(ensemble(3))
+    states, actions, mask = normal(5, 6, SIZE), normal(4, 6, 2, seed=1), tf.ones((4, 6))
+    np.testing.assert_allclose(several.loss(states, actions, mask), single.loss(states, actions, mask), rtol=1e-6)
+    memories = [model.observe(states, tf.ones((5, 6))) for model in (single, several)]
+    np.testing.assert_array_equal(memories[1], np.tile(memories[0], 3))
+    ours, theirs = (
+        model.predict(states[-1], actions[-1], memory)
+        for model, memory in zip((single, several), memories, strict=True)
+    )
+    np.testing.assert_allclose(ours.state, theirs.state, rtol=1e-6)
+    np.testing.assert_array_equal(ours.disagreement, np.zeros(6))
+    np.testing.assert_allclose(theirs.disagreement, np.zeros(6), atol=1e-6)
+
+
+def test_an_ensemble_predicts_the_mean_and_disagrees_by_the_deviation():
+    model = alike(ensemble(2))
+    for member, bias in zip(model.members, (1.0, -3.0), strict=True):
+        member.change.kernel.assign(tf.zeros_like(member.change.kernel))
+        member.change.bias.assign(tf.fill(SIZE, bias))
+    states = normal(6, SIZE)
+    predicted = model.predict(states, normal(6, 2), model.initial_state(6))
+    np.testing.assert_allclose(predicted.state, states - CHANGE_SCALE, rtol=1e-6)
+    np.testing.assert_allclose(predicted.disagreement, np.full(6, 2 * np.sqrt(np.mean(CHANGE_SCALE**2))), rtol=1e-6)
 
 
 def test_discrete_actions_are_one_hot_with_the_gradient_of_the_softmax():

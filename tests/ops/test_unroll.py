@@ -112,7 +112,8 @@ def update():
     ]
     policies[0].output_layer.kernel.assign(40.0 * policies[0].output_layer.kernel)
     dynamics = GRUDynamics(SIZE, 2, 8, np.full(SIZE, 0.5, np.float32), seed=2)
-    dynamics.change.kernel.assign(10.0 * dynamics.change.kernel)
+    kernel = dynamics.members[0].change.kernel
+    kernel.assign(10.0 * kernel)
     discriminator = Discriminator(SIZE, 2, (8, 8), "tanh", seed=3)
     config = ImitationConfig(cost="saturating", discount=GAMMA, dynamics=DynamicsConfig(burn_in=WARMUP))
     return PolicyLearner(*policies, discriminator, dynamics, BOX, config, StateAction())
@@ -265,16 +266,16 @@ def test_warming_passes_over_masked_steps(update):
     states, actions = (tf.constant(rng.standard_normal((4, 3, n)), tf.float32) for n in (SIZE, 2))
     mask = tf.constant([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, 1.0, 1.0]])
     begin = tf.constant(rng.uniform(-1, 1, (3, 8)), tf.float32)
-    changes, memory = model.unroll(states, actions, mask, begin)
+    changes, memory = model.members[0].unroll(states, actions, mask, begin)
     for n, real in enumerate([0, 2, 4]):
         alone, one = begin[n : n + 1], slice(n, n + 1)
         for t in range(4 - real, 4):
-            change, alone = model(states[t, one], actions[t, one], alone)
+            change, alone = model.members[0](states[t, one], actions[t, one], alone)
             np.testing.assert_allclose(changes[t, one], change, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(memory[one], alone, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(model.observe(states[:0], mask[:0]), np.zeros((3, 8)))
     np.testing.assert_allclose(
-        model.observe(states, mask), model.unroll(states, actions, mask, 0 * begin)[1], atol=1e-7
+        model.observe(states, mask), model.members[0].unroll(states, actions, mask, 0 * begin)[1], atol=1e-7
     )
 
 
