@@ -1,0 +1,124 @@
+"""How far the dynamics model errs 1, 10 and 50 steps ahead, against its size (the paper, sec. 5: Hopper's capacity).
+
+    python benchmarks/model_capacity.py --out results/benchmarks/model_capacity.jsonl
+
+The shipped expert plays with little, some and much action noise, as an agent on its way to it would. A model of each
+size learns from these steps and from three demonstrations, and predicts other episodes of the same kind. Errors are
+root mean squares in standard deviations of the demonstrated states. Every line of the file is one task, size and seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+TASKS = ("hopper", "halfcheetah", "walker2d")
+# Units and members.
+SIZES = ((50, 1), (100, 1), (200, 1), (400, 1), (100, 2), (100, 4))
+HORIZONS = (10, 50)
+NOISES = (0.1, 0.3, 1.0)
+# Steps played with each noise, for learning and for the test.
+STEPS, DEMONSTRATIONS = 3_000, 3
+GRADIENT_STEPS, AT_ONCE, TESTED = 3_000, 100, 512
+
+
+def main() -> None:
+    """Trains, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--core", type=int, default=0, help="the one that everything runs on")
+    parser.add_argument("--out", type=Path, help="JSON lines; those that it has are not done again")
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {options.core})
+    from mgail_dyna import runtime
+
+    runtime.import_tensorflow(1)
+    lines = options.out.read_text().splitlines() if options.out and options.out.exists() else []
+    done = {tuple(json.loads(line)[key] for key in ("task", "seed", "units", "members")) for line in lines}
+    for task in options.tasks:
+        for row in _rows(task, options.seeds, done):
+            print(json.dumps(row), flush=True)
+            lines.append(json.dumps(row))
+            if options.out:
+                options.out.write_text("\n".join(lines) + "\n")
+
+
+def _rows(task: str, seeds: int, done: set[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    for seed in range(seeds):
+        left = [size for size in SIZES if (task, seed, *size) not in done]
+        data = _data(task, seed) if left else None
+        for units, members in left:
+            yield {
+                "task": task,
+                "seed": seed,
+                "units": units,
+                "members": members,
+                **_errors(data, units, members, seed),
+            }
+
+
+def _data(task: str, seed: int) -> Any:
+    """Demonstrations, and played steps to learn from and to predict, as the networks see them."""
+    from mgail_dyna import load_demonstrations
+    from mgail_dyna.algorithms.networks import add_trajectory, demo_replay
+    from mgail_dyna.demonstrations.dataset import subset
+    from mgail_dyna.environments.make import make_env
+    from mgail_dyna.environments.rollout import play_episode
+    from mgail_dyna.normalization import statistics
+    from mgail_dyna.replay import Replay
+
+    demos = subset(load_demonstrations(task), DEMONSTRATIONS, 1)
+    expert, rng, action = demos.policy, np.random.default_rng([seed, 0]), demos.action
+    env, size = make_env(demos.env_id), demos.observation_space.shape[0]
+    sees = type(expert).from_state(expert.state())
+    sees.normalise_with(*statistics(demos.observations))
+    played = [Replay(size, action.size, action.size) for _ in range(2)]
+    for number, replay in enumerate(played):
+        for noise in NOISES:
+            expert.load({**expert.weights, "log_std": np.full(action.size, np.log(noise), np.float32)})
+            until, episode = replay.steps + STEPS, 0
+            while replay.steps < until:
+                start = int(1_000_000 * (1 + number) + 100_000 * seed + 10_000 * noise + episode)
+                trajectory = play_episode(env, expert, start, rng, limit=until - replay.steps)
+                add_trajectory(replay, sees, trajectory)
+                episode += 1
+    return (demo_replay(demos, sees), *played)
+
+
+def _errors(data: Any, units: int, members: int, seed: int) -> dict[str, float]:
+    from mgail_dyna.algorithms.networks import build_dynamics
+    from mgail_dyna.config.imitation import DynamicsConfig
+    from mgail_dyna.learners.dynamics import DynamicsLearner
+    from mgail_dyna.replay import mixed_windows
+
+    demos, learned, tested = data
+    config, rng, began = (
+        DynamicsConfig(units=units, members=members),
+        np.random.default_rng([seed, 1]),
+        time.process_time(),
+    )
+    update = DynamicsLearner(build_dynamics(demos, config, seed), config)
+    update.scale(demos, learned)
+    for _ in range(GRADIENT_STEPS // AT_ONCE):
+        shape = (AT_ONCE, config.batch)
+        update(mixed_windows(demos, learned, 0.5, rng, shape, config.length, config.burn_in, None), 1.0)
+    seconds = time.process_time() - began
+    found: dict[str, float] = {}
+    for horizon in HORIZONS:
+        found |= update.errors(tested.windows(rng, (1, TESTED), horizon, config.burn_in))
+    return {**{name: round(value, 4) for name, value in found.items()}, "cpu_seconds": round(seconds, 1)}
+
+
+if __name__ == "__main__":
+    main()
