@@ -113,8 +113,8 @@ def imitation_preset(
     entry = algorithm_named(algorithm)
     check_preset(preset)
     env_id = environment_id(env_id)
-    sections = (*entry.sections, *(["observations-only"] if observations_only else []))
-    changes = layers(preset, env_id, sections, entry.defaults)
+    conditions = ("observations-only",) if observations_only else ()
+    changes = layers(preset, env_id, entry.sections, entry.defaults, conditions)
     start = ImitationConfig(env=env_id, observations_only=observations_only)
     return entry.configure(functools.reduce(apply, changes, start))
 

@@ -42,6 +42,8 @@ def test_mode_presets_are_defaults_that_flags_replace():
     for env_id, length in (("HalfCheetah-v5", 100), ("Hopper-v5", 1_000), ("Walker2d-v5", 1_000)):
         rollout = imitation_preset("reset", env_id).rollout
         assert (rollout.initial_states, rollout.reset_length) == ("reset", length)
+    alone = imitation_preset("reset", "HalfCheetah-v5", observations_only=True)
+    assert alone.rollout.reset_length == 100, "the task's own, with states alone too"
     for mode in ("mgail", "gail", "dyna-trpo"):
         tuned, reset = (imitation_preset(name, "HalfCheetah-v5", mode) for name in ("tuned", "reset"))
         assert reset == replace(tuned, rollout=replace(tuned.rollout, initial_states="reset")), (

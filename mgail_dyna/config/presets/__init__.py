@@ -119,7 +119,13 @@ def check_preset(name: str) -> None:
         raise unknown_name("preset", name, PRESETS)
 
 
-def layers(preset: str, env_id: str, sections: tuple[str, ...], defaults: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def layers(
+    preset: str,
+    env_id: str,
+    sections: tuple[str, ...],
+    defaults: Mapping[str, Any],
+    conditions: tuple[str, ...] = (),
+) -> list[Mapping[str, Any]]:
     """What a preset changes, later layers over earlier ones.
 
     Args:
@@ -127,6 +133,7 @@ def layers(preset: str, env_id: str, sections: tuple[str, ...], defaults: Mappin
         env_id: a Gymnasium id.
         sections: of the preset files, as the algorithm uses them; later ones over earlier ones.
         defaults: what the algorithm needs in every environment.
+        conditions: more sections of the recipe, over these, for demonstrations of certain kinds.
     """
     if preset == "paper-like":
         return [preset_file("paper-like"), defaults]
@@ -134,8 +141,8 @@ def layers(preset: str, env_id: str, sections: tuple[str, ...], defaults: Mappin
         recipe = preset_file("recipe")
         return [
             defaults,
-            *(recipe.get(name, {}) for name in sections),
-            *(own_section(env_id, name) for name in sections),
+            *(recipe.get(name, {}) for name in (*sections, *conditions)),
+            *(own_section(env_id, name) for name in (*sections, *conditions)),
         ]
     changes = [defaults, *(tuned_section(env_id, name) for name in sections)]
     if preset == "reset":
