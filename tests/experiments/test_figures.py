@@ -232,3 +232,20 @@ def test_every_suite_that_compares_has_a_figure_for_each_of_its_tasks():
     for picture in PICTURES.values():
         compared = [kind for kind in picture.kinds if not kind.baseline]
         assert len({kind.trust_region for kind in compared}) == 1, "TRPO takes far more env steps"
+
+
+def test_switching_shows_what_each_iteration_takes_below_what_is_learned(finished_run, tmp_path):
+    for kind in (kind for kind in SUITES["switch"] if kind.task == "hopper"):
+        for seed in range(2):
+            write_record(tmp_path, kind.run(seed), from_run(finished_run(seed, 90.0, mode="dyna"), kind.run(seed)))
+    above, below = draw("figure7", tmp_path).axes
+    assert list(lines(above)) == [
+        "Dyna-AIL, fixed switching (seeds 0-1)",
+        "Dyna-AIL, adaptive switching (seeds 0-1)",
+    ]
+    (record, _) = read_kind(tmp_path, SUITES["switch"][0])
+    x, y = below.lines[0].get_data()
+    np.testing.assert_array_equal(x, record.curve["env_steps"])
+    np.testing.assert_array_equal(np.cumsum(y), x)
+    assert len(below.lines) == 4, "every seed of both kinds"
+    assert below.get_ylabel() == "env steps of an iteration"

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.colors import rgb_to_hsv, to_rgb
 
 from mgail_dyna.experiments.figures import PICTURES, comparison, draw
-from mgail_dyna.experiments.figures.pictures import _compared, kind_looks
+from mgail_dyna.experiments.figures.comparison import kind_looks
+from mgail_dyna.experiments.figures.pictures import _compared
 from mgail_dyna.experiments.figures.style import METHODS, looks
 from mgail_dyna.experiments.records import from_run
 from mgail_dyna.experiments.suites import CLONING, FIGURES

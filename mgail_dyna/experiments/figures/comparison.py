@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from mgail_dyna.experiments.figures.style import (
     EXPERT,
     MARKERS,
+    METHODS,
     PERCENT,
     STEPS,
     TRAJECTORIES,
@@ -23,6 +24,7 @@ from mgail_dyna.experiments.figures.style import (
     looks,
     tidy,
 )
+from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import Record
 from mgail_dyna.experiments.statistics import (
     Estimate,
@@ -87,6 +89,17 @@ def comparison(
     notes = [spread_note([each.spread for each in found], "bands"), NOTE, _spacing_note(kinds), note]
     explain(figure, panels[0], " ".join(filter(None, notes)))
     return figure
+
+
+def kind_looks(kinds: Iterable[Kind]) -> dict[str, Look]:
+    """How the kinds of a figure are drawn, by label: the same colour for the same method in every figure.
+
+    Where several kinds are of one method, the one without changes to the method has the method's own look.
+    """
+    kinds = list(kinds)
+    methods = [kind.name if kind.name in METHODS else kind.algorithm for kind in kinds]
+    plain = next((place for place, kind in enumerate(kinds) if kind.name == kind.algorithm), None)
+    return dict(zip((kind.label for kind in kinds), looks(methods, plain), strict=True))
 
 
 def _by_algorithm(kinds: Mapping[str, Sequence[Record]]) -> dict[str, Look]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from mgail_dyna import runtime
 from mgail_dyna.config.presets import environment_title
 from mgail_dyna.errors import UserError, unknown_name
-from mgail_dyna.experiments.figures.comparison import comparison
+from mgail_dyna.experiments.figures.comparison import comparison, kind_looks
 from mgail_dyna.experiments.figures.demonstrations import by_demonstrations
-from mgail_dyna.experiments.figures.style import METHODS, Look, looks
+from mgail_dyna.experiments.figures.switching import switching
 from mgail_dyna.experiments.figures.tasks import by_task
 from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import Record, read_kind
@@ -33,17 +33,6 @@ def _compared(found: Mapping[Kind, Sequence[Record]], title: str, note: str) -> 
     kinds = {kind.label: records for kind, records in found.items() if not kind.baseline}
     levels = {kind.label: records for kind, records in found.items() if records and kind.baseline}
     return comparison(kinds, levels, title, note, drawn=kind_looks(found))
-
-
-def kind_looks(kinds: Iterable[Kind]) -> dict[str, Look]:
-    """How the kinds of a figure are drawn, by label: the same colour for the same method in every figure.
-
-    Where several kinds are of one method, the one without changes to the method has the method's own look.
-    """
-    kinds = list(kinds)
-    methods = [kind.name if kind.name in METHODS else kind.algorithm for kind in kinds]
-    plain = next((place for place, kind in enumerate(kinds) if kind.name == kind.algorithm), None)
-    return dict(zip((kind.label for kind in kinds), looks(methods, plain), strict=True))
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,6 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
         "paper": "the paper's constants",
         "planning": "plans, imagined pairs, or both",
         "natural": "natural gradient against Adam",
-        "switch": "adaptive against fixed switching",
         "trpo": _TRUST_REGION,
         "untuned": "default constants",
     }
@@ -108,11 +96,17 @@ def _of_numbers() -> Iterator[tuple[str, Picture]]:
         yield f"demonstrations-{task}", Picture(title, kinds, "--suite demonstrations", by_demonstrations)
 
 
+def _of_switching() -> Iterator[tuple[str, Picture]]:
+    title = "Adaptive against fixed switching"
+    yield "figure7", Picture(title, SUITES["switch"], "--suite switch", switching)
+
+
 PICTURES: dict[str, Picture] = {
     **dict(_of_paper()),
     **dict(_of_suites()),
     **dict(_of_tasks()),
     **dict(_of_numbers()),
+    **dict(_of_switching()),
 }
 
 
