@@ -2,7 +2,7 @@
 
     python benchmarks/model_capacity.py --out results/benchmarks/model_capacity.jsonl
 
-The shipped expert plays with little, some and much action noise, as an agent on its way to it would. A model of each
+The shipped expert plays with little, some and much action noise, as an agent that learns does. A model of each
 size learns from these steps and from three demonstrations, and predicts other episodes of the same kind. Errors are
 root mean squares in standard deviations of the demonstrated states. Every line of the file is one task, size and seed.
 """
@@ -75,18 +75,19 @@ def _data(task: str, seed: int) -> Any:
     from mgail_dyna.demonstrations.dataset import subset
     from mgail_dyna.environments.make import make_env
     from mgail_dyna.environments.rollout import play_episode
-    from mgail_dyna.normalization import statistics
+    from mgail_dyna.networks.numpy_policy import NumpyPolicy
+    from mgail_dyna.normalization import STATE_LIMIT, statistics
     from mgail_dyna.replay import Replay
 
     demos = subset(load_demonstrations(task), DEMONSTRATIONS, 1)
     expert, rng, action = demos.policy, np.random.default_rng([seed, 0]), demos.action
     env, size = make_env(demos.env_id), demos.observation_space.shape[0]
-    sees = type(expert).from_state(expert.state())
-    sees.normalise_with(*statistics(demos.observations))
+    sees = NumpyPolicy(action, expert.weights, expert.activation, *statistics(demos.observations), STATE_LIMIT)
     played = [Replay(size, action.size, action.size) for _ in range(2)]
     for number, replay in enumerate(played):
         for noise in NOISES:
-            expert.load({**expert.weights, "log_std": np.full(action.size, np.log(noise), np.float32)})
+            deviation = np.asarray(noise * action.scale / expert.spec.scale, np.float32)  # in the agent's unit
+            expert.load({**expert.weights, "log_std": np.log(deviation) * np.ones(action.size, np.float32)})
             until, episode = replay.steps + STEPS, 0
             while replay.steps < until:
                 start = int(1_000_000 * (1 + number) + 100_000 * seed + 10_000 * noise + episode)

@@ -103,7 +103,7 @@ class DynamicsConfig:
     units: int = 100
     """Units of the embeddings and of the GRU (MGAIL: 100)."""
     members: int = 1
-    """Networks whose mean predicts; each multiplies the model's cost."""
+    """Networks whose mean predicts; the model costs as many times as much."""
     learning_rate: float = 1e-3
     """Adam's learning rate at the start."""
     steps: int = 30

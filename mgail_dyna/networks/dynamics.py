@@ -15,9 +15,6 @@ from mgail_dyna.ops.losses import dynamics_loss
 from mgail_dyna.ops.unroll import Prediction
 from mgail_dyna.types import FloatArray
 
-# A member's networks use so many seeds.
-SEEDS = 3
-
 
 class DynamicsModel(Protocol):
     """What the graph, planning and training ask of a dynamics model, be it one network or an ensemble."""
@@ -129,7 +126,8 @@ class GRUDynamics(keras.layers.Layer):
             trainable=False,
             name="change_scale",
         )
-        seeds = range(seed, seed + SEEDS * members, SEEDS)
+        more = (np.random.SeedSequence([seed, number]).generate_state(1)[0] for number in range(1, members))
+        seeds = [seed, *(int(each) // 2 for each in more)]  # below 2^31
         self.members = [ChangeNetwork(observation_size, action_size, units, each) for each in seeds]
         self.built = True
 

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mgail_dyna.algorithms.registry import algorithm_named
+from mgail_dyna.algorithms.registry import ALGORITHMS
 from mgail_dyna.config.presets import apply
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.reference import FAILURE, Reference, reference
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import play_episode
+from mgail_dyna.environments.video import can_be_filmed
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.directory import (
@@ -75,6 +76,8 @@ class Diagnosis:
         found: what is wrong, worst first.
         looked_for: names of the findings that were looked for.
         skipped: names of those that could not be.
+        spent: whether its budget is spent.
+        episode_limit: longest evaluation episode in steps; None if unknown.
         failing: seeds and returns of the final episodes that return less than half of the expert.
         notes: why something could not be read.
     """
@@ -86,6 +89,8 @@ class Diagnosis:
     found: tuple[Found, ...]
     looked_for: tuple[str, ...]
     skipped: tuple[str, ...]
+    spent: bool
+    episode_limit: int | None
     failing: tuple[tuple[int, float], ...]
     notes: tuple[str, ...]
 
@@ -128,22 +133,51 @@ def diagnose(directory: Path) -> Diagnosis:
         tuple(sorted(found, key=lambda each: -each.finding.severity(each.value))),
         tuple(finding.name for finding, value in measured if value is not None),
         tuple(finding.name for finding, value in measured if value is None),
+        _spent(settings, columns),
+        None if about.get(EPISODE_LIMIT) is None else int(about[EPISODE_LIMIT]),
         _failing(directory, run),
         tuple(notes),
     )
 
 
-def changed(finding: Finding, settings: RunSettings) -> list[tuple[Change, Any]]:
-    """The changes that a finding proposes and their values, without those that are made, forbidden or without effect
-    in a run with these settings."""
-    config = settings.config
-    algorithm, flat = algorithm_named(settings.algorithm), dict(flatten(asdict(config)))
-    made = []
+def _spent(settings: RunSettings, columns: Mapping[str, Any]) -> bool:
+    """Whether the budget is spent: gradient steps of a clone, env steps of any other run."""
+    if settings.algorithm == "bc":
+        return "cloning/left" not in columns or bool(columns["cloning/left"][-1] == 0)
+    return bool(columns["env_steps"][-1] >= settings.config.env_steps)
+
+
+def can_film(directory: Path, settings: RunSettings) -> bool:
+    """Whether the run's environment can be made here and renders pictures."""
+    about = read_about(directory)
+    try:
+        with contextlib.closing(make_env(settings.config.env, None, **dict(about.get(ENV_KWARGS) or {}))) as env:
+            return can_be_filmed(env)
+    except UserError:
+        return False
+
+
+def changed(finding: Finding, settings: RunSettings, limit: int | None = None) -> list[tuple[Change, Any]]:
+    """The changes that a finding proposes and their values, without those that are made, forbidden or without effect.
+
+    Args:
+        finding: that was found.
+        settings: of the run.
+        limit: steps after which the environment ends an episode; None if unknown.
+    """
+    config, algorithm = settings.config, ALGORITHMS.get(settings.algorithm)
+    if algorithm is None:  # one of the user's own, which the command line does not know
+        return []
+    flat, made = dict(flatten(asdict(config))), []
     for change in finding.changes:
-        key, value = change.flag.replace("-", "_"), change.value(flat)
-        if value is None or algorithm.ignores(key, config.warm_start):
+        value: Any = change.value(flat)
+        if change.key == "rollout.reset_length" and value is not None and limit is not None:
+            value = min(value, limit) if config.rollout.reset_length < limit else None
+        if change.key == "rollout.reset_length" and config.rollout.initial_states == "demos":
             continue
-        group, _, name = key.rpartition(".")
+        if value is None or algorithm.ignores(change.key, config.warm_start):
+            continue
+        group, _, name = change.key.rpartition(".")
         with contextlib.suppress(UserError):
             apply(config, {group: {name: value}} if group else {name: value})
             made.append((change, value))

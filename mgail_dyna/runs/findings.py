@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.runs import evidence
+from mgail_dyna.runs.directory import flatten
 from mgail_dyna.runs.evidence import LEARNED, Evidence
 
+_DEFAULTS = dict(flatten(asdict(ImitationConfig())))
 # So many percent of its final episodes may fail.
 FEW_FAIL = 1.0
 
@@ -20,27 +23,42 @@ class Change:
 
     Attributes:
         flag: of the setting, without dashes.
-        to: what to set; a number is the least that it should be.
-        times: what to multiply it by, where `to` is None.
+        to: what to set; of a number, the least that it should be.
+        most: what to set where it is larger, or None.
+        times: what to multiply it by.
     """
 
     flag: str
     to: float | str | None = None
+    most: int | None = None
     times: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The setting's name in a flattened configuration."""
+        return self.flag.replace("-", "_")
 
     def value(self, flat: Mapping[str, Any]) -> float | str | None:
         """What to set in a run with these settings by name; None if it is so, or if there is nothing to multiply."""
-        now = flat[self.flag.replace("-", "_")]
+        now = flat[self.key]
         if self.times is not None:
-            return None if now is None else type(now)(now * self.times)
+            return self._multiplied(now, self.times)
+        if self.most is not None:
+            return self.most if now is None or now > self.most else None
         enough = isinstance(self.to, (int, float)) and isinstance(now, (int, float)) and now >= self.to
         return None if enough or now == self.to else self.to
 
+    def _multiplied(self, now: Any, times: float) -> float | None:
+        usual = _DEFAULTS[self.key]
+        if not now:  # 0 stays 0
+            return usual if now == 0 and times > 1 else None
+        value = now * times if usual is None else type(usual)(now * times)
+        return None if value == now or not value else value
+
     def __str__(self) -> str:
         if self.times is None:
-            return f"`--{self.flag} {self.to}`"
-        size = {0.1: "a tenth of", 0.5: "half of", 2.0: "twice"}[self.times]
-        return f"{size} `--{self.flag}`"
+            return f"`--{self.flag} {self.to if self.most is None else self.most}`"
+        return f"{'half of' if self.times < 1 else 'twice'} `--{self.flag}`"
 
 
 @dataclass(frozen=True)
@@ -56,7 +74,8 @@ class Finding:
         form: format of these numbers.
         meaning: likely cause or consequence.
         changes: settings to try, one at a time.
-        commands: other commands to try; RUN and SEED stand for the run and a final episode that fails.
+        commands: other commands to try. RUN, ENV and EXPERT stand for the run's own, SEED for a final episode that
+            fails, LIMIT for the longest episode and MORE for twice the env steps.
         advice: what else to try.
     """
 
@@ -90,7 +109,7 @@ class Finding:
 FINDINGS = (
     Finding(
         "the return was still rising",
-        "mean `expert_percent` of the last fifth of the evaluations minus that of the fifth before; only "
+        "mean `expert_percent` of the last fifth of the evaluations, at least two, minus that of as many before; only "
         f"below {LEARNED:.0f}%",
         evidence.rising,
         5.0,
@@ -108,7 +127,7 @@ FINDINGS = (
         "{:.0f}%",
         "no evaluation came near the expert; the other findings may say why",
         commands=("--env ENV --mode bc",),
-        advice="if cloning fails too, look at the demonstrations first",
+        advice="the demonstrations themselves, if they cannot be cloned either",
     ),
     Finding(
         "the return rose and fell again",
@@ -159,7 +178,10 @@ FINDINGS = (
         50.0,
         "{:.1f}%",
         "the policy fails from some initial states",
-        commands=("evaluate RUN --episodes 1 --seed SEED --video film.mp4", "--resume RUN --env-steps MORE"),
+        commands=(
+            "evaluate RUN --episodes 1 --seed SEED --video film.mp4 --video-steps LIMIT",
+            "--resume RUN --env-steps MORE",
+        ),
         advice="more demonstrations",
     ),
     Finding(
@@ -170,7 +192,8 @@ FINDINGS = (
         0.0,
         "{:.2f}",
         "the agent fails early; if late in the episode, plans are too short, or start too early",
-        (Change("plan.length", 50), Change("plan.recent-steps", 5_000), Change("plan.demo-fraction", 0.5)),
+        (Change("plan.length", 50), Change("plan.recent-steps", most=5_000), Change("plan.demo-fraction", 0.5)),
+        advice="more demonstrations",
     ),
     Finding(
         "the discriminator has won",
@@ -238,7 +261,7 @@ FINDINGS = (
         "clipped actions pass no gradient on, so the policy is stuck there",
         (Change("policy.learning-rate", times=0.5), Change("discriminator.gradient-penalty", times=2.0)),
         ("data check EXPERT --env ENV",),
-        "actions of the demonstrations in the environment's units",
+        "whether the demonstrations' actions have the environment's units",
     ),
     Finding(
         "planning gradients explode",

@@ -78,7 +78,7 @@ def test_without_a_true_timeout_episodes_end_at_the_environments_limit_and_that_
 def test_without_a_true_timeout_next_observations_tell_the_ends(timeouts, d4rl):
     lengths, notes = converted(d4rl(timeouts=timeouts, next_observations=NEXT))
     assert lengths == [200] * 4
-    assert notes[0].startswith("3 ends of episodes without a flag")
+    assert notes[0].startswith("3 episodes without a flag at the end")
 
 
 @pytest.mark.parametrize("rows", [-5, -1, 1, 3])

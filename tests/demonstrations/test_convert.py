@@ -166,7 +166,7 @@ def test_d4rl_without_timeouts_ends_at_the_environments_limit(whole, d4rl):
     assert [len(episode) for episode in expert.trajectories] == ([1_000, 1_000, 500] if whole else [999, 999, 499])
     assert expert.length == 1_000
     told = (
-        "2 ends of episodes without a flag"
+        "2 episodes without a flag at the end"
         if whole
         else "no timeouts: 2 episodes cut after the environment's 1,000 steps"
     )
@@ -176,7 +176,7 @@ def test_d4rl_without_timeouts_ends_at_the_environments_limit(whole, d4rl):
 def test_d4rl_takes_no_step_from_one_episode_into_the_next(d4rl):
     expert, notes = convert(d4rl(next_observations=led_to(2, 4)), CHEETAH)
     assert flags(expert) == [(3, True, False), (2, False, True), (2, False, True)]
-    assert len(notes) == 1 and notes[0].startswith("1 end of episodes without a flag")
+    assert len(notes) == 1 and notes[0].startswith("1 episode without a flag at the end")
 
 
 def test_d4rl_in_another_order_than_that_of_time(d4rl, refused):

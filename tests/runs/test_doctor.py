@@ -13,20 +13,22 @@ from helpers import random_policy, small_config
 
 from mgail_dyna import runtime
 from mgail_dyna.algorithms.base import Budget
+from mgail_dyna.algorithms.registry import ALGORITHMS
 from mgail_dyna.cli.arguments import parse
 from mgail_dyna.cli.commands.data_check import CheckCommand
-from mgail_dyna.cli.commands.doctor import DoctorCommand
+from mgail_dyna.cli.commands.doctor import DoctorCommand, report
 from mgail_dyna.cli.commands.evaluate import EvaluateCommand
 from mgail_dyna.cli.commands.train import TrainCommand, resolved
 from mgail_dyna.cli.main import COMMANDS, main
 from mgail_dyna.cli.report import doctor_hint
 from mgail_dyna.cli.session import Session
+from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.experiments.markdown import findings_table
 from mgail_dyna.runs.directory import CHECKPOINT, CURVE, RunSettings, flatten, save_run, write_settings
-from mgail_dyna.runs.doctor import changed, diagnose, play_evaluation
+from mgail_dyna.runs.doctor import Found, changed, diagnose, play_evaluation
 from mgail_dyna.runs.evidence import LEARNED
 from mgail_dyna.runs.final import FinalEpisodes, write_final
 from mgail_dyna.runs.findings import FINDINGS
@@ -172,14 +174,14 @@ def accepts(words):
     return parse({"evaluate": EvaluateCommand, "doctor": DoctorCommand}[words[0]], words[1:], prog=words[0])
 
 
-def test_a_change_that_is_made_forbidden_or_without_effect_is_not_proposed(made):
-    def proposed(name, algorithm="dyna", **changes):
-        config = small_config(algorithm, "HalfCheetah-v5", **changes)
-        finding = next(finding for finding in FINDINGS if finding.name == name)
-        return {
-            change.flag: value for change, value in changed(finding, RunSettings(algorithm, "tuned", "", None, config))
-        }
+def proposed(name, algorithm="dyna", limit=None, **changes):
+    config = small_config(algorithm, "HalfCheetah-v5", **changes)
+    finding = next(finding for finding in FINDINGS if finding.name == name)
+    found = changed(finding, RunSettings(algorithm, "tuned", "", None, config), limit)
+    return {change.flag: value for change, value in found}
 
+
+def test_a_change_that_is_made_forbidden_or_without_effect_is_not_proposed():
     won = {"cost": "logit", "discriminator.gradient-penalty": 1.0, "discriminator.steps": 4}
     changes = {"cost": "saturating", "discriminator": {"gradient_penalty": 0.5, "steps": 8, "imagined_fraction": 0.2}}
     found = proposed("the discriminator has won", **changes)
@@ -188,8 +190,95 @@ def test_a_change_that_is_made_forbidden_or_without_effect_is_not_proposed(made)
     assert proposed("the discriminator has won", **changes | {"cost": "logit"}) == {
         name: value for name, value in won.items() if name != "cost"
     }
-    assert "plan.length" not in proposed("episodes end early", plan={"length": 60})
+    early = proposed("episodes end early", plan={"length": 60, "recent_steps": 1_000, "demo_fraction": 1.0})
+    assert early == {}, "they start late enough"
     assert proposed("episodes end early", "gail") == {}
+
+
+def test_a_penalty_of_zero_is_not_doubled_and_numbers_keep_their_type():
+    usual = ImitationConfig().discriminator.gradient_penalty
+    name = "the discriminator has won"
+    assert proposed(name, discriminator={"gradient_penalty": 0.0})["discriminator.gradient-penalty"] == usual
+    blind = "the discriminator sees no difference"
+    assert "discriminator.gradient-penalty" not in proposed(blind, discriminator={"gradient_penalty": 0.0})
+    assert proposed(blind, discriminator={"gradient_penalty": 1})["discriminator.gradient-penalty"] == 0.5
+    assert proposed(name, discriminator={"steps": 15})["discriminator.steps"] == 7
+
+
+def test_episodes_are_not_made_longer_than_the_environment_has_them():
+    name, flag = "some evaluation episodes fail", "rollout.reset-length"
+    rollout = {"initial_states": "reset", "reset_length": 600}
+    assert proposed(name, rollout=rollout)[flag] == 1_200
+    assert proposed(name, limit=1_000, rollout=rollout)[flag] == 1_000
+    assert flag not in proposed(name, limit=600, rollout=rollout)
+    assert flag not in proposed(name, limit=1_000, rollout=rollout | {"initial_states": "demos"})
+
+
+def tries(directory, name):
+    """What `doctor` prints below "try" for a finding, without the program."""
+    lines = list(report(directory, diagnose(directory)))
+    at = next(i for i, line in enumerate(lines) if re.match(rf"\d+\. {name}: ", line))
+    said = itertools.takewhile(lambda line: line.startswith("     "), lines[at + 4 :])
+    return [line.strip().removeprefix(runtime.program()).strip() for line in said]
+
+
+def settled(directory, algorithm="dyna", iterations=None, expert="hopper", **changes):
+    """The run in `directory` with other settings."""
+    known = algorithm if algorithm in ALGORITHMS else "dyna"
+    config = small_config(known, "HalfCheetah-v5", evaluation_episodes=10, **changes)
+    write_settings(directory, RunSettings(algorithm, "tuned", expert, iterations, config), EXPERT, STEPS, {})
+    return directory
+
+
+def test_the_run_is_continued_only_where_that_does_something(made):
+    rising = {"percents": np.linspace(5, 70, ITERATIONS)}
+    name = "the return was still rising"
+    run = settled(made(**rising))
+    assert tries(run, name) == [f"--resume {run}"]
+    assert tries(settled(run, env_steps=2_000), name) == [f"--resume {run} --env-steps 4000"]
+    assert tries(settled(run, iterations=ITERATIONS), name) == [f"--resume {run} --iterations {2 * ITERATIONS}"]
+    assert tries(settled(run, "bc"), name) == [], "a clone takes no more steps"
+
+
+def test_a_run_of_an_algorithm_of_ones_own_is_diagnosed(made):
+    run = settled(made(**BROKEN["the discriminator has won"]), "one-of-mine")
+    assert tries(run, "the discriminator has won") == []
+    assert tries(settled(made(**BROKEN["some final episodes fail"]), "one-of-mine"), "some final episodes fail")
+
+
+def test_cloning_is_proposed_where_there_are_actions_and_in_the_same_environment(made):
+    name = "the agent was never near the expert"
+    run = made(**BROKEN[name])
+    advice = "the demonstrations themselves, if they cannot be cloned either"
+    assert tries(settled(run, observations_only=True), name) == tries(settled(run, "bc"), name) == [advice]
+    asked = {"env_kwargs": '{"frame_skip": 4}', "demonstrations": 3, "subsample": 2, "expert": "/d/RUNS of EXPERT/x"}
+    command, _ = tries(settled(run, **asked), name)
+    assert shlex.split(command) == [
+        *("--env", "HalfCheetah-v5", "--env-kwargs", '{"frame_skip": 4}', "--mode", "bc"),
+        *("--expert", "/d/RUNS of EXPERT/x", "--demonstrations", "3", "--subsample", "2"),
+    ]
+
+
+# Settings of what some findings measure; modes that ignore them record nothing of it.
+MEASURED = {
+    "the discriminator has won": "discriminator.steps",
+    "the discriminator sees no difference": "discriminator.steps",
+    "the model predicts little better than no change": "dynamics.steps",
+    "the model errs on new steps": "dynamics.steps",
+    "planning gradients explode": "plan.length",
+    "the line search finds no improvement": "trust_region.max_kl",
+    "the value network does not follow": "trust_region.max_kl",
+}
+
+
+def test_every_finding_has_something_to_try_in_every_mode(made):
+    run = made()
+    for algorithm in ALGORITHMS:
+        diagnosis = diagnose(settled(run, algorithm))
+        for finding in FINDINGS[1:]:  # nothing continues a clone that is done
+            if not ALGORITHMS[algorithm].ignores(MEASURED.get(finding.name, "seed"), "none"):
+                found = replace(diagnosis, found=(Found(finding, finding.worst),))
+                assert any(line.startswith("   try") for line in report(run, found)), (algorithm, finding.name)
 
 
 def test_numbers_are_those_of_the_run(made):

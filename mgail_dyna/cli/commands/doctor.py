@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"   measured: {reads}"
         yield f"   meaning: {finding.meaning}"
         tries = _tries(finding, directory, diagnosis)
-        yield "   try, one at a time:" if len(tries) > 1 else "   try:"
+        if tries:
+            yield "   try, one at a time:" if len(tries) > 1 else "   try:"
         yield from (f"     {each}" for each in tries)
     if not diagnosis.found:
         yield f"no fault found among the {len(diagnosis.looked_for)} looked for:"
@@ -86,30 +88,54 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
 
 def _tries(finding: Finding, directory: Path, diagnosis: Diagnosis) -> list[str]:
     """What to try: commands that can be pasted, with the run's own names and numbers, and then other advice."""
-    from mgail_dyna.config.imitation import ImitationConfig
     from mgail_dyna.runs.directory import CONFIG
     from mgail_dyna.runs.doctor import changed
 
-    settings, program = diagnosis.settings, runtime.program()
+    program = runtime.program()
     again = f"{program} --config {shlex.quote(str(directory / CONFIG))}"
-    commands = [f"{again} --{change.flag} {value}" for change, value in changed(finding, settings)]
-    config, seeds = settings.config, [seed for seed, _ in diagnosis.failing]
-    ended = diagnosis.env_steps >= config.env_steps
-    own = {"demonstrations": config.demonstrations, "subsample": config.subsample}
-    limits = "".join(f" --{name} {value}" for name, value in own.items() if value != getattr(ImitationConfig, name))
-    names = {
-        "--mode bc": f"--mode bc --expert {shlex.quote(settings.expert)}{limits}",
-        "--env ENV": f"--env {shlex.quote(config.env)}",
-        "EXPERT": shlex.quote(settings.expert),
-        "SEED": str(seeds[0] if seeds else "SEED"),
-        "--env-steps MORE": f"--env-steps {2 * config.env_steps}" if ended else "",
-        "RUN": shlex.quote(str(directory)),
-    }
+    changes = changed(finding, diagnosis.settings, diagnosis.episode_limit)
+    commands = [f"{again} --{change.flag} {value}" for change, value in changes]
     for command in finding.commands:
-        for name, value in names.items():
-            command = command.replace(name, value)
-        commands.append(f"{program} {command.strip()}")
+        filled = _extension(directory, diagnosis) if "--resume" in command else _filled(command, directory, diagnosis)
+        commands += [] if filled is None else [filled]
     return [*commands, *([finding.advice] if finding.advice else [])]
+
+
+def _extension(directory: Path, diagnosis: Diagnosis) -> str | None:
+    """The command that continues or extends the run; None if none does."""
+    from mgail_dyna.algorithms.registry import ALGORITHMS
+    from mgail_dyna.cli.report import extension
+
+    settings = diagnosis.settings
+    known = settings.algorithm in ALGORITHMS
+    return extension(directory, settings, diagnosis.iterations, diagnosis.spent) if known else None
+
+
+def _filled(command: str, directory: Path, diagnosis: Diagnosis) -> str | None:
+    """A finding's command with the run's own names in place of the capitals; None if it does not fit the run."""
+    from mgail_dyna.runs.doctor import can_film
+
+    settings, config = diagnosis.settings, diagnosis.settings.config
+    if "--mode bc" in command and (settings.algorithm == "bc" or config.observations_only):
+        return None
+    if "--video" in command and not can_film(directory, settings):
+        command = command.partition(" --video")[0]
+    arguments = "" if config.env_kwargs is None else f" --env-kwargs {shlex.quote(config.env_kwargs)}"
+    expert, fewer = shlex.quote(settings.expert), ""
+    if config.demonstrations is not None:
+        fewer = f" --demonstrations {config.demonstrations}"
+    if config.subsample > 1:
+        fewer += f" --subsample {config.subsample}"
+    names = {
+        "--mode bc": f"--mode bc --expert {expert}{fewer}",
+        "ENV": f"{shlex.quote(config.env)}{arguments}",
+        "EXPERT": expert,
+        "RUN": shlex.quote(str(directory)),
+        "SEED": str(next((seed for seed, _ in diagnosis.failing), "SEED")),
+        "LIMIT": str(diagnosis.episode_limit or "LIMIT"),
+    }
+    filled = re.sub(r"--mode bc|\b(?:ENV|EXPERT|RUN|SEED|LIMIT)\b", lambda found: names[found[0]], command)
+    return f"{runtime.program()} {filled}"
 
 
 def episodes_report(episodes: Sequence[Episode]) -> Iterator[str]:

@@ -120,7 +120,7 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
         needed = f"about {cost.hours:.1f} core-hours left ({cost.hours / at_once:.1f} hours with {at_once} at once)"
         yield f"{needed}, by the CPU time of recorded runs{others}"
     if cost.unknown:
-        yield f"no estimate for {counted(cost.unknown, 'run')}: none of their algorithm and task is recorded"
+        yield f"no estimate for {counted(cost.unknown, 'run')}: no run of the same algorithm and task is recorded"
     count, hours = spent(kinds, results)
     if count:
         yield f"{counted(count, 'recorded run')} took {hours:.1f} core-hours"

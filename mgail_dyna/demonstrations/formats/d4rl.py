@@ -188,8 +188,8 @@ def _seams(path: Path, arrays: Mapping[str, Array], terminals: Array, ends: Arra
         )
         return np.asarray((ends & ~wrong) | seams)
     if seams.any():
-        found = counted(int(seams.sum()), "end")
-        notes.append(f"{found} of episodes without a flag, where next_observations differ from the next row")
+        found = counted(int(seams.sum()), "episode")
+        notes.append(f"{found} without a flag at the end, where next_observations differ from the next row")
     return np.asarray(ends | seams)
 
 
