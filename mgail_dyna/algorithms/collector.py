@@ -39,6 +39,8 @@ class Collector:
         rollout_steps: taken of a rollout that waits to be continued; 0 if none does.
         episode: under way in it; None if there is none.
         straying: how far the episodes stray from the demonstrations.
+        strayed: shares of those that ended in the last `collect`.
+        length: longest episode from reset, in steps.
     """
 
     def __init__(
@@ -56,20 +58,26 @@ class Collector:
         self.straying = Straying(demos, policy, np.random.default_rng(0))
         self.env_steps = self.recent_steps = self.rollout_steps = 0
         self.episode: Episode | None = None
+        self.strayed: list[float] = []
+        self.length = config.reset_length
 
-    def collect(self, every: int | None = None, enough: Callable[[], bool] | None = None) -> dict[str, float]:
-        """Acts for `config.steps` env steps and on to the end of the episode: a rollout.
+    def collect(
+        self, every: int | None = None, enough: Callable[[], bool] | None = None, steps: int | None = None
+    ) -> dict[str, float]:
+        """Acts for some env steps and on to the end of the episode: a rollout.
 
         Args:
             every: after so many env steps `enough` is asked whether they are. Then the rollout and its episode wait
                 where they are, and the next call continues them. None: rollouts are whole.
             enough: asked.
+            steps: of the rollout; `config.steps` if None.
 
         Returns:
             `reward_per_step` and `length` (mean episode, one under way as far as it is), for monitoring only;
             `strayed`, see `Straying`.
         """
-        returns, lengths, strayed = [], [], []
+        returns, lengths, steps = [], [], self.config.steps if steps is None else steps
+        self.strayed = []
         left = self.total - self.env_steps if self.env_steps < self.total else math.inf
         self.recent_steps = 0
         while True:
@@ -85,9 +93,9 @@ class Collector:
             if self.episode.over:
                 lengths.append(len(self.episode))
                 near = self._near(np.stack(self.episode.observations)) if begun else near
-                strayed.append(self._strayed(near, self.episode.terminated))
+                self.strayed.append(self._strayed(near, self.episode.terminated))
                 self.episode = None
-                if self.rollout_steps >= self.config.steps or self.recent_steps >= left:
+                if self.rollout_steps >= steps or self.recent_steps >= left:
                     self.rollout_steps = 0
                     break
             if every and enough and self.recent_steps % every == 0 and enough():
@@ -98,7 +106,7 @@ class Collector:
         return {
             "reward_per_step": float(np.sum(returns) / self.recent_steps),
             "length": float(np.mean(lengths)),
-            "strayed": self.straying.update(strayed),
+            "strayed": self.straying.update(self.strayed),
         }
 
     def _start(self, left: float) -> Episode:
@@ -106,7 +114,7 @@ class Collector:
         config = self.config
         demo_fraction = {"reset": 0.0, "demos": 1.0, "mix": config.demo_fraction}[config.initial_states]
         from_demo = self.rollout_steps < demo_fraction * config.steps
-        longest = config.demo_length if from_demo else config.reset_length
+        longest = config.demo_length if from_demo else self.length
         seed = int(self.rng.integers(2**31))
         start = self._simulator_state() if from_demo else None
         return Episode(self.env, self.policy, seed, start, int(min(longest, left)), self._watch())
@@ -135,6 +143,7 @@ class Collector:
             "env_steps": self.env_steps,
             "strayed": self.straying.share,
             "rollout_steps": self.rollout_steps,
+            "length": self.length,
             "episode": None if self.episode is None else self.episode.state(),
         }
 
@@ -143,5 +152,6 @@ class Collector:
         not count."""
         self.env_steps, self.straying.share = int(state["env_steps"]), float(state["strayed"])
         self.rollout_steps = int(state.get("rollout_steps", 0))  # old checkpoints have none
+        self.length = int(state.get("length", self.length))
         episode = state.get("episode")
         self.episode = Episode.replayed(self.env, self.policy, episode, self._watch()) if episode else None

@@ -59,6 +59,7 @@ class DynaAgent:
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
 
         policy, average = (make.policy(action, size, config.policy, seeds[0]) for _ in range(2))
+        self.fresh = [np.array(variable) for variable in policy.variables]
         self.averager = WeightAverager(
             numpy_copy(policy, config.policy, demos), config.policy.acting_averaging, config.rollout.noise_std
         )
@@ -118,7 +119,10 @@ class DynaAgent:
             return self._start_as_clone()
         first, learning_rate = self.env_steps == 0, self.config.learning_rate_at(self.progress)
         self.switch.begin(self.averager.iterations, self.replay.steps)
-        metrics = prefixed("rollout", self.collector.collect(self.switch.every, self.switch.enough))  # lines 3, 4
+        if self.warm_start.on_trial:
+            metrics = self._trial()
+        else:
+            metrics = prefixed("rollout", self.collector.collect(self.switch.every, self.switch.enough))  # lines 3, 4
         if first:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
@@ -236,6 +240,7 @@ class DynaAgent:
             "iterations": self.averager.iterations,
             "acting": self.acting.state(),
             "cloned": self.warm_start.cloned,
+            "kept": self.warm_start.kept,
             **self.collector.state(),
         }
 
@@ -245,7 +250,8 @@ class DynaAgent:
             getattr(self, name).restore(state[name])
         self.rng.bit_generator.state = state["rng"]
         self.averager.iterations = int(state["iterations"])
-        self.warm_start.cloned = bool(state["cloned"])
+        self.warm_start.cloned, kept = bool(state["cloned"]), state.get("kept")  # old checkpoints have none
+        self.warm_start.kept = None if kept is None else bool(kept)
         self.averager.explore(self.policy.average.acting_weights())
         self.acting.load(state["acting"]["weights"])
         self.collector.restore(state)
@@ -256,6 +262,22 @@ class DynaAgent:
             average.assign(learned)
         self.averager.explore(self.acting.weights)
         return prefixed("cloning", metrics)
+
+    def _trial(self) -> dict[str, float]:
+        """Plays the clone's trial; if it strays too much, the policy is as if there had been no clone."""
+        config = self.config.cloning
+        self.collector.length = config.trial_length
+        metrics = prefixed("rollout", self.collector.collect(steps=config.trial_steps))
+        kept = self.warm_start.judge(self.collector.strayed)
+        if kept:
+            self.collector.length = self.config.rollout.reset_length
+        else:
+            for network in (self.policy.network, self.policy.average):
+                for variable, value in zip(network.variables, self.fresh, strict=True):
+                    variable.assign(value)
+            self.acting.load(self.policy.average.acting_weights())
+            self.averager.explore(self.acting.weights)
+        return metrics | {"cloning/kept": float(kept)}
 
     def _regularizer(self, steps: int) -> Regularizer | None:
         return self.guide.regularizer(self.rng, steps, self.collector.straying.share)

@@ -153,7 +153,10 @@ _GRAPH_ONLY = (
     ),
 )
 _SWITCH_ONLY = ("switch", "sure_from")
-_WARM_START_ONLY = ("cloning.freeze_iterations", "cloning.bc_weight")
+_WARM_START_ONLY = (
+    *("cloning.freeze_iterations", "cloning.bc_weight"),
+    *(f"cloning.trial_{name}" for name in ("steps", "length", "strayed")),
+)
 _ROLLOUTS_ONLY = ("rollout.num_envs", "rollout.replay_capacity")
 _EPISODES_ONLY = (
     *(f"rollout.{name}" for name in ("initial_states", "demo_fraction", "reset_length", "demo_length")),

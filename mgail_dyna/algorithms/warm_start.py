@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,11 +34,13 @@ class WarmStart:
         demos: the demonstrations as the networks see them.
 
     Attributes:
-        cloned: whether the policy is a clone by now.
+        cloned: whether the clone was made.
+        kept: whether it has passed its trial; None before it, or without one.
     """
 
     def __init__(self, config: ImitationConfig, demos: Replay) -> None:
         self.config, self.demos, self.cloned = config, demos, False
+        self.kept: bool | None = None
 
     @property
     def due(self) -> bool:
@@ -53,9 +56,24 @@ class WarmStart:
         self.cloned = True
         return Cloner(policy, acting, demos, self.config, self.config.cloning.steps).finish()
 
+    @property
+    def on_trial(self) -> bool:
+        """Whether the clone is to be judged by the next episodes."""
+        return self.cloned and self.kept is None and self.config.cloning.trial_steps > 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is a clone that was not thrown away."""
+        return self.cloned and self.kept is not False
+
+    def judge(self, strayed: Sequence[float]) -> bool:
+        """Keeps the clone or throws it away, by the shares of its episodes away from the demonstrations."""
+        self.kept = bool(np.mean(strayed) <= self.config.cloning.trial_strayed)
+        return self.kept
+
     def lr_scale(self, iterations: int) -> float:
         """Factor on the policy's learning rate after so many `iterations`: a clone is frozen at first."""
-        return 0.0 if self.cloned and iterations < self.config.cloning.freeze_iterations else 1.0
+        return 0.0 if self.holds and iterations < self.config.cloning.freeze_iterations else 1.0
 
     def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> Cloning | None:
         """Pairs for a cloning loss in `steps` gradient steps; None without a clone.
@@ -66,7 +84,7 @@ class WarmStart:
             strayed: share of the episodes away from the demonstrations, which then say little.
         """
         config = self.config.cloning
-        if not self.cloned or config.bc_weight == 0:
+        if not self.holds or config.bc_weight == 0:
             return None
         weight = weight_of(config.bc_weight, self.demos.steps, strayed)
         return Cloning(*self.demos.pairs(rng, (steps, config.batch)), weight)

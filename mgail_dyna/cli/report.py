@@ -29,6 +29,7 @@ from mgail_dyna.runs.policies import BestPolicy
 Row = dict[str, float]
 # Below the row of a clone, and below the bar.
 FIRST_IS_CLONE = "row 1 is the clone; row 2 may equal it, as D and the model learn first (10 s to 2 min)"
+FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
 # Less than so many points of percent from a good clone, learning has changed little.
 NOTHING_CHANGED = 2.0
 FIRST_UPDATES = "compiling, once, and the first updates: 10 s to 2 min"

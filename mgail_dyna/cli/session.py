@@ -17,6 +17,7 @@ from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
 from mgail_dyna.cli.report import (
     FIRST_IS_CLONE,
     FIRST_UPDATES,
+    FROM_SCRATCH,
     EvaluationRows,
     doctor_hint,
     evaluations,
@@ -136,6 +137,8 @@ class Session:
             display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None))
             if run.config.warm_start == "bc" and len(run.history) == 1:
                 display.print_line(FIRST_IS_CLONE)
+        if row.get("cloning/kept") == 0:
+            display.print_line(FROM_SCRATCH)
 
     def _report(self) -> None:
         console, run = Console(), self.run

@@ -26,6 +26,13 @@ class CloningConfig:
     """--warm-start bc: the cloning loss beside the cost of Eq. 7 and 8 has the weight w, this times the square root of
     the number of demonstrated pairs. Where episodes stray from the demonstrations it is less: w^(1 - share), which is 1
     where all of an episode strays (`rollout/strayed`)."""
+    trial_steps: int = 0
+    """--warm-start bc: a clone is on trial for so many env steps at first; 0: it is not."""
+    trial_length: int = 200
+    """Longest episode of the trial. Where an expert's demonstrations begin, a clone has seen least."""
+    trial_strayed: float = 0.15
+    """If the trial's episodes stray more than this (`rollout/strayed`), the clone is thrown away: the policy starts
+    from scratch, without the cloning loss, and episodes stay as short as the trial's."""
 
     def __post_init__(self) -> None:
         require(
@@ -37,4 +44,7 @@ class CloningConfig:
             interval=(self.interval >= 1, "at least 1"),
             freeze_iterations=(self.freeze_iterations >= 0, "at least 0"),
             bc_weight=(self.bc_weight >= 0, "at least 0"),
+            trial_steps=(self.trial_steps >= 0, "at least 0"),
+            trial_length=(self.trial_length >= 2, "at least 2"),
+            trial_strayed=(0 <= self.trial_strayed <= 1, "between 0 and 1"),
         )

@@ -35,6 +35,43 @@ def test_the_first_iteration_is_a_clone_and_takes_no_env_step(cartpole_demos):
 
 
 @pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("limit", "kept"), [(1.0, True), (0.0, False)])
+def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept):
+    config = warm_config(trial_steps=60, trial_length=20, trial_strayed=limit, freeze_iterations=1)
+    agent, lengths = DynaAgent(config, make_env, cartpole_demos), []
+    fresh = agent.policy.network.acting_weights()
+    agent.iterate()
+    clone, played = agent.policy.network.acting_weights(), agent.collector._strayed
+    agent.collector._strayed = lambda near, failed: lengths.append(len(near)) or played(near, failed)
+    agent.policy.learn = lambda *_: {}  # so that only the trial changes the policy
+    agent.policy.plan = lambda *_: {}
+    metrics = agent.iterate()
+    assert metrics["cloning/kept"] == kept
+    assert max(lengths) <= 20 and sum(lengths) >= 60, "short episodes, as many as asked for"
+    expected, learned = (clone if kept else fresh), agent.policy.network.acting_weights()
+    for name, weight in expected.items():
+        np.testing.assert_array_equal(learned[name], weight)
+        np.testing.assert_array_equal(agent.policy.average.acting_weights()[name], weight)
+    assert agent.warm_start.lr_scale(0) == (0.0 if kept else 1.0), "only a clone is frozen"
+    assert (agent._regularizer(1) is None) == (not kept)
+    assert agent.collector.length == (config.rollout.reset_length if kept else 20)
+    assert "cloning/kept" not in agent.iterate(), "judged once"
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_run_whose_clone_was_thrown_away_is_resumed_exactly(cartpole_demos):
+    config = warm_config(trial_steps=60, trial_length=20, trial_strayed=0.0)
+    whole, saved, resumed = (ImitationRun(config, cartpole_demos, "dyna") for _ in range(3))
+    list(saved.iterate(iterations=2))
+    resumed.restore(saved.state())
+    assert resumed.agent.warm_start.kept is False and resumed.agent.collector.length == 20
+    for run in (whole, resumed):
+        list(run.iterate(iterations=4))
+    assert without_clocks(whole.history) == without_clocks(resumed.history)
+    assert_same_weights(whole.agent.acting, resumed.agent.acting)
+
+
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("frozen", [0, 1, 2])
 def test_a_clone_is_frozen_while_the_others_catch_up(cartpole_demos, frozen):
     agent = DynaAgent(warm_config(freeze_iterations=frozen), make_env, cartpole_demos)
