@@ -138,7 +138,7 @@ def test_nothing_is_found_in_a_healthy_run(made, cli):
     done = cli("doctor", made())
     assert done.returncode == 0
     assert done.stdout.splitlines()[0].endswith("20 iterations, 2,000 of 100,000 env steps, 98.0% of the expert")
-    assert done.stdout.splitlines()[1] == f"no fault found among the {len(FINDINGS)} looked for:"
+    assert done.stdout.splitlines()[1] == f"no fault found. {len(FINDINGS)} were looked for:"
     assert done.stdout.splitlines()[2:-1] == [f"  {finding.name}" for finding in FINDINGS]
     assert done.stdout.splitlines()[-1] == "final episodes below half of the expert's return: seed 99 (24.5)"
 

@@ -75,10 +75,10 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
             yield "   try, one at a time:" if len(tries) > 1 else "   try:"
         yield from (f"     {each}" for each in tries)
     if not diagnosis.found:
-        yield f"no fault found among the {len(diagnosis.looked_for)} looked for:"
+        yield f"no fault found. {len(diagnosis.looked_for)} were looked for:"
         yield from (f"  {name}" for name in diagnosis.looked_for)
     if diagnosis.skipped:
-        yield "not looked for, as this mode, or this run so far, records nothing of it:"
+        yield "not looked for, as the run has no numbers on it:"
         yield from (f"  {name}" for name in diagnosis.skipped)
     if diagnosis.failing:
         shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])
