@@ -143,7 +143,6 @@ class Collector:
             "env_steps": self.env_steps,
             "strayed": self.straying.share,
             "rollout_steps": self.rollout_steps,
-            "length": self.length,
             "episode": None if self.episode is None else self.episode.state(),
         }
 
@@ -152,6 +151,5 @@ class Collector:
         not count."""
         self.env_steps, self.straying.share = int(state["env_steps"]), float(state["strayed"])
         self.rollout_steps = int(state.get("rollout_steps", 0))  # old checkpoints have none
-        self.length = int(state.get("length", self.length))
         episode = state.get("episode")
         self.episode = Episode.replayed(self.env, self.policy, episode, self._watch()) if episode else None

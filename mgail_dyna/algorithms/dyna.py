@@ -252,6 +252,8 @@ class DynaAgent:
         self.averager.iterations = int(state["iterations"])
         self.warm_start.cloned, kept = bool(state["cloned"]), state.get("kept")  # old checkpoints have none
         self.warm_start.kept = None if kept is None else bool(kept)
+        if self.warm_start.kept is False:
+            self.collector.length = self.config.cloning.trial_length
         self.averager.explore(self.policy.average.acting_weights())
         self.acting.load(state["acting"]["weights"])
         self.collector.restore(state)
