@@ -127,7 +127,7 @@ def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     if not np.isfinite(percents).all():
         return f"{count}: {final.returns.mean():,.1f} ± {final.returns.std():,.1f}, lowest {final.returns.min():,.1f}"
     failed = int((percents < FAILURE).sum())
-    own = f" (of the demonstrations {expert.failures:.0%})" if expert.failures else ""
+    own = f" (as are {expert.failures:.0%} of the demonstrations)" if expert.failures else ""
     return (
         f"{count}: {percents.mean():.1f}% of the expert, lowest {percents.min():.1f}%, {failed} below {FAILURE:g}%{own}"
     )

@@ -21,8 +21,8 @@ class PolicyConfig:
     activation: Literal["relu", "tanh"] = "relu"
     """Activation of the hidden layers; gail and dyna-trpo use it, and the widths, for the value network too."""
     noise_std: float = 0.1
-    """Standard deviation of continuous actions, in their unit: half of their range, or twice the demonstrated actions'
-    root mean square about its middle where that is less."""
+    """Standard deviation of continuous actions, as a share of half of their range, or of twice the demonstrated
+    actions' root mean square about its middle if that is less."""
     train_noise: bool = False
     """Train the standard deviation."""
     averaging: float = 0.99
@@ -30,8 +30,8 @@ class PolicyConfig:
     acting_averaging: float = 0.9
     """Decay per iteration of the evaluated policy, an average of those that explored; 0: no averaging."""
     slow_below: float | None = None
-    """dyna, mgail: the policy learns more slowly, in proportion, below this share of its episodes away from the
-    demonstrations (`rollout/strayed`); None: never."""
+    """dyna, mgail: while its episodes are away from the demonstrations for a smaller share of their steps than this
+    (`rollout/strayed`), the policy learns more slowly, in proportion; None: never."""
     near_only: bool = False
     """dyna, mgail: windows and plans from replay start near the demonstrations only (see `rollout/strayed`)."""
     clip_norm: float = 1.0
@@ -252,8 +252,8 @@ class ImitationConfig:
     updates_per_iteration: int = 30
     """Update rounds (D, learn, model, plan) per iteration; the paper's is 1."""
     fewer_updates_below: float | None = None
-    """dyna, mgail: fewer rounds, in proportion, below this share of the episodes away from the demonstrations
-    (`rollout/strayed`), at least a tenth; None: always all."""
+    """dyna, mgail: while episodes are away from the demonstrations for a smaller share of their steps than this
+    (`rollout/strayed`), fewer rounds are made, in proportion, but at least a tenth; None: always all."""
     switch: Literal["fixed", "adaptive"] = "fixed"
     """dyna: an iteration takes a whole rollout and all of its rounds plan, or the environment is queried while the
     model is unsure, and as many rounds plan as it can be trusted with (paper sec. 5)."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.environments.spaces import observation_size
+from mgail_dyna.errors import counted
 from mgail_dyna.normalization import statistics
 from mgail_dyna.types import Array, FloatArray
 
@@ -34,10 +35,12 @@ def data_notes(demos: Demonstrations) -> list[str]:
             "of choices?"
         )
     if which := demos.constant:
+        size = observation_size(demos.observation_space)
+        vary, keep = ("varies", "keeps its") if len(which) == 1 else ("vary", "keep their")
         named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
         notes.append(
-            f"note: {len(which)} of {observation_size(demos.observation_space)} observations never vary in the "
-            f"demonstrations and keep their own unit (number {named}, counted from 0)"
+            f"note: {len(which)} of {counted(size, 'observation')} never {vary} in the demonstrations and {keep} "
+            f"own unit (number {named}, counted from 0)"
         )
     for each in demos.alone[:3]:
         notes.append(

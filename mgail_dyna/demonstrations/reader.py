@@ -102,11 +102,7 @@ def load_demonstrations(
     directory = locate(name)
     data = directory if directory.is_file() else directory / DATA_FILE
     large = data.exists() and data.stat().st_size > LARGE
-    with (
-        announced(f"opening {data.name}: it is looked at in a process of its own first")
-        if large
-        else contextlib.nullcontext()
-    ):
+    with announced(f"checking that {data.name} can be read") if large else contextlib.nullcontext():
         _require_own(data)
     with open_hdf5(data) as file:
         numbered = _episodes(file)

@@ -283,9 +283,16 @@ def _single(bound: Array) -> Array:
 
 
 def time_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:
-    """A note if the environment's time limit is another than that of the demonstrations."""
-    ours = env.spec.max_episode_steps if env.spec is not None else None
+    """A note if the environment's time limit is another than that of the demonstrations, or if neither has one."""
     longest = max(len(trajectory) for trajectory in demos.trajectories)
+    if env.spec is None:
+        return None
+    if demos.length is None and gym.spec(env.spec.id).max_episode_steps is None:
+        return (
+            f"note: the environment has no time limit; every episode ends after {longest:,} steps, as the longest "
+            "demonstration does"
+        )
+    ours = env.spec.max_episode_steps
     if ours is None or demos.length is None or ours == max(demos.length, longest):
         return None
     theirs = max(demos.length, longest)

@@ -96,7 +96,7 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
     if error > DOUBT * abs(mean):
         doubt = (
             f"the demonstrations' returns vary ({_plain(mean)} ± {_plain(returns.std())} in {len(returns)} episodes), "
-            f"so percentages of the expert are known to {100 * error / abs(mean):.0f} points only"
+            f"so every percentage of the expert is uncertain by {100 * error / abs(mean):.0f} points"
         )
     return replace(known, failures=failures, doubt=doubt)
 

@@ -44,7 +44,7 @@ MEASURES = {
     "last": ("last ten", "mean of last ten"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "evaluations at 90% from then on, worst seed"),
+    "stays": ("stays", "later evaluations at 90%, worst seed"),
     "lowest": ("lowest after", "lowest of them, worst seed"),
     "episode": ("worst episode", "lowest final episode (of 100 below 50%)"),
 }

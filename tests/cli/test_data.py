@@ -370,6 +370,10 @@ def test_convert_names_the_commands_that_come_next(dataset, tmp_path, capsys):
     assert main(["data", "convert", str(dataset), str(out), "--env", "halfcheetah"]) == 0
     lines = [shlex.split(line)[-4:] for line in capsys.readouterr().out.splitlines()[-2:]]
     assert lines == [["run.py", "data", "check", str(out)], ["--env", "halfcheetah", "--expert", str(out)]]
+    name = "gymnasium.envs.mujoco:HalfCheetah-v5"
+    assert main(["data", "convert", str(dataset), str(out), "--env", name, "--overwrite"]) == 0
+    check = capsys.readouterr().out.splitlines()[-2]
+    assert shlex.split(check)[-3:] == [str(out), "--env", name], "a module is imported only where it is named"
 
 
 def test_convert_does_not_overwrite_unasked(dataset, tmp_path, complaint, capsys):

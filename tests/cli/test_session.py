@@ -89,7 +89,7 @@ def test_the_end_says_how_the_final_episodes_went():
     evaluation = cells(history_of(95), final=final)["evaluation"]
     assert evaluation.startswith("450 env steps"), "50 of evaluations and 400 of these"
     vary = Reference(1000.0, 200, failures=0.3)
-    assert at_the_end(final, vary).endswith("1 below 50% (of the demonstrations 30%)")
+    assert at_the_end(final, vary).endswith("1 below 50% (as are 30% of the demonstrations)")
     line = cells(history_of(95), final=final, expert=math.nan)["final episodes"]
     assert line == "4 from other initial states: 800.0 ± 291.5, lowest 300.0"
     assert "final episodes" not in cells(history_of(95))

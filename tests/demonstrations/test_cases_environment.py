@@ -275,6 +275,17 @@ def test_another_time_limit_than_that_of_the_demonstrations_is_a_note(pendulum):
     assert note == "note: the demonstrations' episodes last up to 200 steps, and the environment's up to 500"
 
 
+def test_that_nobody_has_a_time_limit_is_a_note(pendulum):
+    gym.register("Boundless-v0", entry_point="gymnasium.envs.classic_control.pendulum:PendulumEnv")
+    try:
+        unlimited = replace(pendulum, length=None, env_id="Boundless-v0")
+        env = make_env("Boundless-v0", episode_limit(unlimited, "Boundless-v0"))
+        (note,) = compare(unlimited, env, "Boundless-v0", "demos")
+        assert note.endswith("no time limit; every episode ends after 200 steps, as the longest demonstration does")
+    finally:
+        del gym.registry["Boundless-v0"]
+
+
 # 08: an environment of one's own module
 
 

@@ -269,7 +269,7 @@ def test_opening_a_large_file_is_said_if_it_takes_long_and_only_then(dataset, mo
     assert "opening" not in capsys.readouterr().err, "it is small"
     monkeypatch.setattr(reader, "LARGE", 0)
     load_demonstrations(dataset)
-    assert capsys.readouterr().err.count("opening main_data.hdf5: it is looked at in a process of its own first\n") == 1
+    assert capsys.readouterr().err.count("checking that main_data.hdf5 can be read\n") == 1
     monkeypatch.setattr(progress, "PATIENCE", 60.0)
     load_demonstrations(dataset)
     assert capsys.readouterr().err == ""

@@ -162,7 +162,7 @@ def test_large_returns_in_the_note_on_their_spread_have_no_exponent():
 
 def test_a_mean_that_is_not_known_well_is_said_to_be_so():
     vary, steady = reference(demos([10, 4, 16, 12, 8, 4]), 50), reference(demos([10, 11, 9, 10]), 50)
-    assert "returns vary (9.0 ± 4.3 in 6 episodes)" in vary.doubt and "known to 21 points only" in vary.doubt
+    assert "returns vary (9.0 ± 4.3 in 6 episodes)" in vary.doubt and "uncertain by 21 points" in vary.doubt
     assert vary.failures == pytest.approx(2 / 6) and steady.failures == 0
     assert reference(demos([10, 10.1, 9.9, 10]), 50).doubt is None
 

@@ -215,6 +215,23 @@ def test_a_value_far_from_all_others_is_noted_as_it_sets_the_unit(value):
     assert f"observation 3 is {value:.6g} in episode 1, step 7, far from all others, which go from" in note
 
 
+@pytest.mark.parametrize(
+    ("still", "said"),
+    [
+        (
+            [3],
+            "1 of 17 observations never varies in the demonstrations and keeps its own unit (number 3, counted from 0)",
+        ),
+        ([3, 5], "2 of 17 observations never vary in the demonstrations and keep their own unit (number 3, 5, counted"),
+    ],
+)
+def test_observations_that_never_vary_are_noted(still, said):
+    demos = subset(load_demonstrations("halfcheetah"), 2, 1)
+    for trajectory in demos.trajectories:
+        trajectory.observations[:, still] = 1.0
+    assert any(said in note for note in data_notes(demos))
+
+
 @pytest.mark.parametrize("name", shipped_experts())
 def test_shipped_experts_have_no_such_fault(name):
     demos = load_demonstrations(name)

@@ -89,5 +89,6 @@ def main(argv: Sequence[str]) -> None:
     console.print(table(demos, out))
     console.print("next:")
     there, states = shlex.quote(str(out)), "" if demos.has_actions else " --observations-only"
-    for words in (f"data check {there}", f"--env {command.env} --expert {there}{states}"):
+    named = f" --env {command.env}" if ":" in command.env else ""  # a file must not decide which module is imported
+    for words in (f"data check {there}{named}", f"--env {command.env} --expert {there}{states}"):
         console.print(f"  {runtime.program()} {words}", highlight=False, markup=False, soft_wrap=True)
