@@ -17,7 +17,6 @@ class WeightAverager:
 
     Args:
         acting: evaluated; holds the initial weights.
-        decay: share of itself `acting` keeps per iteration.
         noise_std: of `exploring`, where actions are continuous; the learned policy's own if None. Replay records
             the same draws, but learning reparameterises with the policy's own. Eq. 7 then judges another action than
             the one taken, and nu absorbs the difference.
@@ -26,8 +25,8 @@ class WeightAverager:
         iterations: how many averages `acting` has seen.
     """
 
-    def __init__(self, acting: NumpyPolicy, decay: float, noise_std: float | None = None) -> None:
-        self.acting, self.decay, self.noise_std, self.iterations = acting, decay, noise_std, 0
+    def __init__(self, acting: NumpyPolicy, noise_std: float | None = None) -> None:
+        self.acting, self.noise_std, self.iterations = acting, noise_std, 0
         self.exploring = NumpyPolicy.from_state(acting.state())
         self.explore(acting.weights)
 
@@ -38,13 +37,17 @@ class WeightAverager:
                 weights = {**weights, "log_std": np.full_like(weights["log_std"], np.log(self.noise_std))}
         self.exploring.load(weights)
 
-    def update(self, weights: Mapping[str, Array]) -> None:
+    def update(self, weights: Mapping[str, Array], decay: float) -> None:
         """Explores with `weights` from now on, and averages them into `acting`.
 
         The average is over few iterations at first, as untrained weights are worth nothing.
+
+        Args:
+            weights: of the policy that learns.
+            decay: share of itself that `acting` keeps.
         """
         self.iterations += 1
-        kept = np.float32(min(self.decay, self.iterations / (4.0 + self.iterations)))
+        kept = np.float32(min(decay, self.iterations / (4.0 + self.iterations)))
         before = self.acting.weights
         self.explore(weights)
         self.acting.load({name: kept * before[name] + (1 - kept) * weights[name] for name in weights})

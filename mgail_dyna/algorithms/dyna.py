@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,6 @@ from mgail_dyna.learners.views import Pairs
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.replay import Replay, Windows, mixed_windows
 from mgail_dyna.types import Array
-
-# Share of the update rounds that is always made.
-FEWEST_ROUNDS = 0.1
 
 
 class DynaAgent:
@@ -60,9 +56,7 @@ class DynaAgent:
 
         policy, average = (make.policy(action, size, config.policy, seeds[0]) for _ in range(2))
         self.fresh = [np.array(variable) for variable in policy.variables]
-        self.averager = WeightAverager(
-            numpy_copy(policy, config.policy, demos), config.policy.acting_averaging, config.rollout.noise_std
-        )
+        self.averager = WeightAverager(numpy_copy(policy, config.policy, demos), config.rollout.noise_std)
         self.demo_replay = demo_replay(demos, self.acting)
         self.replay = Replay(size, action.size, action.size)
         self.view = view_of(demos, self.demo_replay)
@@ -72,7 +66,7 @@ class DynaAgent:
         self.discriminator = DiscriminatorLearner(discriminator, config.discriminator)
         self.dynamics = DynamicsLearner(dynamics, config.dynamics)
         self.policy = self.policy_learner(policy, average, discriminator, dynamics, action, config, self.view)
-        self.warm_start = WarmStart(config, self.demo_replay)
+        self.warm_start = WarmStart(config, self.demo_replay, len(demos.trajectories))
         self.guide = self.warm_start if demos.has_actions else Follower(config, self.demo_replay)
         self.collector = Collector(
             env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
@@ -119,6 +113,7 @@ class DynaAgent:
             return self._start_as_clone()
         first, learning_rate = self.env_steps == 0, self.config.learning_rate_at(self.progress)
         self.switch.begin(self.averager.iterations, self.replay.steps)
+        self.collector.length = self.warm_start.reset_length
         if self.warm_start.on_trial:
             metrics = self._trial()
         else:
@@ -126,21 +121,16 @@ class DynaAgent:
         if first:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
-        schedule = self.switch.rounds(self._rounds(), self.collector.recent_steps)
+        count = self.warm_start.rounds(self.averager.iterations, self.collector.straying.share)
+        schedule = self.switch.rounds(count, self.collector.recent_steps)
         rounds = [self._update(learning_rate, which) for which in schedule]
         metrics |= prefixed("discriminator", self.imagined_gap())
-        self.averager.update(self.policy.average.acting_weights())
+        self.averager.update(self.policy.average.acting_weights(), self.warm_start.acting_averaging)
         return metrics | prefixed("switch", self.switch.metrics) | mean_metrics(rounds)
 
-    def _rounds(self) -> int:
-        """Update rounds of this iteration: all at first, so that D and the model are trained before they are needed."""
-        full, rounds = self.config.fewer_updates_below, self.config.updates_per_iteration
-        if full is None or self.averager.iterations == 0:
-            return rounds
-        return math.ceil(rounds * min(max(self.collector.straying.share / full, FEWEST_ROUNDS), 1.0))
-
     def _update(self, learning_rate: float, which: Round) -> dict[str, float]:
-        policy_rate = learning_rate * self._policy_lr_scale()
+        scale = self.warm_start.lr_scale(self.averager.iterations, self.collector.straying.share)
+        policy_rate = learning_rate * scale
         frozen = policy_rate == 0.0
         return {
             **prefixed("discriminator", self.update_discriminator(learning_rate)),  # line 5
@@ -148,12 +138,6 @@ class DynaAgent:
             **prefixed("dynamics", self.update_dynamics(learning_rate) if which.learns else {}),  # line 7
             **prefixed("plan", self.plan(policy_rate) if which.plans and not frozen else {}),  # lines 8, 9
         }
-
-    def _policy_lr_scale(self) -> float:
-        """Near the expert there is little to learn, and most of the gradient is noise."""
-        full = self.config.policy.slow_below
-        slow = 1.0 if full is None else min(self.collector.straying.share / full, 1.0)
-        return slow * self.warm_start.lr_scale(self.averager.iterations)
 
     def update_discriminator(self, learning_rate: float) -> dict[str, float]:
         """Line 5: D separates the agent's pairs from the demonstrations' (Eq. 6)."""
@@ -252,8 +236,6 @@ class DynaAgent:
         self.averager.iterations = int(state["iterations"])
         self.warm_start.cloned, kept = bool(state["cloned"]), state.get("kept")  # old checkpoints have none
         self.warm_start.kept = None if kept is None else bool(kept)
-        if self.warm_start.kept is False:
-            self.collector.length = self.config.cloning.trial_length
         self.averager.explore(self.policy.average.acting_weights())
         self.acting.load(state["acting"]["weights"])
         self.collector.restore(state)
@@ -267,13 +249,9 @@ class DynaAgent:
 
     def _trial(self) -> dict[str, float]:
         """Plays the clone's trial; if it strays too much, the policy is as if there had been no clone."""
-        config = self.config.cloning
-        self.collector.length = config.trial_length
-        metrics = prefixed("rollout", self.collector.collect(steps=config.trial_steps))
+        metrics = prefixed("rollout", self.collector.collect(steps=self.config.cloning.trial_steps))
         kept = self.warm_start.judge(self.collector.strayed)
-        if kept:
-            self.collector.length = self.config.rollout.reset_length
-        else:
+        if not kept:
             for network in (self.policy.network, self.policy.average):
                 for variable, value in zip(network.variables, self.fresh, strict=True):
                     variable.assign(value)

@@ -138,14 +138,13 @@ _TRPO = {
 
 # Fields that only gradients through the graph, or the averages that act, depend on.
 _GRAPH_ONLY = (
-    *("discount", "updates_per_iteration", "fewer_updates_below", "follow_weight"),
+    *("discount", "updates_per_iteration", "follow_weight"),
     *(
         f"policy.{name}"
         for name in (
             "learning_rate",
             "averaging",
             "acting_averaging",
-            "slow_below",
             "near_only",
             "clip_norm",
             "bptt_clip_norm",
@@ -154,8 +153,9 @@ _GRAPH_ONLY = (
 )
 _SWITCH_ONLY = ("switch", "sure_from")
 _WARM_START_ONLY = (
-    *("cloning.freeze_iterations", "cloning.bc_weight"),
-    *(f"cloning.trial_{name}" for name in ("steps", "length", "strayed")),
+    *(f"cloning.{name}" for name in ("freeze_iterations", "bc_weight", "slow_below", "fewer_updates_below")),
+    *(f"cloning.{name}" for name in ("acting_averaging", "reset_length")),
+    *(f"cloning.trial_{name}" for name in ("below", "steps", "strayed")),
 )
 _ROLLOUTS_ONLY = ("rollout.num_envs", "rollout.replay_capacity")
 _EPISODES_ONLY = (

@@ -17,11 +17,19 @@ from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.replay import Replay
 from mgail_dyna.types import FloatArray
 
+# Share of the update rounds that is always made.
+FEWEST_ROUNDS = 0.1
+
 
 def weight_of(base: float, pairs: int, strayed: float) -> FloatArray:
     """How much demonstrations count beside D: more if there are many `pairs`, less if episodes have `strayed`."""
     most = base * math.sqrt(pairs)
     return np.asarray(min(most, most ** (1.0 - strayed)), np.float32)
+
+
+def _up_to(full: float | None, strayed: float) -> float:
+    """`strayed` as a share of `full`, from which on it is 1."""
+    return 1.0 if full is None else min(strayed / full, 1.0)
 
 
 class WarmStart:
@@ -30,16 +38,17 @@ class WarmStart:
     The demonstrations say what to do in the states they visit. The discriminator and the model say the rest.
 
     Args:
-        config: `warm_start` and `cloning`.
+        config: `warm_start`, `cloning`, and what holds without a clone.
         demos: the demonstrations as the networks see them.
+        count: how many there are.
 
     Attributes:
         cloned: whether the clone was made.
         kept: whether it has passed its trial; None before it, or without one.
     """
 
-    def __init__(self, config: ImitationConfig, demos: Replay) -> None:
-        self.config, self.demos, self.cloned = config, demos, False
+    def __init__(self, config: ImitationConfig, demos: Replay, count: int) -> None:
+        self.config, self.demos, self.count, self.cloned = config, demos, count, False
         self.kept: bool | None = None
 
     @property
@@ -59,7 +68,7 @@ class WarmStart:
     @property
     def on_trial(self) -> bool:
         """Whether the clone is to be judged by the next episodes."""
-        return self.cloned and self.kept is None and self.config.cloning.trial_steps > 0
+        return self.cloned and self.kept is None and self.count < self.config.cloning.trial_below
 
     @property
     def holds(self) -> bool:
@@ -71,9 +80,43 @@ class WarmStart:
         self.kept = bool(np.mean(strayed) <= self.config.cloning.trial_strayed)
         return self.kept
 
-    def lr_scale(self, iterations: int) -> float:
-        """Factor on the policy's learning rate after so many `iterations`: a clone is frozen at first."""
-        return 0.0 if self.holds and iterations < self.config.cloning.freeze_iterations else 1.0
+    @property
+    def reset_length(self) -> int:
+        """Longest of the next episodes from reset, in steps."""
+        whole = self.holds and not self.on_trial
+        return self.config.cloning.reset_length if whole else self.config.rollout.reset_length
+
+    @property
+    def acting_averaging(self) -> float:
+        """Decay per iteration of the evaluated policy."""
+        return (self.config.cloning if self.holds else self.config.policy).acting_averaging
+
+    def lr_scale(self, iterations: int, strayed: float) -> float:
+        """Factor on the policy's learning rate: a clone is frozen at first, then learns as fast as it strays.
+
+        Near the expert there is little to learn, and most of the gradient is noise.
+
+        Args:
+            iterations: made so far.
+            strayed: share of the episodes away from the demonstrations.
+        """
+        if not self.holds:
+            return 1.0
+        return (
+            0.0
+            if iterations < self.config.cloning.freeze_iterations
+            else _up_to(self.config.cloning.slow_below, strayed)
+        )
+
+    def rounds(self, iterations: int, strayed: float) -> int:
+        """Update rounds of an iteration: all at first, so that D and the model are trained before they are needed.
+
+        Arguments as of `lr_scale`.
+        """
+        share = 1.0
+        if self.holds and iterations > 0:
+            share = max(_up_to(self.config.cloning.fewer_updates_below, strayed), FEWEST_ROUNDS)
+        return math.ceil(self.config.updates_per_iteration * share)
 
     def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> Cloning | None:
         """Pairs for a cloning loss in `steps` gradient steps; None without a clone.

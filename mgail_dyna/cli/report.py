@@ -169,7 +169,9 @@ def summary(
     if config.warm_start == "bc":
         clone = history[0]["expert_percent"]
         rows["start"] = "a clone of the demonstrations" + ("" if math.isnan(clone) else f", {clone:.1f}% of the expert")
-        if evaluated and clone >= LEVEL and abs(evaluated[-1]["expert_percent"] - clone) < NOTHING_CHANGED:
+        if any(row.get("cloning/kept") == 0 for row in history):
+            rows["start"] += "; thrown away, as its episodes strayed"
+        elif evaluated and clone >= LEVEL and abs(evaluated[-1]["expert_percent"] - clone) < NOTHING_CHANGED:
             rows["start"] += "; learning has changed little, as the clone was good"
     count = int(last["real_trajectories"])
     rows["env steps"] = f"{last['env_steps']:,.0f} in {count:,} {'trajectory' if count == 1 else 'trajectories'}"

@@ -21,20 +21,32 @@ class CloningConfig:
     interval: int = 500
     """Gradient steps per iteration."""
     freeze_iterations: int = 1
-    """--warm-start bc: iterations during which the policy is frozen while D and the dynamics model catch up."""
+    """--warm-start bc: iterations during which a clone is frozen while D and the dynamics model catch up."""
     bc_weight: float = 10.0
     """--warm-start bc: the cloning loss beside the cost of Eq. 7 and 8 has the weight w, this times the square root of
     the number of demonstrated pairs. Where episodes stray from the demonstrations it is less: w^(1 - share), which is 1
     where all of an episode strays (`rollout/strayed`)."""
-    trial_steps: int = 0
-    """--warm-start bc: a clone is on trial for so many env steps at first; 0: it is not."""
-    trial_length: int = 200
-    """Longest episode of the trial. Where an expert's demonstrations begin, a clone has seen least."""
+    slow_below: float | None = 0.5
+    """--warm-start bc: while a clone's episodes are away from the demonstrations for a smaller share of their steps
+    than this (`rollout/strayed`), it learns more slowly, in proportion; None: never."""
+    fewer_updates_below: float | None = 0.1
+    """--warm-start bc: as --cloning.slow-below, for the number of update rounds, of which at least a tenth is made;
+    None: always all."""
+    acting_averaging: float = 0.0
+    """--warm-start bc: --policy.acting-averaging of a clone."""
+    reset_length: int = 1_000
+    """--warm-start bc: --rollout.reset-length of a clone."""
+    trial_below: int = 6
+    """--warm-start bc: with fewer demonstrations than this, a clone is on trial at first, in episodes of at most
+    --rollout.reset-length. If they stray, it is thrown away, and the policy learns as without a warm start; 0: no
+    trial."""
+    trial_steps: int = 1_000
+    """Env steps of the trial, at least."""
     trial_strayed: float = 0.15
-    """If the trial's episodes stray more than this (`rollout/strayed`), the clone is thrown away: the policy starts
-    from scratch, without the cloning loss, and episodes stay as short as the trial's."""
+    """Largest mean share of the trial's episodes (`rollout/strayed`) with which a clone is kept."""
 
     def __post_init__(self) -> None:
+        slow, fewer = self.slow_below, self.fewer_updates_below
         require(
             self,
             "cloning.",
@@ -44,7 +56,11 @@ class CloningConfig:
             interval=(self.interval >= 1, "at least 1"),
             freeze_iterations=(self.freeze_iterations >= 0, "at least 0"),
             bc_weight=(self.bc_weight >= 0, "at least 0"),
-            trial_steps=(self.trial_steps >= 0, "at least 0"),
-            trial_length=(self.trial_length >= 2, "at least 2"),
+            slow_below=(slow is None or 0 < slow <= 1, "above 0 and at most 1"),
+            fewer_updates_below=(fewer is None or 0 < fewer <= 1, "above 0 and at most 1"),
+            acting_averaging=(0 <= self.acting_averaging < 1, "at least 0 and below 1"),
+            reset_length=(self.reset_length >= 2, "at least 2"),
+            trial_below=(self.trial_below >= 0, "at least 0"),
+            trial_steps=(self.trial_steps >= 1, "at least 1"),
             trial_strayed=(0 <= self.trial_strayed <= 1, "between 0 and 1"),
         )

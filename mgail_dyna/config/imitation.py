@@ -28,10 +28,8 @@ class PolicyConfig:
     averaging: float = 0.99
     """Decay per gradient step of the averaged policy, which explores; 0: no averaging."""
     acting_averaging: float = 0.9
-    """Decay per iteration of the evaluated policy, an average of those that explored; 0: no averaging."""
-    slow_below: float | None = None
-    """dyna, mgail: while its episodes are away from the demonstrations for a smaller share of their steps than this
-    (`rollout/strayed`), the policy learns more slowly, in proportion; None: never."""
+    """Decay per iteration of the evaluated policy, an average of those that explored; 0: no averaging. Of a clone:
+    --cloning.acting-averaging."""
     near_only: bool = False
     """dyna, mgail: windows and plans from replay start near the demonstrations only (see `rollout/strayed`)."""
     clip_norm: float = 1.0
@@ -48,7 +46,6 @@ class PolicyConfig:
             noise_std=(self.noise_std > 0, "above 0"),
             averaging=(0 <= self.averaging < 1, "at least 0 and below 1"),
             acting_averaging=(0 <= self.acting_averaging < 1, "at least 0 and below 1"),
-            slow_below=(self.slow_below is None or 0 < self.slow_below <= 1, "above 0 and at most 1"),
             clip_norm=(self.clip_norm > 0, "above 0"),
             bptt_clip_norm=(self.bptt_clip_norm is None or self.bptt_clip_norm > 0, "above 0"),
         )
@@ -198,7 +195,7 @@ class RolloutConfig:
     demo_fraction: float = 0.8
     """With --rollout.initial-states mix: fraction of --rollout.steps in episodes from the demonstrations' states."""
     reset_length: int = 200
-    """Longest episode from reset."""
+    """Longest episode from reset. Of a clone: --cloning.reset-length."""
     demo_length: int = 50
     """Longest episode from a demonstration's state."""
     lost_after: int | None = None
@@ -251,9 +248,6 @@ class ImitationConfig:
     """dyna, mgail: start from scratch, or from a clone of the demonstrations (see --cloning.*)."""
     updates_per_iteration: int = 30
     """Update rounds (D, learn, model, plan) per iteration; the paper's is 1."""
-    fewer_updates_below: float | None = None
-    """dyna, mgail: while episodes are away from the demonstrations for a smaller share of their steps than this
-    (`rollout/strayed`), fewer rounds are made, in proportion, but at least a tenth; None: always all."""
     switch: Literal["fixed", "adaptive"] = "fixed"
     """dyna: an iteration takes a whole rollout and all of its rounds plan, or the environment is queried while the
     model is unsure, and as many rounds plan as it can be trusted with (paper sec. 5)."""
@@ -277,7 +271,6 @@ class ImitationConfig:
     cloning: CloningConfig = field(default_factory=CloningConfig)
 
     def __post_init__(self) -> None:
-        fewer = self.fewer_updates_below
         require(
             self,
             seed=(self.seed >= 0, "at least 0"),
@@ -287,7 +280,6 @@ class ImitationConfig:
             follow_weight=(self.follow_weight >= 0, "at least 0"),
             discount=(0 < self.discount <= 1, "above 0 and at most 1"),
             updates_per_iteration=(self.updates_per_iteration >= 1, "at least 1"),
-            fewer_updates_below=(fewer is None or 0 < fewer <= 1, "above 0 and at most 1"),
             sure_from=(0 < self.sure_from <= 1, "above 0 and at most 1"),
             final_learning_rate=(0 < self.final_learning_rate <= 1, "above 0 and at most 1"),
             evaluation_episodes=(self.evaluation_episodes >= 0, "at least 0"),

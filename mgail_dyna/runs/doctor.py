@@ -64,6 +64,13 @@ class Episode(NamedTuple):
     fails: bool
 
 
+# Settings of a clone, in place of those without one.
+OF_A_CLONE = {
+    "policy.acting-averaging": "cloning.acting-averaging",
+    "rollout.reset-length": "cloning.reset-length",
+}
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """What was seen in a run.
@@ -78,6 +85,7 @@ class Diagnosis:
         skipped: names of those that could not be.
         spent: whether its budget is spent.
         episode_limit: longest evaluation episode in steps; None if unknown.
+        clone: whether the policy is a clone that learns on.
         failing: seeds and returns of the final episodes that return less than half of the expert.
         notes: why something could not be read.
     """
@@ -91,6 +99,7 @@ class Diagnosis:
     skipped: tuple[str, ...]
     spent: bool
     episode_limit: int | None
+    clone: bool
     failing: tuple[tuple[int, float], ...]
     notes: tuple[str, ...]
 
@@ -135,6 +144,7 @@ def diagnose(directory: Path) -> Diagnosis:
         tuple(finding.name for finding, value in measured if value is None),
         _spent(settings, columns),
         None if about.get(EPISODE_LIMIT) is None else int(about[EPISODE_LIMIT]),
+        settings.config.warm_start == "bc" and 0 not in columns.get("cloning/kept", ()),
         _failing(directory, run),
         tuple(notes),
     )
@@ -157,23 +167,29 @@ def can_film(directory: Path, settings: RunSettings) -> bool:
         return False
 
 
-def changed(finding: Finding, settings: RunSettings, limit: int | None = None) -> list[tuple[Change, Any]]:
+def changed(
+    finding: Finding, settings: RunSettings, limit: int | None = None, clone: bool = False
+) -> list[tuple[Change, Any]]:
     """The changes that a finding proposes and their values, without those that are made, forbidden or without effect.
 
     Args:
         finding: that was found.
         settings: of the run.
         limit: steps after which the environment ends an episode; None if unknown.
+        clone: whether the policy is a clone that learns on.
     """
     config, algorithm = settings.config, ALGORITHMS.get(settings.algorithm)
     if algorithm is None:  # one of the user's own, which the command line does not know
         return []
     flat, made = dict(flatten(asdict(config))), []
     for change in finding.changes:
+        if clone:
+            change = replace(change, flag=OF_A_CLONE.get(change.flag, change.flag))
         value: Any = change.value(flat)
-        if change.key == "rollout.reset_length" and value is not None and limit is not None:
-            value = min(value, limit) if config.rollout.reset_length < limit else None
-        if change.key == "rollout.reset_length" and config.rollout.initial_states == "demos":
+        length = change.key.endswith(".reset_length")
+        if length and value is not None and limit is not None:
+            value = min(value, limit) if flat[change.key] < limit else None
+        if length and config.rollout.initial_states == "demos":
             continue
         if value is None or algorithm.ignores(change.key, config.warm_start):
             continue

@@ -145,31 +145,38 @@ def test_the_average_begins_with_doubt_and_forgets():
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(("slow_below", "share", "scale"), [(None, 0.1, 1.0), (0.5, 0.1, 0.2), (0.5, 0.8, 1.0)])
-def test_near_the_expert_the_policy_learns_more_slowly(cartpole_demos, slow_below, share, scale):
-    config = small_config(policy={"slow_below": slow_below})
+@pytest.mark.parametrize("kept", [True, False])
+def test_near_the_expert_a_clone_learns_more_slowly(cartpole_demos, slow_below, share, scale, kept):
+    config = small_config(warm_start="bc", cloning={"steps": 1, "slow_below": slow_below, "freeze_iterations": 1})
     agent, rates = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos), []
     agent.policy.learn = lambda windows, rate, pairs: rates.append(rate) or {}
     agent.policy.plan = lambda windows, noise, rate, pairs: rates.append(rate) or {}
+    agent.iterate()
     metrics = agent.iterate()
     assert 0.0 <= metrics["rollout/strayed"] == agent.collector.straying.share <= 1.0
     rates.clear()
     agent.collector.straying.update = lambda shares: share
     agent.collector.straying.share = share
+    agent.warm_start.kept = kept
     agent.iterate()
-    assert rates == pytest.approx([scale * config.learning_rate_at(0.0)] * len(rates), rel=0.5) and rates
+    expected = (scale if kept else 1.0) * config.learning_rate_at(0.0)
+    assert rates == pytest.approx([expected] * len(rates), rel=0.5) and rates
     resumed = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos)
     resumed.restore(agent.state())
     assert resumed.collector.straying.share == share
 
 
+@pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize(("share", "rounds"), [(0.0, 1), (0.25, 5), (0.9, 10)])
-def test_near_the_expert_there_are_fewer_update_rounds(cartpole_demos, share, rounds):
-    config, made = small_config(updates_per_iteration=10, fewer_updates_below=0.5), []
-    agent = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos)
+def test_near_the_expert_a_clone_has_fewer_update_rounds(cartpole_demos, share, rounds, kept):
+    config = small_config(updates_per_iteration=10, warm_start="bc", cloning={"steps": 1, "fewer_updates_below": 0.5})
+    agent, made = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos), []
+    agent.iterate()
     agent._update = lambda *_: made.append(1) or {}
     agent.collector.straying.update = lambda shares: share
     agent.collector.straying.share = share
     agent.iterate()
     assert len(made) == 10, "the first iteration makes all"
+    agent.warm_start.kept = kept
     agent.iterate()
-    assert len(made) == 10 + rounds
+    assert len(made) == 10 + (rounds if kept else 10)

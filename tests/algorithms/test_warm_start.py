@@ -16,7 +16,7 @@ def make_env():
 
 
 def warm_config(**cloning):
-    return small_config(env_steps=10_000, warm_start="bc", cloning={"steps": 20, **cloning})
+    return small_config(env_steps=10_000, warm_start="bc", cloning={"steps": 20, "trial_below": 0, **cloning})
 
 
 @pytest.mark.usefixtures("eager")
@@ -34,10 +34,18 @@ def test_the_first_iteration_is_a_clone_and_takes_no_env_step(cartpole_demos):
     assert agent.env_steps > 0
 
 
+def on_trial(limit):
+    """A clone that is on trial in episodes of 20 steps, and kept if it strays by `limit` at most."""
+    cloning = {"trial_below": 100, "trial_steps": 60, "trial_strayed": limit, "reset_length": 50}
+    return replace(
+        warm_config(**cloning), rollout=replace(small_config().rollout, initial_states="reset", reset_length=20)
+    )
+
+
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(("limit", "kept"), [(1.0, True), (0.0, False)])
 def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept):
-    config = warm_config(trial_steps=60, trial_length=20, trial_strayed=limit, freeze_iterations=1)
+    config = replace(on_trial(limit), policy=replace(small_config().policy, acting_averaging=0.7))
     agent, lengths = DynaAgent(config, make_env, cartpole_demos), []
     fresh = agent.policy.network.acting_weights()
     agent.iterate()
@@ -52,19 +60,28 @@ def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept
     for name, weight in expected.items():
         np.testing.assert_array_equal(learned[name], weight)
         np.testing.assert_array_equal(agent.policy.average.acting_weights()[name], weight)
-    assert agent.warm_start.lr_scale(0) == (0.0 if kept else 1.0), "only a clone is frozen"
+    assert agent.warm_start.lr_scale(0, 1.0) == (0.0 if kept else 1.0), "only a clone is frozen"
     assert (agent._regularizer(1) is None) == (not kept)
-    assert agent.collector.length == (config.rollout.reset_length if kept else 20)
+    assert agent.warm_start.acting_averaging == (0.0 if kept else 0.7)
     assert "cloning/kept" not in agent.iterate(), "judged once"
+    assert agent.collector.length == (50 if kept else 20)
+
+
+@pytest.mark.parametrize(("below", "on_trial"), [(3, False), (4, True), (0, False)])
+def test_a_clone_is_on_trial_if_demonstrations_are_few(cartpole_demos, below, on_trial):
+    agent = DynaAgent(warm_config(trial_below=below), make_env, cartpole_demos)
+    assert not agent.warm_start.on_trial, "there is no clone yet"
+    agent.warm_start.cloned = True
+    assert agent.warm_start.on_trial == on_trial
 
 
 @pytest.mark.usefixtures("eager")
 def test_a_run_whose_clone_was_thrown_away_is_resumed_exactly(cartpole_demos):
-    config = warm_config(trial_steps=60, trial_length=20, trial_strayed=0.0)
+    config = on_trial(0.0)
     whole, saved, resumed = (ImitationRun(config, cartpole_demos, "dyna") for _ in range(3))
     list(saved.iterate(iterations=2))
     resumed.restore(saved.state())
-    assert resumed.agent.warm_start.kept is False and resumed.agent.collector.length == 20
+    assert resumed.agent.warm_start.kept is False
     for run in (whole, resumed):
         list(run.iterate(iterations=4))
     assert without_clocks(whole.history) == without_clocks(resumed.history)

@@ -174,10 +174,10 @@ def accepts(words):
     return parse({"evaluate": EvaluateCommand, "doctor": DoctorCommand}[words[0]], words[1:], prog=words[0])
 
 
-def proposed(name, algorithm="dyna", limit=None, **changes):
+def proposed(name, algorithm="dyna", limit=None, clone=False, **changes):
     config = small_config(algorithm, "HalfCheetah-v5", **changes)
     finding = next(finding for finding in FINDINGS if finding.name == name)
-    found = changed(finding, RunSettings(algorithm, "tuned", "", None, config), limit)
+    found = changed(finding, RunSettings(algorithm, "tuned", "", None, config), limit, clone)
     return {change.flag: value for change, value in found}
 
 
@@ -212,6 +212,12 @@ def test_episodes_are_not_made_longer_than_the_environment_has_them():
     assert proposed(name, limit=1_000, rollout=rollout)[flag] == 1_000
     assert flag not in proposed(name, limit=600, rollout=rollout)
     assert flag not in proposed(name, limit=1_000, rollout=rollout | {"initial_states": "demos"})
+
+
+def test_a_clone_has_settings_of_its_own():
+    name, settings = "some evaluation episodes fail", {"warm_start": "bc", "cloning": {"reset_length": 600}}
+    assert proposed(name, limit=1_000, clone=True, **settings)["cloning.reset-length"] == 1_000
+    assert "rollout.reset-length" in proposed(name, limit=1_000, **settings), "it was thrown away"
 
 
 def tries(directory, name):

@@ -93,7 +93,7 @@ def _tries(finding: Finding, directory: Path, diagnosis: Diagnosis) -> list[str]
 
     program = runtime.program()
     again = f"{program} --config {shlex.quote(str(directory / CONFIG))}"
-    changes = changed(finding, diagnosis.settings, diagnosis.episode_limit)
+    changes = changed(finding, diagnosis.settings, diagnosis.episode_limit, diagnosis.clone)
     commands = [f"{again} --{change.flag} {value}" for change, value in changes]
     for command in finding.commands:
         filled = _extension(directory, diagnosis) if "--resume" in command else _filled(command, directory, diagnosis)
