@@ -50,7 +50,8 @@ def build_discriminator(expert: Pairs, config: DiscriminatorConfig, seed: int) -
 def build_dynamics(demos: Replay, config: DynamicsConfig, seed: int) -> DynamicsModel:
     """The dynamics model of the paper (sec. 4), or an ensemble of such."""
     states, actions = demos.all_pairs()
-    return GRUDynamics(states.shape[1], actions.shape[1], config.units, seed=seed, members=config.members)
+    sizes, members = (states.shape[1], actions.shape[1], config.units), config.members
+    return GRUDynamics(*sizes, seed=seed, members=members, recurrent=config.recurrent)
 
 
 @dataclass(frozen=True)

@@ -51,12 +51,15 @@ class ChangeNetwork(keras.layers.Layer):
         action_size: `a`.
         units: of both embeddings, of the GRU and of the head's hidden layer (MGAIL: 100).
         seed: of the initial weights.
+        recurrent: as of `StateEncoder`.
     """
 
-    def __init__(self, observation_size: int, action_size: int, units: int, seed: int = 0) -> None:
+    def __init__(
+        self, observation_size: int, action_size: int, units: int, seed: int = 0, recurrent: bool = True
+    ) -> None:
         super().__init__()
         seeds = keras.random.SeedGenerator(seed + 2)
-        self.state_encoder = StateEncoder(units, seed)
+        self.state_encoder = StateEncoder(units, seed, recurrent)
         self.action_encoder = ActionEncoder(units, seed + 1)
         self.fused = keras.layers.Dense(
             units, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed=seeds), name="fused"
@@ -106,6 +109,7 @@ class GRUDynamics(keras.layers.Layer):
         change_scale: `[d]`, size of one step's change of the normalised state; can be assigned later.
         seed: of the initial weights.
         members: number of networks.
+        recurrent: remember earlier states; otherwise a single state and action are all that a prediction is made of.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class GRUDynamics(keras.layers.Layer):
         change_scale: FloatArray | None = None,
         seed: int = 0,
         members: int = 1,
+        recurrent: bool = True,
     ) -> None:
         super().__init__(name="dynamics")
         self.units = units
@@ -128,7 +133,7 @@ class GRUDynamics(keras.layers.Layer):
         )
         more = (np.random.SeedSequence([seed, number]).generate_state(1)[0] for number in range(1, members))
         seeds = [seed, *(int(each) // 2 for each in more)]  # below 2^31
-        self.members = [ChangeNetwork(observation_size, action_size, units, each) for each in seeds]
+        self.members = [ChangeNetwork(observation_size, action_size, units, each, recurrent) for each in seeds]
         self.built = True
 
     def initial_state(self, batch: int) -> tf.Tensor:

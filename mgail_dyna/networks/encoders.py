@@ -13,12 +13,13 @@ class StateEncoder(keras.layers.Layer):
     Args:
         units: of the embedding and of the memory.
         seed: of the initial weights.
+        recurrent: remember earlier states; otherwise every state is as the first one.
     """
 
-    def __init__(self, units: int, seed: int = 0) -> None:
+    def __init__(self, units: int, seed: int = 0, recurrent: bool = True) -> None:
         super().__init__(name="state_encoder")
         seeds = keras.random.SeedGenerator(seed)
-        self.units = units
+        self.units, self.recurrent = units, recurrent
         self.inward = keras.layers.Dense(units, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed=seeds))
         self.cell = keras.layers.GRUCell(
             units,
@@ -39,7 +40,7 @@ class StateEncoder(keras.layers.Layer):
     def call(self, states: tf.Tensor, memory: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The embedding `[n, units]` of `states [n, d]`, and the `memory [n, units]` to pass on."""
         features = self.inward(states)
-        memory, _ = self.cell(features, [memory])
+        memory, _ = self.cell(features, [memory if self.recurrent else tf.zeros_like(memory)])
         return self._embedded(features, memory), memory
 
     def unroll(self, states: tf.Tensor, mask: tf.Tensor, memory: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -56,7 +57,7 @@ class StateEncoder(keras.layers.Layer):
         features = self.inward(states)
         history = []
         for t in range(states.shape[0]):
-            after, _ = self.cell(features[t], [memory])
+            after, _ = self.cell(features[t], [memory if self.recurrent else tf.zeros_like(memory)])
             memory = tf.where(mask[t][:, None] > 0, after, memory)
             history.append(memory)
         return self._embedded(features, tf.stack(history)), memory

@@ -69,6 +69,16 @@ def test_weights_are_those_of_the_seed():
         assert np.mean(one == other) < 0.01
 
 
+def test_without_memory_a_prediction_depends_on_a_single_state_and_action():
+    model = GRUDynamics(SIZE, 2, UNITS, CHANGE_SCALE, seed=3, recurrent=False)
+    states, actions, mask = normal(5, 6, SIZE), normal(4, 6, 2, seed=1), tf.ones((4, 6))
+    alone = model.predict(states[-1], actions[-1], model.initial_state(6))
+    after = model.predict(states[-1], actions[-1], model.observe(states, tf.ones((5, 6))))
+    np.testing.assert_array_equal(alone.state, after.state)
+    each = [model.loss(states[t : t + 2], actions[t : t + 1], mask[:1]) for t in range(4)]
+    np.testing.assert_allclose(model.loss(states, actions, mask), np.mean(each), rtol=1e-5)
+
+
 def test_different_histories_lead_to_different_predictions(model):
     memory = model.observe(normal(3, 2, SIZE, seed=1), tf.ones((3, 2)))
     assert np.abs(memory).max() <= 1.0
