@@ -60,7 +60,9 @@ def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept
     for name, weight in expected.items():
         np.testing.assert_array_equal(learned[name], weight)
         np.testing.assert_array_equal(agent.policy.average.acting_weights()[name], weight)
-    assert agent.warm_start.lr_scale(0, 1.0) == (0.0 if kept else 1.0), "only a clone is frozen"
+    scales = [agent.warm_start.lr_scale(iterations, 1.0) for iterations in range(3)]
+    assert scales == ([0.0, 0.0, 1.0] if kept else [1.0] * 3), "a clone is frozen for an iteration after its trial"
+    assert [agent.warm_start.rounds(n, 0.0) for n in range(3)] == ([4, 4, 1] if kept else [4] * 3)
     assert (agent._regularizer(1) is None) == (not kept)
     assert agent.warm_start.acting_averaging == (0.0 if kept else 0.7)
     assert "cloning/kept" not in agent.iterate(), "judged once"
