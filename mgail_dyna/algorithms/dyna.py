@@ -113,11 +113,7 @@ class DynaAgent:
             return self._start_as_clone()
         first, learning_rate = self.env_steps == 0, self.config.learning_rate_at(self.progress)
         self.switch.begin(self.averager.iterations, self.replay.steps)
-        self.collector.length = self.warm_start.reset_length
-        if self.warm_start.on_trial:
-            metrics = self._trial()
-        else:
-            metrics = prefixed("rollout", self.collector.collect(self.switch.every, self.switch.enough))  # lines 3, 4
+        metrics = self._rollout()  # lines 3, 4
         if first:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
@@ -247,8 +243,17 @@ class DynaAgent:
         self.averager.explore(self.acting.weights)
         return prefixed("cloning", metrics)
 
+    def _rollout(self) -> dict[str, float]:
+        """Acts in the environment. A clone on trial is judged first; one that is kept then plays whole episodes."""
+        trial = self._trial() if self.warm_start.on_trial else {}
+        if trial and not self.warm_start.holds:
+            return trial
+        self.collector.length = self.warm_start.reset_length
+        return trial | prefixed("rollout", self.collector.collect(self.switch.every, self.switch.enough))
+
     def _trial(self) -> dict[str, float]:
         """Plays the clone's trial; if it strays too much, the policy is as if there had been no clone."""
+        self.collector.length = self.warm_start.reset_length
         metrics = prefixed("rollout", self.collector.collect(steps=self.config.cloning.trial_steps))
         kept = self.warm_start.judge(self.collector.strayed)
         if not kept:

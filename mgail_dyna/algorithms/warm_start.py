@@ -102,8 +102,8 @@ class WarmStart:
         """
         if not self.holds:
             return 1.0
-        config, tried = self.config.cloning, int(self.kept is True)  # a trial's short episodes teach D too little
-        return 0.0 if iterations < config.freeze_iterations + tried else _up_to(config.slow_below, strayed)
+        config = self.config.cloning
+        return 0.0 if iterations < config.freeze_iterations else _up_to(config.slow_below, strayed)
 
     def rounds(self, iterations: int, strayed: float) -> int:
         """Update rounds of an iteration: all at first, so that D and the model are trained before they are needed.
@@ -111,7 +111,7 @@ class WarmStart:
         Arguments as of `lr_scale`.
         """
         share = 1.0
-        if self.holds and iterations > int(self.kept is True):
+        if self.holds and iterations > 0:
             share = max(_up_to(self.config.cloning.fewer_updates_below, strayed), FEWEST_ROUNDS)
         return math.ceil(self.config.updates_per_iteration * share)
 
