@@ -253,8 +253,10 @@ class DynaAgent:
 
     def _trial(self) -> dict[str, float]:
         """Plays the clone's trial; if it strays too much, the policy is as if there had been no clone."""
-        self.collector.length = self.warm_start.reset_length
+        straying = self.collector.straying
+        before, self.collector.length = straying.share, self.warm_start.reset_length
         metrics = prefixed("rollout", self.collector.collect(steps=self.config.cloning.trial_steps))
+        straying.share = before  # short episodes do not show the late falls
         kept = self.warm_start.judge(self.collector.strayed)
         if not kept:
             for network in (self.policy.network, self.policy.average):
