@@ -91,6 +91,10 @@ class Replay:
         self._first[begin:end], self._last[begin:end] = begin, end - 1
         self._forget()
 
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._rows = self._actions = 0
+
     def add_pairs(self, states: FloatArray, actions: FloatArray) -> None:
         """Adds `states [n, d]` and `actions [n, a]` without successor states; they make no transition."""
         start, end = self._append(states, actions, None)

@@ -256,9 +256,11 @@ class DynaAgent:
         straying = self.collector.straying
         before, self.collector.length = straying.share, self.warm_start.reset_length
         metrics = prefixed("rollout", self.collector.collect(steps=self.config.cloning.trial_steps))
-        straying.share = before  # short episodes do not show the late falls
         kept = self.warm_start.judge(self.collector.strayed)
-        if not kept:
+        if kept:  # nothing is learned from short episodes, which do not show where it falls late
+            straying.share = before
+            self.replay.clear()
+        else:
             for network in (self.policy.network, self.policy.average):
                 for variable, value in zip(network.variables, self.fresh, strict=True):
                     variable.assign(value)

@@ -127,9 +127,9 @@ def _of_run(directory: Path, best: bool) -> Subject:
 
 def _of_expert(path: Path, asked: str | None) -> Subject:
     demos = load_demonstrations(path)
-    env_id = asked or named_environment(demos, path)
     if demos.policy is None:
         raise UserError(f"{path}: expected a run, or an expert with its policy, found demonstrations without a policy")
+    env_id = asked or named_environment(demos, path)
     if env_id is None:
         raise UserError(f"{path}: names no environment; pass --env ENV")
     training = {"env_steps": demos.provenance.get("steps_trained")}

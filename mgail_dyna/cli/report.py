@@ -28,8 +28,10 @@ from mgail_dyna.runs.policies import BestPolicy
 
 Row = dict[str, float]
 # Below the row of a clone, and below the bar.
-FIRST_IS_CLONE = "row 1 is the clone; row 2 may equal it, as D and the model learn first (10 s to 2 min)"
+FIRST_IS_CLONE = "row 1 is the clone; the next one takes 10 s to 2 min and may equal it, as D and the model learn first"
 FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
+# A standard error of so many points is worth a word.
+UNCERTAIN = 1.0
 # Less than so many points of percent from a good clone, learning has changed little.
 NOTHING_CHANGED = 2.0
 FIRST_UPDATES = "compiling, once, and the first updates: 10 s to 2 min"
@@ -127,9 +129,13 @@ def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     if not np.isfinite(percents).all():
         return f"{count}: {final.returns.mean():,.1f} ± {final.returns.std():,.1f}, lowest {final.returns.min():,.1f}"
     failed = int((percents < FAILURE).sum())
+    agent_error = final.returns.std() / math.sqrt(len(final.returns))
+    points = 100 * math.hypot(agent_error, expert.error) / abs(expert.mean)
+    known = f" ± {points:.1f}% (standard error of both means)" if points >= UNCERTAIN else "%"
     own = f" (as are {expert.failures:.0%} of the demonstrations)" if expert.failures else ""
     return (
-        f"{count}: {percents.mean():.1f}% of the expert, lowest {percents.min():.1f}%, {failed} below {FAILURE:g}%{own}"
+        f"{count}: {percents.mean():.1f}{known} of the expert, lowest {percents.min():.1f}%, "
+        f"{failed} below {FAILURE:g}%{own}"
     )
 
 

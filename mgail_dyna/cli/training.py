@@ -126,7 +126,7 @@ def _unfinished(directory: Path) -> str | None:
     again = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
     longer = "" if done < budget else f" --env-steps {2 * done}"
     taken = counted(done, "env step")
-    return f"this is a new run; {directory} has taken {taken}; to continue that one: {again}{longer}"
+    return f"this is a new run; {directory} has taken {taken}; to continue that one, with its settings: {again}{longer}"
 
 
 def _own_end(stored: RunSettings, now: RunSettings) -> int | None:

@@ -31,6 +31,7 @@ class Reference:
         reason: why they cannot be compared, in one line; None if they can.
         failures: share of the expert's own episodes below half of its mean; None if unknown.
         doubt: how well the mean is known, in one line, if it is not known well.
+        error: standard error of the mean; 0 if unknown.
     """
 
     mean: float
@@ -38,6 +39,7 @@ class Reference:
     reason: str | None = None
     failures: float | None = None
     doubt: str | None = None
+    error: float = 0.0
 
     def percent(self, mean_return: float) -> float:
         """`mean_return` in percent of `mean`; if that is negative, 100 at `mean` and 0 at twice `mean`; NaN without."""
@@ -98,7 +100,7 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
             f"the demonstrations' returns vary ({_plain(mean)} ± {_plain(returns.std())} in {len(returns)} episodes), "
             f"so every percentage of the expert is uncertain by {100 * error / abs(mean):.0f} points"
         )
-    return replace(known, failures=failures, doubt=doubt)
+    return replace(known, failures=failures, doubt=doubt, error=error)
 
 
 def _plain(value: float) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import importlib
 import math
+import re
 import warnings
 from typing import Any
 
@@ -69,6 +70,7 @@ def open_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[A
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         _import_module(env_id)
+        _check_version(env_id)
         try:
             env = gym.make(env_id, max_episode_steps=length, disable_env_checker=True, **kwargs)
         except Exception as error:  # its constructor may be the user's own
@@ -79,6 +81,20 @@ def open_env(env_id: str, length: int | None = None, **kwargs: Any) -> gym.Env[A
                 f"environment '{env_id}': {name}: expected a Gymnasium space, found none; set it in __init__"
             )
     return env
+
+
+def _check_version(env_id: str) -> None:
+    """Refuses an id without its version, which Gymnasium would choose with a warning.
+
+    Raises:
+        UserError: there are only such with a version.
+    """
+    name = env_id.rpartition(":")[2]
+    if name not in gym.registry and (
+        found := [each for each in gym.registry if re.fullmatch(rf"{re.escape(name)}-v\d+", each)]
+    ):
+        with_version = env_id.removesuffix(name) + found[-1]
+        raise UserError(f"environment '{env_id}': expected an id with its version, such as {with_version}")
 
 
 def fit_env(env: gym.Env[Any, Any], env_id: str, observation_parts: str = "") -> gym.Env[Any, Any]:

@@ -49,13 +49,15 @@ def on_trial(limit):
 @pytest.mark.parametrize(("limit", "kept"), [(1.0, True), (0.0, False)])
 def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept):
     config = replace(on_trial(limit), policy=replace(small_config().policy, acting_averaging=0.7))
-    agent, lengths, shares = DynaAgent(config, make_env, cartpole_demos), [], []
+    agent, lengths, shares, replayed = DynaAgent(config, make_env, cartpole_demos), [], [], []
     before = agent.collector.straying.share
     fresh = agent.policy.network.acting_weights()
     agent.iterate()
     clone, played = agent.policy.network.acting_weights(), agent.collector._strayed
     agent.collector._strayed = lambda near, failed: lengths.append(len(near)) or played(near, failed)
-    agent.model_errors = lambda: shares.append(agent.collector.straying.share) or {}
+    agent.model_errors = lambda: (
+        shares.append(agent.collector.straying.share) or replayed.append(agent.replay.steps) or {}
+    )
     agent.policy.learn = lambda *_: {}  # so that only the trial changes the policy
     agent.policy.plan = lambda *_: {}
     metrics = agent.iterate()
@@ -63,8 +65,9 @@ def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept
     tried = next(count for count in range(1, 100) if sum(lengths[:count]) >= 60)
     assert max(lengths[:tried]) <= 20, "short episodes"
     assert (len(lengths) > tried) == kept, "whole episodes follow before anything is learned"
+    assert replayed == [sum(lengths[tried:] if kept else lengths)], "nothing is learned from the trial of a kept clone"
     after = Straying(cartpole_demos, agent.acting, np.random.default_rng(0))
-    assert after.share == before and after.update(agent.collector.strayed if kept else []) == pytest.approx(shares[0])
+    assert after.share == before and after.update(agent.collector.strayed) == pytest.approx(shares[0])
     expected, learned = (clone if kept else fresh), agent.policy.network.acting_weights()
     for name, weight in expected.items():
         np.testing.assert_array_equal(learned[name], weight)

@@ -138,9 +138,12 @@ def test_nothing_is_found_in_a_healthy_run(made, cli):
     done = cli("doctor", made())
     assert done.returncode == 0
     assert done.stdout.splitlines()[0].endswith("20 iterations, 2,000 of 100,000 env steps, 98.0% of the expert")
-    assert done.stdout.splitlines()[1] == f"no fault found. {len(FINDINGS)} were looked for:"
+    assert done.stdout.splitlines()[1] == f"no fault found: none of these {len(FINDINGS)} is so"
     assert done.stdout.splitlines()[2:-1] == [f"  {finding.name}" for finding in FINDINGS]
-    assert done.stdout.splitlines()[-1] == "final episodes below half of the expert's return: seed 99 (24.5)"
+    assert (
+        done.stdout.splitlines()[-1]
+        == "final episodes below half of the expert's return, too few to be a fault: seed 99 (24.5)"
+    )
 
 
 def test_every_finding_is_tried():
@@ -407,6 +410,10 @@ def test_the_advice_can_be_pasted(made, capsys):
     said = capsys.readouterr().out
     assert f"evaluate {directory} --episodes 1 --seed 97 --video film.mp4" in said
     assert "SEED" not in said and " RUN" not in said
+    assert "final episodes below half of the expert's return: seed 97" in said
+    directory = made(final=[95.0] * 99 + [-5.0])
+    assert main(["doctor", str(directory)]) == 0
+    assert "expert's return, too few to be a fault: seed 99" in capsys.readouterr().out
 
 
 def test_the_advice_names_flags_that_exist():

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mgail_dyna.runs.findings import Finding
 
 
-# Failing episodes that are named, at most.
-MOST_SEEDS = 10
+# Failing episodes that are named, at most; the finding that many of them are.
+MOST_SEEDS, FAILING = 10, "some final episodes fail"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
             yield "   try, one at a time:" if len(tries) > 1 else "   try:"
         yield from (f"     {each}" for each in tries)
     if not diagnosis.found:
-        yield f"no fault found. {len(diagnosis.looked_for)} were looked for:"
+        yield f"no fault found: none of these {len(diagnosis.looked_for)} is so"
         yield from (f"  {name}" for name in diagnosis.looked_for)
     if diagnosis.skipped:
         yield "not looked for, as the run has no numbers on it:"
@@ -83,7 +83,8 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if diagnosis.failing:
         shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])
         more = f" and {len(diagnosis.failing) - MOST_SEEDS:,} more" if len(diagnosis.failing) > MOST_SEEDS else ""
-        yield f"final episodes below half of the expert's return: {shown}{more}"
+        few = "" if any(each.finding.name == FAILING for each in diagnosis.found) else ", too few to be a fault"
+        yield f"final episodes below half of the expert's return{few}: {shown}{more}"
 
 
 def _tries(finding: Finding, directory: Path, diagnosis: Diagnosis) -> list[str]:
