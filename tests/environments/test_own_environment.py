@@ -12,6 +12,7 @@ from helpers import random_policy, small_flags
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
+from mgail_dyna.cli.evaluation import find_subject
 from mgail_dyna.cli.main import main
 from mgail_dyna.cli.report import EvaluationRows
 from mgail_dyna.config.expert import ExpertConfig
@@ -462,3 +463,17 @@ def test_a_reward_that_becomes_an_array_later_and_a_missing_space_are_one_line(o
         env.step(np.zeros(2, np.float32))
     refused(["step: reward: expected one number, found an array of shape [1]"], env.step, np.zeros(2, np.float32))
     refused(["observation_space: expected a Gymnasium space, found none"], make_env, "own_faulty:Spaceless-v0")
+
+
+def test_an_id_without_its_version_is_refused_with_it(own, refused):
+    refused(
+        [f"environment '{own}:Point': expected an id with its version, such as {own}:Point-v0"],
+        make_env,
+        f"{own}:Point",
+    )
+    refused(["expected an id with its version, such as Hopper-v5"], make_env, "Hopper")
+
+
+def test_demonstrations_without_a_policy_are_not_played_whatever_their_environment(own, tmp_path, refused):
+    save_demonstrations(tmp_path / "ds", demonstrations(env_id=f"{own}:Point-v0", length=9))
+    refused(["expected a run, or an expert with its policy"], find_subject, tmp_path / "ds", None)

@@ -39,6 +39,7 @@ def main(argv: Sequence[str]) -> None:
 
     out = command.out or Path(f"policy.{command.format}")
     off = export_policy(out, load_policy(command.run, command.best), command.format)
-    print(f"{out.absolute()}: tried on {TRIED:,} observations; actions differ by at most {off:.1g} of half their range")
+    differ = f"differ by at most {off:.1g} of half their range" if off else "are the same"
+    print(f"{out.absolute()}: tried on {TRIED:,} observations; actions {differ}")
     if parts := observation_parts(command.run):
         print(f"its observation is {parts}, joined in this order")
