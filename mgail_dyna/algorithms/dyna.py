@@ -246,7 +246,7 @@ class DynaAgent:
     def _rollout(self) -> dict[str, float]:
         """Acts in the environment. A clone on trial is judged first; one that is kept then plays whole episodes."""
         trial = self._trial() if self.warm_start.on_trial else {}
-        if trial and not self.warm_start.holds:
+        if trial and (not self.warm_start.holds or self.progress == 1.0):
             return trial
         self.collector.length = self.warm_start.reset_length
         return trial | prefixed("rollout", self.collector.collect(self.switch.every, self.switch.enough))
@@ -257,15 +257,15 @@ class DynaAgent:
         before, self.collector.length = straying.share, self.warm_start.reset_length
         metrics = prefixed("rollout", self.collector.collect(steps=self.config.cloning.trial_steps))
         kept = self.warm_start.judge(self.collector.strayed)
-        if kept:  # nothing is learned from short episodes, which do not show where it falls late
-            straying.share = before
-            self.replay.clear()
-        else:
+        if not kept:
             for network in (self.policy.network, self.policy.average):
                 for variable, value in zip(network.variables, self.fresh, strict=True):
                     variable.assign(value)
             self.acting.load(self.policy.average.acting_weights())
             self.averager.explore(self.acting.weights)
+        elif self.progress < 1.0:  # nothing is learned from short episodes, which do not show where it falls late
+            straying.share = before
+            self.replay.clear()
         return metrics | {"cloning/kept": float(kept)}
 
     def _regularizer(self, steps: int) -> Regularizer | None:

@@ -81,6 +81,15 @@ def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept
     assert agent.collector.length == (50 if kept else 20)
 
 
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("limit", [0.0, 1.0])
+def test_a_trial_stays_within_the_budget(cartpole_demos, limit):
+    agent = DynaAgent(replace(on_trial(limit), env_steps=50), make_env, cartpole_demos)
+    agent.iterate()
+    metrics = agent.iterate()
+    assert metrics["cloning/kept"] == limit and agent.env_steps == 50 and agent.progress == 1.0
+
+
 @pytest.mark.parametrize(("below", "on_trial"), [(3, False), (4, True), (0, False)])
 def test_a_clone_is_on_trial_if_demonstrations_are_few(cartpole_demos, below, on_trial):
     agent = DynaAgent(warm_config(trial_below=below), make_env, cartpole_demos)
