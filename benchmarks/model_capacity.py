@@ -23,13 +23,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 TASKS = ("hopper", "halfcheetah", "walker2d")
-# Units, members, and whether the model is recurrent.
+# Units, members, and whether the model has no memory.
 SIZES = (
-    *((units, 1, True) for units in (50, 100, 200, 400)),
-    *((100, members, True) for members in (2, 4)),
-    (100, 1, False),
+    *((units, 1, False) for units in (50, 100, 200, 400)),
+    *((100, members, False) for members in (2, 4)),
+    (100, 1, True),
 )
-MODEL = ("units", "members", "recurrent")
+MODEL = ("units", "members", "memoryless")
 HORIZONS = (10, 50)
 NOISES = (0.1, 0.3, 1.0)
 # Steps played with each noise, for learning and for the test.
@@ -120,8 +120,8 @@ def _errors(data: Any, model: dict[str, Any], seed: int) -> dict[str, float]:
     return {**{name: round(value, 4) for name, value in found.items()}, "cpu_seconds": round(seconds, 1)}
 
 
-def _named(units: int, members: int, recurrent: bool) -> str:
-    return (f"{members} × " if members > 1 else "") + f"{units}" + ("" if recurrent else ",\nno memory")
+def _named(units: int, members: int, memoryless: bool) -> str:
+    return (f"{members} × " if members > 1 else "") + f"{units}" + (",\nno memory" if memoryless else "")
 
 
 def _draw(rows: list[dict[str, Any]], path: Path) -> None:

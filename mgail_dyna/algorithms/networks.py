@@ -51,7 +51,7 @@ def build_dynamics(demos: Replay, config: DynamicsConfig, seed: int) -> Dynamics
     """The dynamics model of the paper (sec. 4), or an ensemble of such."""
     states, actions = demos.all_pairs()
     sizes, members = (states.shape[1], actions.shape[1], config.units), config.members
-    return GRUDynamics(*sizes, seed=seed, members=members, recurrent=config.recurrent)
+    return GRUDynamics(*sizes, seed=seed, members=members, recurrent=not config.memoryless)
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,8 @@ class DynamicsConfig:
     """Units of the embeddings and of the GRU (MGAIL: 100)."""
     members: int = 1
     """Networks whose mean predicts; the model costs as many times as much."""
-    recurrent: bool = True
-    """Predict from all states of a window or a plan so far; otherwise from a single state and action."""
+    memoryless: bool = False
+    """Predict from a single state and action; otherwise from all states of a window or a plan so far."""
     learning_rate: float = 1e-3
     """Adam's learning rate at the start."""
     steps: int = 30
