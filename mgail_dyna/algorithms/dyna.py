@@ -255,7 +255,8 @@ class DynaAgent:
         """Plays the clone's trial; if it strays too much, the policy is as if there had been no clone."""
         straying = self.collector.straying
         before, self.collector.length = straying.share, self.warm_start.reset_length
-        metrics = prefixed("rollout", self.collector.collect(steps=self.config.cloning.trial_steps))
+        steps = min(self.config.cloning.trial_steps, self.config.env_steps // 10)
+        metrics = prefixed("rollout", self.collector.collect(steps=steps))
         kept = self.warm_start.judge(self.collector.strayed)
         if not kept:
             for network in (self.policy.network, self.policy.average):

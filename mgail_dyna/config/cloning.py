@@ -41,7 +41,7 @@ class CloningConfig:
     --rollout.reset-length. If they stray, it is thrown away, and the policy learns as without a warm start; 0: no
     trial."""
     trial_steps: int = 1_000
-    """Env steps of the trial, at least."""
+    """Env steps of the trial, at least; or a tenth of --env-steps, if that is less."""
     trial_strayed: float = 0.15
     """Largest mean share of the trial's episodes (`rollout/strayed`) with which a clone is kept."""
 

@@ -146,4 +146,6 @@ def test_your_own_environment_is_imitated_in_python_and_on_the_command_line(exam
     assert main(["--env", "own_preset:Mass-v0", *flags, *small]) == 0, capsys.readouterr().err
     (progress,) = (tmp_path / "runs").glob("*/progress.csv")
     clone, row = csv.DictReader(progress.read_text().splitlines())
-    assert (float(clone["env_steps"]), float(row["env_steps"])) == (0, 100)
+    assert (float(clone["env_steps"]), float(row["env_steps"])) == (0, 400), (
+        "a trial, as there are five demonstrations, then 100"
+    )
