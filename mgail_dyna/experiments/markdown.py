@@ -1,4 +1,4 @@
-"""Tables of documents, generated from the records, so that no result is typed by hand.
+"""Tables and listings of documents, generated from records and examples, so that none is typed by hand.
 
 A document holds blocks of this form; everything between the two comments is generated:
 
@@ -9,7 +9,7 @@ A document holds blocks of this form; everything between the two comments is gen
 
 The numbers are those that `python run.py sweep` prints for the same suite or figure. `<!-- experts -->` lists the
 demonstrations that ship, `<!-- cost -->` says how long all recorded runs took, `<!-- findings -->` lists what
-`python run.py doctor` looks for.
+`python run.py doctor` looks for. A block of code with the title `examples/NAME` holds that file.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from mgail_dyna.experiments.tables import seeds_of, summary
 from mgail_dyna.runs.findings import FINDINGS
 
 BLOCK = re.compile(r"(<!-- (records: [^\n]*|experts|cost|findings) -->\n).*?(<!-- end -->)", re.DOTALL)
+LISTING = re.compile(r'^(```\w+ title="(examples/[^"]+)"\n).*?^(```)$', re.DOTALL | re.MULTILINE)
 # Columns by name. The first group is `summary`'s: its heading there, and its heading in a document.
 MEASURES = {
     "final": ("% of expert at the end", "% of expert at the end"),
@@ -56,15 +57,16 @@ Rows = list[list[str]]
 
 
 def refresh(text: str, results: Path) -> str:
-    """`text` with every block generated anew.
+    """`text` with every block and listing generated anew.
 
     Args:
         text: a document in Markdown.
-        results: directory of records.
+        results: directory of records, beside which the examples are.
 
     Raises:
         UserError: a record or a shipped data set is damaged.
     """
+    text = LISTING.sub(lambda found: found[1] + (results.parent / found[2]).read_text("utf-8") + found[3], text)
     return BLOCK.sub(lambda found: f"{found[1]}{_block(found[2], results)}{found[3]}", text)
 
 
@@ -230,7 +232,7 @@ def main(paths: Sequence[str], results: Path = Path("results")) -> None:
         text = path.read_text(encoding="utf-8")
         if (new := refresh(text, results)) != text:
             path.write_text(new, encoding="utf-8")
-            print(f"{path}: tables written anew")
+            print(f"{path}: written anew")
 
 
 if __name__ == "__main__":

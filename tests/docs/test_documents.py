@@ -11,7 +11,7 @@ import mgail_dyna
 from mgail_dyna.cli.help import HELP
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.reader import load_demonstrations
-from mgail_dyna.experiments.markdown import BLOCK, experts_table, records_table, refresh
+from mgail_dyna.experiments.markdown import BLOCK, LISTING, experts_table, records_table, refresh
 from mgail_dyna.experiments.records import read_record
 from mgail_dyna.runs.directory import flatten
 
@@ -46,6 +46,19 @@ def test_tables_are_those_of_the_records(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_no_estimate_is_typed_by_hand(page):
     assert not ESTIMATE.findall(BLOCK.sub("", read(page)))
+
+
+@pytest.mark.parametrize("page", ["docs/add-your-own.md", "docs/deploy.md", "docs/how-it-works.md"])
+def test_listings_are_the_files_they_name(page):
+    text = read(page)
+    assert refresh(text, RESULTS) == text, "write them anew: python -m mgail_dyna.experiments.markdown docs/*.md"
+
+
+def test_a_changed_line_of_a_listing_is_found():
+    text = read("docs/add-your-own.md")
+    assert len(LISTING.findall(text)) > 5
+    changed = text.replace("import gymnasium", "import gym", 1)
+    assert refresh(changed, RESULTS) == text != changed
 
 
 def test_a_changed_number_is_found():

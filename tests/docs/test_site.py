@@ -13,8 +13,8 @@ import mgail_dyna
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-# A block of code that says which file it is from, and does not include the file itself.
-QUOTED = re.compile(r'^```python title="([^"]+)"\n(?!--8<--)(.*?)^```', re.MULTILINE | re.DOTALL)
+# A block of code that says which file it is from.
+QUOTED = re.compile(r'^```python title="([^"]+)"\n(.*?)^```', re.MULTILINE | re.DOTALL)
 # Whatever a browser loads with the page; links that a reader may follow are not among them.
 LOADED = re.compile(r'<(?:script|img|iframe|source)[^>]*?src="?(?:https?:)?//|<link[^>]*?href="?(?:https?:)?//')
 
@@ -98,7 +98,7 @@ def test_files_that_a_page_names_exist():
 def test_add_your_own_shows_every_example():
     pages = "".join(path.read_text() for path in PAGES)
     examples = [path for path in (ROOT / "examples").iterdir() if path.suffix in (".py", ".toml")]
-    assert not [path.name for path in examples if f'--8<-- "examples/{path.name}"' not in pages]
+    assert not [path.name for path in examples if f'title="examples/{path.name}"\n' not in pages]
 
 
 def test_the_sites_requirements_are_those_of_the_extra():
