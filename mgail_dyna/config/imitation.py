@@ -232,7 +232,8 @@ class ImitationConfig:
     seed: int = 0
     """Seed of weights, environments, action noise and minibatches."""
     env_steps: int = 100_000
-    """Env steps of training: a hard budget for dyna and mgail; gail and dyna-trpo finish their last iteration."""
+    """Env steps of training: a hard budget for dyna, mgail and dyna-natural; gail and dyna-trpo finish their last
+    iteration."""
     demonstrations: int | None = None
     """Imitate this many demonstrations, the first ones; None: all."""
     subsample: int = 1
@@ -247,7 +248,7 @@ class ImitationConfig:
     discount: float = 0.99
     """Gamma of Eq. 7 and 8; gail and dyna-trpo have --trust-region.discount."""
     warm_start: Literal["none", "bc"] = "none"
-    """dyna, mgail: start from scratch, or from a clone of the demonstrations (see --cloning.*)."""
+    """dyna, mgail, dyna-natural: start from scratch, or from a clone of the demonstrations (see --cloning.*)."""
     updates_per_iteration: int = 30
     """Update rounds (D, learn, model, plan) per iteration; the paper's is 1."""
     switch: Literal["fixed", "adaptive"] = "fixed"

@@ -203,7 +203,8 @@ def cost_sentence(results: Path) -> str:
         UserError: a record is damaged.
     """
     runs, hours = spent(everything(), results)
-    return f"The {runs} recorded runs took {hours:.0f} core-hours (`python run.py sweep --suite all --dry-run`)."
+    command = "`python run.py sweep --suite all --dry-run`"
+    return f"The {runs} recorded runs took {hours:.0f} core-hours; {command} says what the others would take."
 
 
 def experts_table() -> Rows:

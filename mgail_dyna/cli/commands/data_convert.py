@@ -26,8 +26,8 @@ class ConvertCommand:
 
     An .npz file holds padded arrays: observations [n, T+1, d], lengths [n]; optionally actions [n, T, ...],
     rewards [n, T], terminations, truncations, qpos and qvel. A .csv file holds one row a step: columns episode,
-    observation_0, observation_1, ...; optionally action_0, ..., reward, terminated, truncated. Its last row of an
-    episode has no action.
+    observation_0, observation_1, ...; optionally action_0, ..., reward, terminated, truncated. If an episode's last
+    row has an action, that step is left out.
 
     An episode of a D4RL file ends at a terminal, at a timeout, and where the next row is not the one that
     next_observations gives. A file without timeouts is cut at the environment's own time limit.

@@ -37,8 +37,8 @@ class EvaluateCommand:
     seed: int = FIRST_SEED
     """Seed of the first episode; each later episode has the next number."""
     video: Path | None = None
-    """Write a video of one episode to this file. .mp4 has every frame as rendered (MuJoCo: 480 x 480 pixels); .gif has
-    every second frame at half the size."""
+    """Write a video of one episode, cut after --video-steps, to this file. .mp4 has every frame as rendered (MuJoCo:
+    480 x 480 pixels); .gif has every second frame at half the size."""
     video_steps: int = 300
     """Length of the video in steps."""
     beside_expert: bool = False

@@ -43,7 +43,7 @@ class TrainCommand:
     mode: str = "dyna"
     """Algorithm: dyna (Dyna-AIL: learns on real trajectories and plans on imagined ones), mgail (on real ones only),
     dyna-natural (dyna with natural-gradient steps), gail (TRPO, no model), dyna-trpo (TRPO, real and imagined) or bc
-    (behavioural cloning, no environment)."""
+    (behavioural cloning, no env steps)."""
     preset: str = "recipe"
     """recipe (the same numbers for every environment), tuned (numbers tuned on single tasks), reset (as tuned, but
     every episode starts at the environment's reset) or paper-like (the paper's constants)."""
