@@ -29,9 +29,9 @@ EVALUATION_ONLY = {"evaluation_episodes", "evaluate_every", "final_episodes"}
 
 @dataclass(frozen=True)
 class PlotCommand:
-    """Draws return against env steps. Runs that differ only in their seed share one mean; of runs with the same seed the last
-    written counts.
+    """Draws return against env steps. Runs that differ only in their seed share one mean.
 
+    Of runs with the same seed, the last written counts.
     Unfinished runs are left out if others are finished.
     """
 
