@@ -82,7 +82,7 @@ def comparison(
     begin_low(panels[0], *drawn_range([EXPERT, *(each[:3] for each in found)]))
     if length is not None:
         above = panels[0].secondary_xaxis("top", functions=(lambda n: n * length, lambda steps: steps / length))
-        above.set_xlabel(f"{STEPS} ({length:,.0f} a trajectory)")
+        above.set_xlabel(f"{STEPS} ({length:,.0f} a trajectory on average)")
         count_on(above.xaxis)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
@@ -154,13 +154,14 @@ def draw_kind(axes: Axes, kind: Sequence[Record], label: str, look: Look, column
 
 
 def draw_level(axes: Axes, kind: Sequence[Record], label: str, look: Look) -> Estimate:
-    """A wide line below the curves and the expert's line: it is seen on both sides of them."""
+    """A wide line below the curves and the expert's line: it is seen on both sides of them. Its marker is at the edge,
+    where no curve has a point.
+    """
     found = estimate([[record.final["expert_percent"] for record in kind]])
     axes.axhspan(float(found.low), float(found.high), color=look.colour, alpha=0.10, linewidth=0, zorder=0.5)
-    places = np.linspace(0.0, 1.0, 41)
     axes.plot(
-        places,
-        np.full_like(places, found.value),
+        (0.0, 1.0),
+        (found.value, found.value),
         transform=axes.get_yaxis_transform(),  # across the whole panel
         color=look.colour,
         linewidth=5.0,
@@ -168,7 +169,8 @@ def draw_level(axes: Axes, kind: Sequence[Record], label: str, look: Look) -> Es
         solid_capstyle="butt",
         marker=look.marker,
         markersize=7,
-        markevery=[40 - 2 * MARKERS.index(look.marker)],
+        markevery=[1],
+        clip_on=False,
         label=f"{label}, no env steps: {found.value:.0f}% ({named_seeds(kind)})",
         zorder=1.5,
     )
