@@ -204,7 +204,7 @@ def cost_sentence(results: Path) -> str:
     """
     runs, hours = spent(everything(), results)
     command = "`python run.py sweep --suite all --dry-run`"
-    return f"The {runs} recorded runs took {hours:.0f} core-hours; {command} says what the others would take."
+    return f"The {runs} recorded runs took {hours:.0f} core-hours; {command} estimates the rest."
 
 
 def experts_table() -> Rows:
