@@ -34,10 +34,10 @@ class DiscriminatorModel(Protocol):
 
 
 def relu(x: tf.Tensor) -> tf.Tensor:
-    """max(x, 0). XLA sees that its second derivative, which the gradient penalty takes, is zero; of TensorFlow's own it
-    does not, and D's update takes 1.2 times as long.
+    """max(x, 0); NaN stays NaN. XLA sees that its second derivative, which the gradient penalty takes, is zero; of
+    TensorFlow's own it does not, and D's update takes 1.2 times as long.
     """
-    return tf.where(x > 0, x, tf.zeros_like(x))
+    return tf.where(x <= 0, tf.zeros_like(x), x)
 
 
 class Discriminator(keras.Model):
