@@ -16,12 +16,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 TASKS = ("hopper", "halfcheetah", "walker2d")
 # Units, members, and whether the model has no memory.
 SIZES = (
@@ -59,7 +62,7 @@ def main() -> None:
             if options.out:
                 options.out.write_text("\n".join(lines) + "\n")
     if options.plot:
-        _draw([json.loads(line) for line in lines], options.plot)
+        draw([json.loads(line) for line in lines]).savefig(options.plot)
 
 
 def _rows(task: str, seeds: int, done: set[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
@@ -124,7 +127,12 @@ def _named(units: int, members: int, memoryless: bool) -> str:
     return (f"{members} × " if members > 1 else "") + f"{units}" + (",\nno memory" if memoryless else "")
 
 
-def _draw(rows: list[dict[str, Any]], path: Path) -> None:
+def read(path: Path) -> list[dict[str, Any]]:
+    """What `main` wrote; for notebooks."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def draw(rows: list[dict[str, Any]]) -> Figure:
     """A panel for each task: the error of every size, 1, 10 and 50 steps ahead."""
     from matplotlib.figure import Figure
 
@@ -163,7 +171,7 @@ def _draw(rows: list[dict[str, Any]], path: Path) -> None:
         tidy(axes)
     panels[0].set_ylabel("error, standard deviations of a state", fontsize=9)
     explain(figure, panels[-1], spread_note(spreads, "bars"))
-    figure.savefig(path)
+    return figure
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.cost import spent
 from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import Record, read_kind
-from mgail_dyna.experiments.statistics import first_reached, lowest_after
+from mgail_dyna.experiments.statistics import estimate, first_reached, lowest_after
 from mgail_dyna.experiments.suites import CLONING, FIGURES, SUITES, everything
-from mgail_dyna.experiments.tables import seeds_of, summary
+from mgail_dyna.experiments.tables import format_estimate, seeds_of, summary
 from mgail_dyna.runs.findings import FINDINGS
 
 BLOCK = re.compile(r"(<!-- (records: [^\n]*|experts|cost|findings) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -49,7 +49,12 @@ MEASURES = {
     "lowest": ("lowest after", "lowest of them, worst seed"),
     "episode": ("worst episode", "lowest final episode (of 100 below 50%)"),
 }
-HEADINGS = {"budget": "env steps given", "worst": "worst seed at the end", "cpu": "CPU minutes"}
+HEADINGS = {
+    "budget": "env steps given",
+    "worst": "worst seed at the end",
+    "swing": "standard deviation of last ten",
+    "cpu": "CPU minutes",
+}
 ALGORITHMS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", CLONING: "cloning"}
 NOT_RECORDED = "not recorded"
 
@@ -161,12 +166,21 @@ def _worst(records: Sequence[Record]) -> str:
     return f"{min(record.final['expert_percent'] for record in records):z.1f}" if records else NOT_RECORDED
 
 
+def _swing(records: Sequence[Record]) -> str:
+    return format_estimate(estimate([[record.swing for record in records]]), ".1f") if records else NOT_RECORDED
+
+
 def _cpu_minutes(records: Sequence[Record]) -> str:
     minutes = [record.final["cpu_seconds"] / 60 for record in records]
     return f"{np.median(minutes):.1f}" if minutes else NOT_RECORDED
 
 
-_OWN: dict[str, Callable[[Sequence[Record]], str]] = {"budget": _budget, "worst": _worst, "cpu": _cpu_minutes}
+_OWN: dict[str, Callable[[Sequence[Record]], str]] = {
+    "budget": _budget,
+    "worst": _worst,
+    "swing": _swing,
+    "cpu": _cpu_minutes,
+}
 
 
 def _by_demonstrations(

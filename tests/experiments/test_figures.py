@@ -234,6 +234,23 @@ def test_every_suite_that_compares_has_a_figure_for_each_of_its_tasks():
         assert len({kind.trust_region for kind in compared}) == 1, "TRPO takes far more env steps"
 
 
+def test_the_natural_gradient_is_beside_adam_on_every_recorded_task(finished_run, tmp_path):
+    for kind in (kind for kind in SUITES["natural"] if kind.task == "hopper"):
+        for seed in range(2):
+            write_record(
+                tmp_path,
+                kind.run(seed),
+                from_run(finished_run(seed, 90.0, mode=kind.algorithm), kind.run(seed)),
+            )
+    (panel,) = draw("figure8", tmp_path).axes
+    assert panel.get_title(loc="left") == "Hopper"
+    assert list(lines(panel)) == [
+        "Dyna-AIL",
+        "Dyna-AIL, natural gradient",
+        "behavioural cloning, no env steps",
+    ]
+
+
 def test_switching_shows_what_each_iteration_takes_below_what_is_learned(finished_run, tmp_path):
     for kind in (kind for kind in SUITES["switch"] if kind.task == "hopper"):
         for seed in range(2):

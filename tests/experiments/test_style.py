@@ -28,9 +28,10 @@ def test_a_method_has_the_same_colour_in_every_figure():
     for picture in CURVES:
         drawn = kind_looks(picture.kinds)
         for kind in picture.kinds:
-            if kind.name in METHODS and kind.suite in ("learning", "control", "cloning", "trpo", "natural"):
+            if kind.name in METHODS and kind.suite in ("learning", "control", "cloning", "trpo"):
                 seen.setdefault(kind.name, set()).add(drawn[kind.label])
-    assert seen == {name: {look} for name, look in METHODS.items()}
+    by_task = {"dyna-natural"}  # such figures take a method's own look
+    assert seen == {name: {look} for name, look in METHODS.items() if name not in by_task}
 
 
 def test_kinds_of_one_method_share_its_hue_and_differ_in_all_else():

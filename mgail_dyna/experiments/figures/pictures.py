@@ -69,7 +69,7 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
         "reset": "without simulator resets",
         "paper": "the paper's constants",
         "planning": "plans, imagined pairs, or both",
-        "natural": "natural gradient against Adam",
+        "capacity": "size of the dynamics model",
         "trpo": _TRUST_REGION,
         "untuned": "default constants",
     }
@@ -96,9 +96,11 @@ def _of_numbers() -> Iterator[tuple[str, Picture]]:
         yield f"demonstrations-{task}", Picture(title, kinds, "--suite demonstrations", by_demonstrations)
 
 
-def _of_switching() -> Iterator[tuple[str, Picture]]:
+def _of_future_work() -> Iterator[tuple[str, Picture]]:
     title = "Adaptive against fixed switching"
     yield "figure7", Picture(title, SUITES["switch"], "--suite switch", switching)
+    title = "The natural gradient against Adam, through the graph"
+    yield "figure8", Picture(title, SUITES["natural"], "--suite natural", by_task)
 
 
 PICTURES: dict[str, Picture] = {
@@ -106,7 +108,7 @@ PICTURES: dict[str, Picture] = {
     **dict(_of_suites()),
     **dict(_of_tasks()),
     **dict(_of_numbers()),
-    **dict(_of_switching()),
+    **dict(_of_future_work()),
 }
 
 
