@@ -11,7 +11,7 @@ NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
 
 
 def test_all_are_there():
-    names = {"figure4", "figure5", "figure6", "quickstart", "few_demonstrations", "own_data"}
+    names = {"figure4", "figure5", "figure6", "quickstart", "few_demonstrations", "own_data", "beyond"}
     assert {path.stem for path in NOTEBOOKS} == names
 
 
@@ -28,7 +28,6 @@ def execute(monkeypatch):
     return run
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs(path, execute):
