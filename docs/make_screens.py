@@ -75,8 +75,7 @@ def running(history: list[dict[str, float]], settings: RunSettings) -> Console:
         display.update(int(row["iteration"]), done)
         display.row(rows.cells(row, done, before))
         if before is None:
-            for line in FIRST_IS_CLONE:
-                display.print_line(line)
+            display.print_line(FIRST_IS_CLONE)
     console.print(display)
     return console
 
@@ -88,10 +87,10 @@ def ended(record: Record, history: list[dict[str, float]], settings: RunSettings
     expert = Reference(record.expert_return, 1_000)
     console.print(summary(RUN.name, history, settings.config, None, final, expert))
     console.print("next:")
-    for command in next_commands(RUN, settings, history, None, spent=True):
-        console.print(f"  {command}", highlight=False, soft_wrap=True)
+    for command in next_commands(RUN, settings, history, None, final, expert, spent=True):
+        console.print(f"  {command}", highlight=False)
     if hint := doctor_hint(RUN, history, final, expert):
-        console.print(hint, highlight=False, soft_wrap=True)
+        console.print(hint, highlight=False)
     return console
 
 

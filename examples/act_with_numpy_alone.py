@@ -27,4 +27,5 @@ def main(path: str = "cartpole", env_id: str = "CartPole-v1") -> float:
 
 
 if __name__ == "__main__":
+    sys.path.append("")  # for an environment of your own in the current directory
     main(*sys.argv[1:])

@@ -95,6 +95,11 @@ def program() -> str:
     return INSTALLED_COMMAND if checkout() is None else "python run.py"
 
 
+def installing(what: str) -> str:
+    """The command that installs `what` for this Python."""
+    return f"{_python()} -m pip install {shlex.quote(what)}"
+
+
 def _python() -> str:
     """The interpreter as the user's shell finds it."""
     running = Path(sys.executable)

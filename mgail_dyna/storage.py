@@ -118,6 +118,20 @@ def locked(path: Path) -> Iterator[int | None]:
         yield file.fileno()
 
 
+def in_use(path: Path) -> bool:
+    """Whether a process has locked the file at `path`; nothing is written."""
+    try:
+        file = path.open()
+    except OSError:
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def write_text(path: Path, text: str) -> None:
     """Replaces the file at `path` by `text`."""
     with replacing(path) as fresh:

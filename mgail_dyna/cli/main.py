@@ -43,13 +43,15 @@ def _usage() -> str:
     program = runtime.program()
     return "\n".join(
         [
-            f"{program} --env ENV [options]    trains an agent to imitate an expert",
-            f"{program} COMMAND [options]      runs one of these commands:",
+            f"{program} --env ENV [options]",
+            "  trains an agent to imitate an expert",
+            f"{program} COMMAND --help",
+            "  lists the options of a command:",
             "",
             *(f"  {name:<14} {summary}" for name, summary in COMMANDS.items()),
             "",
-            f"{program} COMMAND --help         lists the options of a command",
-            f"{program} --version              prints versions",
+            f"{program} --version",
+            "  prints versions",
         ]
     )
 

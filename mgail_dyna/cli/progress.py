@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -66,7 +67,7 @@ class ProgressDisplay:
         self.console = console or Console(stderr=True)
         self.phrases: list[str] = []
         self.rows = 0
-        shown = self.console.is_terminal and not self.console.is_dumb_terminal
+        self.on_terminal = shown = self.console.is_terminal and not self.console.is_dumb_terminal
         # It vanishes at the end, as the last row says what it says.
         self.live = Live(self, console=self.console, refresh_per_second=4, transient=True) if shown else None
 
@@ -103,11 +104,11 @@ class ProgressDisplay:
         self._print("  ".join(map(str.rjust, cells, widths)))
 
     def print_line(self, line: str) -> None:
-        """Prints a line, which stays."""
-        self._print(f"{self.title}: {line}")
+        """Prints a line, which stays. A terminal breaks it between words."""
+        self._print(f"{self.title}: {line}", whole=not self.on_terminal)
 
-    def _print(self, line: str, style: str = "") -> None:
-        self.console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
+    def _print(self, line: str, style: str = "", whole: bool = True) -> None:
+        self.console.print(line, style=style, highlight=False, soft_wrap=whole, markup=False)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         pace = self.pace
@@ -121,7 +122,7 @@ class ProgressDisplay:
         grid.add_row(before, ProgressBar(1.0, share, width=max(NARROWEST_BAR, min(WIDEST_BAR, room))), after)
         yield grid
         if self.phrases:
-            yield Text("  " + "  ·  ".join(self.phrases), style="dim", no_wrap=True, overflow="ellipsis")
+            yield Padding(Text("  ·  ".join(self.phrases), style="dim"), (0, 0, 0, 2))
 
     def _clocks(self, share: float, width: int) -> list[str]:
         """What stands behind the bar; the time left comes first where there is little room."""

@@ -34,6 +34,8 @@ FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy le
 UNCERTAIN = 1.0
 # Less than so many points of percent from a good clone, learning has changed little.
 NOTHING_CHANGED = 2.0
+# So many points below its clone, learning has made a run worse.
+WORSE = 10.0
 FIRST_UPDATES = "compiling, once, and the first updates: 10 s to 2 min"
 
 
@@ -97,7 +99,8 @@ def phrases_of(row: Row, horizon: int, phrases: Sequence[str]) -> list[str]:
 
 
 def _place(row: Row) -> str:
-    return f"iteration {row['iteration']:,.0f}, env step {row['env_steps']:,.0f}"
+    step = f", env step {row['env_steps']:,.0f}" if row["env_steps"] else ""
+    return f"iteration {row['iteration']:,.0f}{step}"
 
 
 def arrival(history: Sequence[Row]) -> dict[str, str]:
@@ -127,16 +130,47 @@ def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     count = f"{len(final.returns):,} from other initial states"
     percents = final.percents(expert)
     if not np.isfinite(percents).all():
-        return f"{count}: {final.returns.mean():,.1f} ± {final.returns.std():,.1f}, lowest {final.returns.min():,.1f}"
+        spread = f"standard deviation {final.returns.std():,.1f}, lowest {final.returns.min():,.1f}"
+        return f"{count}: {final.returns.mean():,.1f}, {spread}"
     failed = int((percents < FAILURE).sum())
     agent_error = final.returns.std() / math.sqrt(len(final.returns))
     points = 100 * math.hypot(agent_error, expert.error) / abs(expert.mean)
-    known = f" ± {points:.1f}% (standard error of both means)" if points >= UNCERTAIN else "%"
+    known = f" ± {points:.1f}% (standard error)" if points >= UNCERTAIN else "%"
     own = f" (as are {expert.failures:.0%} of the demonstrations)" if expert.failures else ""
     return (
         f"{count}: {percents.mean():.1f}{known} of the expert, lowest {percents.min():.1f}%, "
         f"{failed} below {FAILURE:g}%{own}"
     )
+
+
+def end_of(history: Sequence[Row], final: FinalEpisodes | None, expert: Reference) -> float:
+    """How a run ended, in percent of the expert: the final episodes, or if there are none the last evaluation.
+
+    NaN where nothing is compared or nothing was played.
+    """
+    if final is not None:
+        return float(final.percents(expert).mean())
+    seen = evaluations(history)
+    return seen[-1]["expert_percent"] if seen else math.nan
+
+
+def beats_the_end(best: BestPolicy | None, history: Sequence[Row], episodes: int, final: FinalEpisodes | None) -> bool:
+    """Whether the best evaluation was of an earlier policy, and above the run's end by more than its standard error.
+
+    The highest of many evaluations is high by chance, too.
+
+    Args:
+        best: the best policy that was kept.
+        history: of the run.
+        episodes: of an evaluation.
+        final: the episodes at the end.
+    """
+    seen = evaluations(history)
+    if best is None or not seen or best.iteration == seen[-1]["iteration"]:
+        return False
+    spread = next((row["return_std"] for row in seen if row["iteration"] == best.iteration), 0.0)
+    end = seen[-1]["return_mean"] if final is None else float(final.returns.mean())
+    return best.return_mean - spread / math.sqrt(max(episodes, 1)) > end
 
 
 def summary(
@@ -163,22 +197,26 @@ def summary(
         end = evaluated[-1]
         at = "" if end is last else f", at {_place(end)}"
         percent = "" if math.isnan(end["expert_percent"]) else f", {end['expert_percent']:.1f}% of the expert"
-        rows["return"] = f"{end['return_mean']:,.1f} ± {end['return_std']:,.1f}{percent}{at}"
-        rows |= arrival(history)
         if final is not None:
             rows["final episodes"] = at_the_end(final, expert)
+        rows["last evaluation"] = (
+            f"{counted(config.evaluation_episodes, 'episode')}: {end['return_mean']:,.1f}, "
+            f"standard deviation {end['return_std']:,.1f}{percent}{at}"
+        )
+        rows |= arrival(history)
         if best is not None and best.iteration != end["iteration"]:
-            rows["best return"] = (
-                f"{best.return_mean:,.1f} at iteration {best.iteration:,}, env step {best.env_steps:,}; "
-                "that policy is kept, too (--best)"
-            )
+            of_clone = " (the clone's)" if config.warm_start == "bc" and not best.env_steps else ""
+            where = _place({"iteration": best.iteration, "env_steps": best.env_steps})
+            rows["best evaluation"] = f"{best.return_mean:,.1f}{of_clone} at {where}; that policy is kept, too (--best)"
     if config.warm_start == "bc":
-        clone = history[0]["expert_percent"]
+        clone, learned = history[0]["expert_percent"], end_of(history, final, expert)
         rows["start"] = "a clone of the demonstrations" + ("" if math.isnan(clone) else f", {clone:.1f}% of the expert")
         if any(row.get("cloning/kept") == 0 for row in history):
             rows["start"] += "; thrown away, as its episodes strayed"
-        elif evaluated and clone >= LEVEL and abs(evaluated[-1]["expert_percent"] - clone) < NOTHING_CHANGED:
+        elif clone >= LEVEL and abs(learned - clone) < NOTHING_CHANGED:
             rows["start"] += "; learning has changed little, as the clone was good"
+        elif learned < clone - WORSE:
+            rows["start"] += "; learning has made it worse"
     count = int(last["real_trajectories"])
     rows["env steps"] = f"{last['env_steps']:,.0f} in {count:,} {'trajectory' if count == 1 else 'trajectories'}"
     evaluation = last["evaluation_steps"] + (0 if final is None else final.steps.sum())
@@ -209,35 +247,37 @@ def next_commands(
     settings: RunSettings,
     history: Sequence[Row],
     best: BestPolicy | None,
+    final: FinalEpisodes | None,
+    expert: Reference,
     spent: bool,
     films: bool = True,
 ) -> tuple[str, ...]:
     """Three commands to type after a run, in the order of their use.
 
-    The first films the policy if the environment `films`. The third continues a run that has not ended, plays the best
-    policy if that is not the last one, extends a run that has not reached the expert, and repeats any other with
+    The first films the policy if the environment `films`. The third continues a run that has not ended, plays an
+    earlier policy if that beats the last one, extends a run that has not reached the expert, and repeats any other with
     another seed.
     """
     program, run, done = runtime.program(), shlex.quote(str(directory)), len(history)
-    evaluated = evaluations(history)
-    below = bool(evaluated) and evaluated[-1]["expert_percent"] < LEVEL
+    below = end_of(history, final, expert) < LEVEL  # NaN is not below
     longer = extension(directory, settings, done, spent)
     third = f"{program} --config {shlex.quote(str(directory / CONFIG))} --seed {settings.config.seed + 1}"
     if longer and below:
         third = longer
-    if evaluated and best is not None and best.iteration != evaluated[-1]["iteration"]:
+    if beats_the_end(best, history, settings.config.evaluation_episodes, final):
         third = f"{program} evaluate {run} --best"
     if longer and not spent and (settings.iterations is None or done < settings.iterations):
         third = longer
-    play = f"{program} evaluate {run}{' --video agent.mp4' if films else ''}"
-    return play, f"{program} plot {run} --out curve.png", third
+    film, curve = (shlex.quote(f"{directory.name}.{ending}") for ending in ("mp4", "png"))
+    play = f"{program} evaluate {run}{f' --video {film}' if films else ''}"
+    return play, f"{program} plot {run} --out {curve}", third
 
 
 def doctor_hint(directory: Path, history: Sequence[Row], final: FinalEpisodes | None, expert: Reference) -> str | None:
     """Two lines that point to `doctor` if a run ended below 80% of its expert, or if final episodes fail; None if not,
     or if nothing is compared."""
-    seen, ask = evaluations(history), f"{runtime.program()} doctor {shlex.quote(str(directory))}"
-    if seen and seen[-1]["expert_percent"] < LEARNED:  # NaN is not below
+    ask = f"{runtime.program()} doctor {shlex.quote(str(directory))}"
+    if end_of(history, final, expert) < LEARNED:  # NaN is not below
         return f"below {LEARNED:g}% of the expert; what may be wrong:\n  {ask}"
     if final is None or expert.reason:
         return None

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mgail_dyna import runtime
 from mgail_dyna.runs.directory import SCALARS
 
 MISSING = (
     "TensorBoard is not installed, so this run writes nothing for it; progress.csv has all numbers "
-    "(to install it: pip install tensorboard)"
+    f"(to install it: {runtime.installing('tensorboard')})"
 )
 # Columns of `progress.csv` without a group, and what TensorBoard calls them. All others are named `group/what`.
 GROUPED = {

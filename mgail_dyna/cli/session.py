@@ -145,7 +145,8 @@ class Session:
         console.print(summary(self.directory.name, run.history, run.config, run.best, run.final, run.reference))
         console.print("next:")
         spent = run.agent.progress >= 1.0
-        for command in next_commands(self.directory, self.settings, run.history, run.best, spent, self._films):
+        ended = run.history, run.best, run.final, run.reference
+        for command in next_commands(self.directory, self.settings, *ended, spent, self._films):
             # Never wrapped by us, so that it can be pasted.
             console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
         if hint := doctor_hint(self.directory, run.history, run.final, run.reference):
@@ -161,7 +162,8 @@ class Session:
     def _where_to_resume(self) -> str:
         if not (self.directory / CHECKPOINT).exists():
             return " before the first iteration was over; nothing is saved"
-        film = f"{runtime.program()} evaluate {shlex.quote(str(self.directory))} --video agent.mp4"
+        run, film_file = (shlex.quote(name) for name in (str(self.directory), f"{self.directory.name}.mp4"))
+        film = f"{runtime.program()} evaluate {run} --video {film_file}"
         where = f" at env step {self.saved_steps:,}; resume with: {self._resume()}"
         return f"{where}; film it with: {film}" if self._films else where
 

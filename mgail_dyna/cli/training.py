@@ -72,7 +72,7 @@ def train(command: TrainCommand) -> None:
             stored = read_settings(directory)
             refuse_changes(stored, command)
             stack.enter_context(lock_run(directory))
-            saved = load_run(directory)
+            saved = load_run(directory, ours=True)
             if command.expert != stored.expert and DEMONSTRATIONS not in saved:
                 why = "its checkpoint does not say what it learned from"
                 raise UserError(

@@ -11,6 +11,7 @@ import traceback
 import gymnasium as gym
 from gymnasium.envs.registration import registry
 
+from mgail_dyna import runtime
 from mgail_dyna.config.presets import environments
 from mgail_dyna.errors import UserError, unknown_name
 
@@ -60,7 +61,7 @@ def _from_elsewhere(env_id: str) -> UserError | None:
             ram = """ --env-kwargs '{"obs_type": "ram"}', as pictures are not supported""" if start == "ALE/" else ""
             return UserError(
                 f"unknown environment '{env_id}'; it comes with the package {package}: "
-                f"pip install '{package}', then --env {module}:{env_id}{ram}"
+                f"{runtime.installing(package)}, then --env {module}:{env_id}{ram}"
             )
     namespace, slash, _ = env_id.partition("/")
     if not slash or namespace in {entry.namespace for entry in registry.values()}:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Protocol
 
+from mgail_dyna import runtime
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.jobs import ROOT, Job, Outcome, attempt
 
@@ -54,7 +55,7 @@ class RayPool:
         try:
             import ray
         except ImportError:
-            raise UserError("--ray: Ray is not installed; in the checkout: pip install '.[ray]'") from None
+            raise UserError(f"--ray: Ray is not installed; in the checkout: {runtime.installing('.[ray]')}") from None
         self.ray: Any = ray
         cores = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, **cores}

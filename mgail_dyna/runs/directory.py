@@ -23,7 +23,7 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.runs.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from mgail_dyna.runs.final import FINAL, FINAL_EPISODES, FinalEpisodes, write_final
-from mgail_dyna.storage import clear_scratch, locked, unwritable, write_text
+from mgail_dyna.storage import clear_scratch, in_use, locked, unwritable, write_text
 
 CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
 KIND = "a run"
@@ -132,7 +132,9 @@ def read_about(path: Path) -> dict[str, Any]:
     """
     file = path / CONFIG if path.is_dir() else path
     if not file.exists():
-        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}{_runs_inside(path)}")
+        if inside := _runs_inside(path):
+            raise UserError(f"{path}: expected one run, found a directory around runs{inside}")
+        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}")
     if file.suffix != ".json":
         raise UserError(f"{file}: expected the directory of a run, found another file")
     try:
@@ -230,8 +232,12 @@ def save_run(directory: Path, state: dict[str, Any]) -> None:
     write_final(directory, FinalEpisodes.from_state(final) if final else None)
 
 
-def load_run(directory: Path) -> dict[str, Any]:
+def load_run(directory: Path, ours: bool = False) -> dict[str, Any]:
     """Reads the checkpoint; if it is damaged, the one before it, and a note says so.
+
+    Args:
+        directory: of the run.
+        ours: this process has locked the run.
 
     Raises:
         UserError: there is no run, no checkpoint yet, or both are damaged.
@@ -239,6 +245,8 @@ def load_run(directory: Path) -> dict[str, Any]:
     if not directory.exists():
         raise UserError(f"{directory}: no such run")
     if (directory / CONFIG).exists() and not has_checkpoint(directory / CHECKPOINT):
+        if not ours and in_use(directory / LOCK):
+            raise UserError(f"{directory}: the run has no checkpoint yet; the first one comes with its first row")
         again = f"{runtime.program()} --config {shlex.quote(str(directory / CONFIG))}"
         raise UserError(f"{directory}: the run ended before its first checkpoint; start it again with: {again}")
     return load_checkpoint(directory / CHECKPOINT, KIND)

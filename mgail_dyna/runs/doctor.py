@@ -21,6 +21,7 @@ from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.video import can_be_filmed
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.runs.changes import Change
 from mgail_dyna.runs.directory import (
     ENV_KWARGS,
     EPISODE_LIMIT,
@@ -32,7 +33,7 @@ from mgail_dyna.runs.directory import (
 )
 from mgail_dyna.runs.evidence import Evidence
 from mgail_dyna.runs.final import read_final
-from mgail_dyna.runs.findings import FINDINGS, Change, Finding
+from mgail_dyna.runs.findings import FINDINGS, Finding
 from mgail_dyna.runs.policies import load_policy
 from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
 from mgail_dyna.types import ActionSpec, Array
@@ -79,7 +80,7 @@ class Diagnosis:
         settings: of the run.
         iterations: done so far.
         env_steps: done so far.
-        percent: the last evaluation in percent of the expert; NaN if nothing is compared.
+        percent: how the run ended, in percent of the expert; NaN if nothing is compared.
         found: what is wrong, worst first.
         looked_for: names of the findings that were looked for.
         skipped: names of those that could not be.
@@ -138,7 +139,7 @@ def diagnose(directory: Path) -> Diagnosis:
         settings,
         len(columns["env_steps"]),
         int(columns["env_steps"][-1]),
-        float(run.percents[-1]) if run.percents.size else math.nan,
+        run.end,
         tuple(sorted(found, key=lambda each: -each.finding.severity(each.value))),
         tuple(finding.name for finding, value in measured if value is not None),
         tuple(finding.name for finding, value in measured if value is None),

@@ -59,6 +59,14 @@ class Evidence:
         percents = self.columns["expert_percent"]
         return percents[np.isfinite(percents)]
 
+    @property
+    def end(self) -> float:
+        """How the run ended, in percent of the expert: the final episodes, or if there are none the last evaluation;
+        NaN if nothing is compared."""
+        if self.final is not None and self.final.size:
+            return float(self.final.mean())
+        return float(self.percents[-1]) if self.percents.size else math.nan
+
     def late(self, name: str, share: float = 0.25) -> Column:
         """The last `share` of a column, without NaN; empty if it is not recorded."""
         column = self.columns.get(name, np.zeros(0))
@@ -72,8 +80,8 @@ class Evidence:
 
 
 def highest(run: Evidence) -> float | None:
-    """The highest evaluation in percent of the expert."""
-    return float(run.percents.max()) if run.percents.size else None
+    """The highest evaluation, or the end if that is higher, in percent of the expert."""
+    return max(float(run.percents.max()), run.end) if run.percents.size else None
 
 
 def rising(run: Evidence) -> float | None:
@@ -82,12 +90,21 @@ def rising(run: Evidence) -> float | None:
     if len(run.percents) < 2 * size:
         return None
     last, before = run.percents[-size:], run.percents[-2 * size : -size]
-    return float(last.mean() - before.mean()) if run.percents[-1] < LEARNED else 0.0
+    return float(last.mean() - before.mean()) if run.end < LEARNED else 0.0
 
 
 def fallen(run: Evidence) -> float | None:
-    """How far the last evaluation is below the highest, in points."""
-    return float(run.percents.max() - run.percents[-1]) if run.percents.size else None
+    """How far the end is below the highest evaluation, in points."""
+    return float(run.percents.max() - run.end) if run.percents.size else None
+
+
+def below_clone(run: Evidence) -> float | None:
+    """How far the end is below the clone that the run started from, in points; None without one that was kept."""
+    steps = run.columns["env_steps"]
+    kept = run.config.warm_start == "bc" and 0 not in run.columns.get("cloning/kept", ())
+    if not kept or not run.percents.size or steps[0] > 0 or steps[-1] == 0:
+        return None
+    return float(run.percents[0] - run.end)
 
 
 def swing(run: Evidence) -> float | None:
@@ -132,9 +149,9 @@ def recognised(run: Evidence) -> float | None:
 def blind(run: Evidence) -> float | None:
     """D's loss if the return is low, else 0."""
     loss = run.mean("discriminator/loss")
-    if loss is None or not run.percents.size:
+    if loss is None or math.isnan(run.end):
         return None
-    return loss if run.percents[-1] < LOW else 0.0
+    return loss if run.end < LOW else 0.0
 
 
 def model_loss(run: Evidence) -> float | None:

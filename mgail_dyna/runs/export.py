@@ -181,7 +181,7 @@ def _onnx() -> tuple[Any, Any]:
     except ImportError as error:
         raise UserError(
             f"onnx: expected the packages onnx and onnxruntime, found no {error.name}; "
-            "install them, in the checkout: pip install '.[onnx]'"
+            f"install them, in the checkout: {runtime.installing('.[onnx]')}"
         ) from None
     return onnx, onnxruntime
 

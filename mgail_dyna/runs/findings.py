@@ -3,62 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.runs import evidence
-from mgail_dyna.runs.directory import flatten
+from mgail_dyna.runs.changes import Change
 from mgail_dyna.runs.evidence import LEARNED, Evidence
 
-_DEFAULTS = dict(flatten(asdict(ImitationConfig())))
 # So many percent of its final episodes may fail.
 FEW_FAIL = 1.0
-
-
-@dataclass(frozen=True)
-class Change:
-    """A setting to change.
-
-    Attributes:
-        flag: of the setting, without dashes.
-        to: what to set; of a number, the least that it should be.
-        most: what to set where it is larger, or None.
-        times: what to multiply it by.
-    """
-
-    flag: str
-    to: float | str | None = None
-    most: int | None = None
-    times: float | None = None
-
-    @property
-    def key(self) -> str:
-        """The setting's name in a flattened configuration."""
-        return self.flag.replace("-", "_")
-
-    def value(self, flat: Mapping[str, Any]) -> float | str | None:
-        """What to set in a run with these settings by name; None if it is so, or if there is nothing to multiply."""
-        now = flat[self.key]
-        if self.times is not None:
-            return self._multiplied(now, self.times)
-        if self.most is not None:
-            return self.most if now is None or now > self.most else None
-        enough = isinstance(self.to, (int, float)) and isinstance(now, (int, float)) and now >= self.to
-        return None if enough or now == self.to else self.to
-
-    def _multiplied(self, now: Any, times: float) -> float | None:
-        usual = _DEFAULTS[self.key]
-        if not now:  # 0 stays 0
-            return usual if now == 0 and times > 1 else None
-        value = now * times if usual is None else type(usual)(now * times)
-        return None if value == now or not value else value
-
-    def __str__(self) -> str:
-        if self.times is None:
-            return f"`--{self.flag} {self.to if self.most is None else self.most}`"
-        return f"{'half of' if self.times < 1 else 'twice'} `--{self.flag}`"
 
 
 @dataclass(frozen=True)
@@ -110,7 +63,7 @@ FINDINGS = (
     Finding(
         "the return was still rising",
         "mean `expert_percent` of the last fifth of the evaluations, at least two, minus that of as many before; only "
-        f"below {LEARNED:.0f}%",
+        f"where the end is below {LEARNED:.0f}%",
         evidence.rising,
         5.0,
         10.0,
@@ -120,18 +73,28 @@ FINDINGS = (
     ),
     Finding(
         "the agent was never near the expert",
-        "the highest `expert_percent`",
+        "the highest `expert_percent`, or the end if that is higher",
         evidence.highest,
         LEARNED,
         0.0,
         "{:.0f}%",
         "no evaluation came near the expert; the other findings may say why",
-        commands=("--env ENV --mode bc",),
-        advice="the demonstrations themselves, if they cannot be cloned either",
+        commands=("--env ENV --mode bc", "data check EXPERT --env ENV --plot check.png"),
+    ),
+    Finding(
+        "learning has made the clone worse",
+        "`expert_percent` of the clone minus the end",
+        evidence.below_clone,
+        10.0,
+        100.0,
+        "{:.0f} points",
+        "D and the model mislead the policy where the demonstrations are few, or contradict each other",
+        commands=("--env ENV --mode bc", "data check EXPERT --env ENV --plot check.png"),
+        advice="more demonstrations",
     ),
     Finding(
         "the return rose and fell again",
-        "the highest `expert_percent` minus the last",
+        "the highest `expert_percent` minus the end",
         evidence.fallen,
         20.0,
         100.0,
@@ -146,15 +109,15 @@ FINDINGS = (
     ),
     Finding(
         "the return swings",
-        "mean change of `expert_percent` between the last ten evaluations, less their trend",
+        "mean change of `expert_percent` between the last evaluations, ten at most, less their trend",
         evidence.swing,
         10.0,
         50.0,
         "{:.0f} points",
-        "too little averaging, or some initial states fail",
+        "too few episodes an evaluation, too little averaging, or some initial states fail",
         (
-            Change("policy.acting-averaging", 0.95),
             Change("evaluation-episodes", times=2.0),
+            Change("policy.acting-averaging", 0.95),
             Change("rollout.reset-length", times=2.0),
         ),
     ),
@@ -179,14 +142,15 @@ FINDINGS = (
         "{:.1f}%",
         "the policy fails from some initial states",
         commands=(
-            "evaluate RUN --episodes 1 --seed SEED --video film.mp4 --video-steps LIMIT",
+            "evaluate RUN --episodes 1 --seed SEED --video seed-SEED.mp4 --video-steps LIMIT",
             "--resume RUN --env-steps MORE",
         ),
         advice="more demonstrations",
     ),
     Finding(
         "episodes end early",
-        "mean length of the last ten evaluations' episodes (`evaluation_steps`), as a share of the demonstrations'",
+        "mean length of the episodes of the last evaluations, ten at most (`evaluation_steps`), as a share of the "
+        "demonstrations'",
         evidence.length,
         0.8,
         0.0,
@@ -212,7 +176,7 @@ FINDINGS = (
     ),
     Finding(
         "the discriminator sees no difference",
-        f"`discriminator/loss`, if the last `expert_percent` is below {evidence.LOW:.0f}%",
+        f"`discriminator/loss`, if the end is below {evidence.LOW:.0f}%",
         evidence.blind,
         1.35,
         2 * math.log(2),

@@ -21,6 +21,8 @@ from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, ENV_KWARGS, directory_of, load_run, read_about
 
 POLICY_KIND = "a policy"
+# Files of `export`.
+EXPORTED = (".npz", ".onnx", ".keras")
 # In a checkpoint: the best policy so far.
 BEST = "best"
 
@@ -165,6 +167,9 @@ def check_is_something(path: Path) -> None:
             f"{path}: no such file or directory; expected a run's directory, an expert's directory, a policy file, "
             f"or a shipped expert: {', '.join(shipped_experts()) or 'none'}"
         )
+    if path.suffix in EXPORTED and path.is_file():
+        what = "an exported policy is run by other programs (docs/deploy.md)"
+        raise UserError(f"{path}: expected a run, an expert or a file of save_policy, found {path.suffix}; {what}")
     inside = sorted(each.parent for each in path.glob(f"*/{CONFIG}")) if path.is_dir() else []
     if inside:
         example = f"{runtime.program()} evaluate {shlex.quote(str(inside[0]))}"

@@ -35,6 +35,13 @@ def test_a_mistake_is_answered_in_one_line_on_a_terminal():
     assert said == "error: --policy.hidden: expected whole numbers, found a\r\n"
 
 
+def test_a_python_without_the_packages_is_refused_in_one_line():
+    hidden = "import runpy, sys; sys.modules['tyro'] = None; runpy.run_path('run.py', run_name='__main__')"
+    ended = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {sys.executable} has no package tyro; ") and ended.stderr.count("\n") == 1
+
+
 def test_other_values_stay_as_they_are():
     settings = resolved(["--env", "cartpole", "--policy.learning-rate", "1e-3", "--expert", "1e4"])
     assert (settings.settings.policy.learning_rate, settings.expert) == (1e-3, "1e4")
@@ -75,9 +82,9 @@ def test_other_values_stay_as_they_are():
         ("evalute x", "unknown command 'evalute'; did you mean evaluate?"),
         (
             "--env ALE/Pong-v5",
-            "it comes with the package ale-py: pip install 'ale-py', then --env ale_py:ALE/Pong-v5 --env-kwargs",
+            "-m pip install ale-py, then --env ale_py:ALE/Pong-v5 --env-kwargs",
         ),
-        ("--env FetchReach-v4", "it comes with the package gymnasium-robotics: pip install 'gymnasium-robotics'"),
+        ("--env FetchReach-v4", "-m pip install gymnasium-robotics, then"),
         ("--env Mine/Point-v0", "nothing registers the namespace Mine here; name the module that does"),
         ("--env Hoper-v5", "unknown environment 'Hoper-v5'; did you mean Hopper-v5"),
     ],

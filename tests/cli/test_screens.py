@@ -172,8 +172,9 @@ def test_the_bar_fits_the_terminal(width):
     for iteration in (1, 2):
         clock.now += 8.0
         display.update(iteration, 2_048 * iteration, ["D right on 90% of agent, 80% of expert", "a phrase " * 20])
-    line, phrases = bar(display, width)
-    assert len(line.rstrip()) <= width and len(phrases.rstrip()) <= width
+    line, *phrases = bar(display, width)
+    assert all(len(each.rstrip()) <= width for each in (line, *phrases))
+    assert " ".join(" ".join(phrases).split()) == " ".join("  ·  ".join(display.phrases).split()), "words stay whole"
     if width >= 80:
         assert line.startswith("4,096/2,000,000 env steps ") and line.rstrip().endswith("left")
     if width >= 120:

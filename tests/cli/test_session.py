@@ -68,8 +68,9 @@ def test_the_models_error_is_unknown_if_no_episode_is_long_enough(cartpole_demos
 
 def test_a_run_that_ends_between_two_evaluations_shows_the_last_one():
     shown = cells(history_of(50.0, math.nan))
-    assert shown["return"] == "5.0 ± 0.0, 50.0% of the expert, at iteration 1, env step 100"
-    assert "return" not in cells(history_of(math.nan))
+    at = "at iteration 1, env step 100"
+    assert shown["last evaluation"] == f"1 episode: 5.0, standard deviation 0.0, 50.0% of the expert, {at}"
+    assert "last evaluation" not in cells(history_of(math.nan))
     assert not any("nan" in cell for cell in cells(history_of(math.nan)).values())
 
 
@@ -85,7 +86,7 @@ def test_the_end_says_whether_the_expert_was_reached_and_whether_it_stayed():
 def test_the_end_says_how_the_final_episodes_went():
     final = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([1000.0, 1000.0, 900.0, 300.0]))
     line = cells(history_of(95), final=final)["final episodes"]
-    known = "80.0 ± 14.6% (standard error of both means) of the expert"  # 291.5 / 2 of 1,000
+    known = "80.0 ± 14.6% (standard error) of the expert"  # 291.5 / 2 of 1,000
     assert line == f"4 from other initial states: {known}, lowest 30.0%, 1 below 50%"
     sure = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([999.0, 1000.0, 1001.0, 1000.0]))
     assert ": 100.0% of the expert" in at_the_end(sure, Reference(1000.0, 200))
@@ -95,36 +96,56 @@ def test_the_end_says_how_the_final_episodes_went():
     vary = Reference(1000.0, 200, failures=0.3)
     assert at_the_end(final, vary).endswith("1 below 50% (as are 30% of the demonstrations)")
     line = cells(history_of(95), final=final, expert=math.nan)["final episodes"]
-    assert line == "4 from other initial states: 800.0 ± 291.5, lowest 300.0"
+    assert line == "4 from other initial states: 800.0, standard deviation 291.5, lowest 300.0"
     assert "final episodes" not in cells(history_of(95))
 
 
 def test_the_best_policy_is_named_where_it_is_not_the_last():
     history = history_of(100.0, 60.0)
-    assert cells(history, best_at(1))["best return"].startswith(
-        "10.0 at iteration 1, env step 100; that policy is kept"
-    )
-    assert "best return" not in cells(history, best_at(2))
-    assert "best return" not in cells(history, None), "an old run has kept none"
+    named = cells(history, best_at(1))["best evaluation"]
+    assert named.startswith("10.0 at iteration 1, env step 100; that policy is kept")
+    assert "best evaluation" not in cells(history, best_at(2))
+    assert "best evaluation" not in cells(history, None), "an old run has kept none"
+
+
+def test_a_run_that_learning_made_worse_says_so():
+    def start(*percents, final=None):
+        config = small_config(warm_start="bc")
+        table = summary("x", history_of(*percents), config, None, final, Reference(10.0, 200))
+        return dict(zip(*(column.cells for column in table.columns[:2]), strict=True))["start"]
+
+    begun = "a clone of the demonstrations, 85.0% of the expert"
+    assert start(85.0, 70.0) == f"{begun}; learning has made it worse"
+    assert start(85.0, 76.0) == begun
+    good = FinalEpisodes(np.arange(2), np.full(2, 100), np.array([8.0, 8.0]))
+    assert start(85.0, 70.0, final=good) == begun, "many episodes say more than an evaluation"
+    assert "changed little" in start(95.0, 96.0)
 
 
 def test_the_next_commands_can_be_pasted():
     where = Path("my [old] runs/x")
-    commands = next_commands(where, settings_of(), history_of(100.0), best_at(1), spent=True)
+    ended = history_of(100.0), best_at(1), None, Reference(10.0, 200)
+    commands = next_commands(where, settings_of(), *ended, spent=True)
     program = ["python", "run.py"]
     assert [shlex.split(command) for command in commands] == [
-        [*program, "evaluate", str(where), "--video", "agent.mp4"],
-        [*program, "plot", str(where), "--out", "curve.png"],
+        [*program, "evaluate", str(where), "--video", "x.mp4"],
+        [*program, "plot", str(where), "--out", "x.png"],
         [*program, "--config", str(where / "config.json"), "--seed", "1"],
     ]
     assert Text.from_markup(cells(history_of(1.0), title=str(where))["env steps"]).plain == "100 in 2 trajectories"
 
 
 def test_the_third_command_depends_on_how_the_run_ended():
-    def third(percents, best, spent=True, **settings):
-        return next_commands(Path("x"), settings_of(**settings), history_of(*percents), best_at(best), spent)[2]
+    def third(percents, best, spent=True, final=None, std=0.0, **settings):
+        history = [row | {"return_std": std} for row in history_of(*percents)]
+        ended = history, best_at(best, percents[best - 1] / 10), final, Reference(10.0, 200)
+        return next_commands(Path("x"), settings_of(**settings), *ended, spent)[2]
 
     assert third([95.0, 80.0], 1) == "python run.py evaluate x --best"
+    final = FinalEpisodes(np.arange(2), np.full(2, 100), np.array([9.0, 9.4]))
+    again = "python run.py --config x/config.json --seed 1"
+    assert third([95.0, 80.0], 1, final=final) == "python run.py evaluate x --best"
+    assert third([95.0, 80.0], 1, final=final, std=1.0) == again, "9.5 ± 0.7 is no more than 9.2"
     assert third([50.0, 80.0], 2, env_steps=200) == "python run.py --resume x --env-steps 400"
     assert third([95.0, 96.0], 2) == "python run.py --config x/config.json --seed 1"
     assert third([50.0, 40.0], 1, spent=False) == "python run.py --resume x", "it was stopped by --iterations"

@@ -107,6 +107,14 @@ def test_a_run_without_a_checkpoint_says_how_to_begin_again(tmp_path):
         assert again in str(error.value)
 
 
+def test_a_run_that_has_just_been_started_is_not_said_to_have_ended(tmp_path, refused):
+    write_settings(tmp_path, RunSettings("dyna", "tuned", "cartpole", 1, small_config()), 1.0, 1)
+    with lock_run(tmp_path):  # as another process has it
+        refused([tmp_path, "no checkpoint yet; the first one comes with its first row"], load_run, tmp_path)
+        refused([tmp_path, "ended before its first checkpoint"], load_run, tmp_path, True)
+    refused([tmp_path, "ended before its first checkpoint"], load_run, tmp_path)
+
+
 def test_every_run_has_a_directory_to_itself(tmp_path, refused):
     taken = [new_directory(tmp_path / "runs", "x") for _ in range(3)]
     assert [path.name for path in taken] == ["x", "x-2", "x-3"]
@@ -129,7 +137,10 @@ def test_a_directory_of_runs_and_a_file_are_not_taken_for_a_run(tmp_path):
     for name in "abcd":
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
-    with pytest.raises(UserError, match=f"runs in .*: {tmp_path}/a, {tmp_path}/b, {tmp_path}/c and 1 more"):
+    with pytest.raises(
+        UserError,
+        match=f"{tmp_path}: expected one run, .*; runs in .*: {tmp_path}/a, {tmp_path}/b, {tmp_path}/c and 1 more",
+    ):
         read_about(tmp_path)
     film = tmp_path / "film.mp4"
     film.write_bytes(b"\xa0\x00")

@@ -92,6 +92,13 @@ def test_mistakes_are_refused_in_one_line(tmp_path, refused, cli, monkeypatch):
     save_policy(tmp_path / "agent.h5", policy)
     done = cli("export", tmp_path / "agent.h5", "--out", tmp_path / "p.npz", "--format", "onnx")
     assert done.returncode == 2 and "p.npz: expected a file ending in .onnx, found .npz" in done.stderr
+    there = tmp_path / "p.npz"
+    assert cli("export", tmp_path / "agent.h5", "--out", there).returncode == 0
+    done = cli("export", tmp_path / "agent.h5", "--out", there)
+    assert done.returncode == 2 and f"{there}: there is such a file already; --overwrite replaces it" in done.stderr
+    assert cli("export", tmp_path / "agent.h5", "--out", there, "--overwrite").returncode == 0
+    done = cli("evaluate", there)
+    assert done.returncode == 2 and "found .npz; an exported policy is run by other programs" in done.stderr
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UserError, match=r"pip install '\.\[onnx\]'"):
         export_policy(tmp_path / "p.onnx", policy, "onnx")

@@ -59,7 +59,8 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     """
     settings = diagnosis.settings
     about = [f"{settings.algorithm} on {settings.config.env}", counted(diagnosis.iterations, "iteration")]
-    about.append(f"{diagnosis.env_steps:,} of {settings.config.env_steps:,} env steps")
+    if settings.algorithm != "bc":
+        about.append(f"{diagnosis.env_steps:,} of {settings.config.env_steps:,} env steps")
     if math.isfinite(diagnosis.percent):
         about.append(f"{diagnosis.percent:.1f}% of the expert")
     yield f"{directory}: {', '.join(about)}"
@@ -75,8 +76,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
             yield "   try, one at a time:" if len(tries) > 1 else "   try:"
         yield from (f"     {each}" for each in tries)
     if not diagnosis.found:
-        yield f"no fault found: none of these {len(diagnosis.looked_for)} is so"
-        yield from (f"  {name}" for name in diagnosis.looked_for)
+        yield f"no fault found; docs/troubleshooting.md lists the {len(diagnosis.looked_for)} that were looked for"
     if diagnosis.skipped:
         yield "not looked for, as the run has no numbers on it:"
         yield from (f"  {name}" for name in diagnosis.skipped)

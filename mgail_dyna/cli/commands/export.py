@@ -11,6 +11,7 @@ import tyro
 
 from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse
+from mgail_dyna.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class ExportCommand:
     needs this package to run."""
     out: Path | None = None
     """File to write; policy.npz, policy.onnx or policy.keras if not given."""
+    overwrite: bool = False
+    """Replace the file if there is one already."""
     best: bool = False
     """Export the run's best policy in place of its last: the one that returned most in the run's own evaluations."""
 
@@ -38,6 +41,8 @@ def main(argv: Sequence[str]) -> None:
     from mgail_dyna.runs.policies import load_policy, observation_parts
 
     out = command.out or Path(f"policy.{command.format}")
+    if out.exists() and not command.overwrite:
+        raise UserError(f"{out}: there is such a file already; --overwrite replaces it, --out PATH writes another one")
     off = export_policy(out, load_policy(command.run, command.best), command.format)
     differ = f"differ by at most {off:.1g} of half their range" if off else "are the same"
     print(f"{out.absolute()}: tried on {TRIED:,} observations; actions {differ}")

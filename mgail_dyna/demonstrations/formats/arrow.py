@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mgail_dyna import runtime
 from mgail_dyna.demonstrations.formats.rows import episodes_of
 from mgail_dyna.demonstrations.formats.source import Reading, Source, joined_note, refuse_keys
 from mgail_dyna.demonstrations.metadata import JOINED
@@ -129,7 +130,7 @@ def _pyarrow() -> Any:
     except ImportError:
         raise UserError(
             "pyarrow: not installed, and parquet and Arrow files are read with it; "
-            "install it, in the checkout: pip install '.[arrow]'"
+            f"install it, in the checkout: {runtime.installing('.[arrow]')}"
         ) from None
     return pyarrow
 
