@@ -53,7 +53,7 @@ def test_the_phrases_show_what_an_algorithm_has():
     assert phrases("bc", {"cloning/loss": 0.1}) == ["loss 0.1"]
     modelled = {"dynamics/error_1": 0.1, "dynamics/error_4": 0.3, "learn/gradient_norm": 5.0, "plan/gradient_norm": 6.0}
     for algorithm in ("dyna", "mgail", "dyna-trpo"):
-        assert phrases(algorithm, modelled, horizon=4) == ["model error 0.10 at 1, 0.30 at 4"]
+        assert phrases(algorithm, modelled, horizon=4) == ["model error 0.10 1 step ahead, 0.30 4 ahead"]
 
 
 @pytest.mark.usefixtures("eager")
@@ -63,7 +63,7 @@ def test_the_models_error_is_unknown_if_no_episode_is_long_enough(cartpole_demos
     (row,) = run.iterate()
     assert np.isfinite(row["dynamics/error_1"])
     assert np.isnan(row["dynamics/error_5"]), "0 would be a perfect model"
-    assert not any("at 5" in phrase for phrase in phrases_of(row, 5, ALGORITHMS["dyna"].progress))
+    assert not any("5 ahead" in phrase for phrase in phrases_of(row, 5, ALGORITHMS["dyna"].progress))
 
 
 def test_a_run_that_ends_between_two_evaluations_shows_the_last_one():

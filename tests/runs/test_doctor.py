@@ -108,12 +108,8 @@ def made(tmp_path, demos):
         write_settings(tmp_path, settings, expert_return, STEPS, {})
         history = [
             {
-                **{
-                    "iteration": n,
-                    "env_steps": 100 * (n - clone),
-                    "real_trajectories": n,
-                    "return_mean": percent * EXPERT / 100,
-                },
+                **{"iteration": n, "env_steps": 100 * (n - clone), "real_trajectories": n},
+                "return_mean": percent * EXPERT / 100,
                 **{"expert_percent": percent if math.isfinite(expert_return) else NAN},
                 **{name: value for name, value in (HEALTHY | columns).items() if value is not None},
                 "evaluation_steps": 10 * length * n,
