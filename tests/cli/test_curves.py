@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from mgail_dyna.cli.curves import curves_to_draw, is_finished
 from mgail_dyna.experiments.figures import curve_of, learning_curves
 from mgail_dyna.experiments.figures.style import METHODS
 from mgail_dyna.experiments.records import COLUMNS
-from mgail_dyna.runs.directory import read_settings, write_curve
+from mgail_dyna.runs.directory import read_progress, read_settings, write_curve
+from mgail_dyna.runs.final import FinalEpisodes, write_final
 
 
 def written(directory, seconds):
@@ -187,3 +189,20 @@ def test_without_common_env_steps_there_is_no_mean():
     axes = learning_curves({"dyna": [curve([10, 20], [1, 2]), curve([30, 40], [2, 3])]}).axes[0]
     (label,) = thick(axes)
     assert label == "dyna, 2 runs; no mean, as one ends before another is evaluated"
+
+
+def test_the_final_episodes_stand_at_the_end_of_a_curve(finished_run, tmp_path, drawn):
+    run = finished_run(0)
+    write_final(run, FinalEpisodes(np.arange(2), np.full(2, 5), np.array([400.0, 600.0])))
+    _, axes = drawn(run, "--out", tmp_path / "curve.png")
+    ends = np.concatenate([np.asarray(each.get_offsets()) for each in axes.collections])
+    last = read_progress(run, COLUMNS)["env_steps"][-1]
+    assert any(np.array_equal(end, [last, 50.0]) for end in ends), "500 of the expert's 1,000"
+
+
+def test_a_level_is_that_of_the_final_episodes_where_there_are_some():
+    row = {"env_steps": 0.0, "real_trajectories": 0.0, "return_mean": 98.0, "expert_percent": 98.0}
+    cloned = curve_of([row])
+    for curve, level in ((cloned, "98%"), (replace(cloned, final=86.0, final_percent=86.0), "86%")):
+        (label,) = (label for label in thick(learning_curves({"bc": [curve]}).axes[0]) if label.startswith("bc"))
+        assert label.endswith(f"no env steps: {level}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.figures.style import (
     EXPERT,
@@ -29,7 +31,8 @@ from mgail_dyna.experiments.figures.style import (
     tidy,
 )
 from mgail_dyna.experiments.statistics import resampled
-from mgail_dyna.runs.directory import read_progress
+from mgail_dyna.runs.directory import read_about, read_progress
+from mgail_dyna.runs.final import read_final
 
 Array = NDArray[np.float64]
 Line = tuple[Array, Array]
@@ -46,16 +49,20 @@ class Curve:
         real_trajectories: `[n]`.
         returns: `[n]`; NaN where it was not evaluated.
         percent: `[n]` the same in percent of the expert's; all NaN where its demonstrations have no rewards.
+        final: mean return of the final episodes; NaN if there are none.
+        final_percent: the same in percent of the expert's.
     """
 
     env_steps: NDArray[np.float64]
     real_trajectories: NDArray[np.float64]
     returns: NDArray[np.float64]
     percent: NDArray[np.float64]
+    final: float = math.nan
+    final_percent: float = math.nan
 
 
 def read_curve(run: Path) -> Curve:
-    """Reads the `progress.csv` of a run's directory.
+    """Reads the `progress.csv` of a run's directory, and its final episodes if there are any.
 
     Raises:
         UserError: it is missing or has other columns, or nothing was evaluated yet.
@@ -63,12 +70,19 @@ def read_curve(run: Path) -> Curve:
     progress = read_progress(run, COLUMNS)
     if not np.isfinite(progress["return_mean"]).any():
         raise UserError(f"{run}: expected at least one evaluation, found none yet")
-    return Curve(*(progress[name] for name in COLUMNS))
+    steps, trajectories, returns, percent = (progress[name] for name in COLUMNS)
+    curve, final = Curve(steps, trajectories, returns, percent), read_final(run)
+    if final is None or not final.returns.size:
+        return curve
+    mean, expert = float(final.returns.mean()), read_about(run).get("expert_return")
+    reference = Reference(math.nan if expert is None else float(expert), 0)
+    return replace(curve, final=mean, final_percent=reference.percent(mean))
 
 
 def curve_of(history: Sequence[Mapping[str, float]]) -> Curve:
     """The curve of a run in memory, from its rows."""
-    return Curve(*(np.array([row[name] for row in history], np.float64) for name in COLUMNS))
+    steps, trajectories, returns, percent = (np.array([row[name] for row in history], np.float64) for name in COLUMNS)
+    return Curve(steps, trajectories, returns, percent)
 
 
 def learning_curves(
@@ -80,7 +94,8 @@ def learning_curves(
     """Return in percent of the expert's against env steps; the return itself if an expert's return is not known.
 
     Runs of one kind are thin lines, their mean is a thick one. It begins where all of them have been evaluated, and
-    ends where the first of them ends. Kinds that took no env steps, as cloning, are level lines.
+    ends where the first of them ends. Kinds that took no env steps, as cloning, are level lines. The final episodes of
+    a run are a diamond at its end, and decide the height of a level line.
 
     Args:
         kinds: curves by label, at least one each.
@@ -93,11 +108,13 @@ def learning_curves(
     figure = Figure(figsize=(7.0, 4.2 + 0.2 * len(kinds)), dpi=150, layout="constrained")
     axes = figure.subplots()
     known = all(np.isfinite(curve.percent).any() for curves in kinds.values() for curve in curves)
-    heights = [np.array([EXPERT])] if known else []
+    heights, diamonds = [np.array([EXPERT])] if known else [], False
     for label, curves in kinds.items():
         lines = [_evaluated(curve, "percent" if known else "returns", smooth) for curve in curves]
-        heights += [measured for _, measured in lines]
-        _draw_kind(axes, lines, label, drawn[label], "%" if known else "")
+        finals = [curve.final_percent if known else curve.final for curve in curves]
+        heights += [measured for _, measured in lines] + [np.array(finals)[np.isfinite(finals)]]
+        _draw_kind(axes, lines, finals, label, drawn[label], "%" if known else "")
+        diamonds |= bool(np.isfinite(finals).any() and any(steps[-1] for steps, _ in lines))
     axes.set_xlim(left=0)
     axes.set_xlabel(STEPS)
     axes.set_ylabel(PERCENT if known else RETURN)
@@ -110,7 +127,8 @@ def learning_curves(
     many = any(len(curves) > 1 for curves in kinds.values())
     means = "Thin lines are runs. A thick line is their mean; it ends where the first of them ends." if many else ""
     smoothed = f"Each point is the mean of {smooth} evaluations, the last of them there." if smooth > 1 else ""
-    explain(figure, axes, " ".join(filter(None, [means, smoothed])))
+    ends = "Diamonds are the mean of a run's final episodes." if diamonds else ""
+    explain(figure, axes, " ".join(filter(None, [means, smoothed, ends])))
     return figure
 
 
@@ -127,13 +145,16 @@ def _evaluated(curve: Curve, measure: str, smooth: int) -> Line:
     return curve.env_steps[seen], np.array(means)
 
 
-def _draw_kind(axes: Axes, lines: Sequence[Line], label: str, look: Look, unit: str) -> None:
+def _draw_kind(axes: Axes, lines: Sequence[Line], finals: Sequence[float], label: str, look: Look, unit: str) -> None:
     thick: dict[str, Any] = {"linestyle": look.line, "linewidth": 2.2, "zorder": 3}
     if not any(steps[-1] for steps, _ in lines):
-        level = float(np.mean([measured[-1] for _, measured in lines]))
+        last = [measured[-1] for _, measured in lines]
+        level = float(np.mean(np.where(np.isfinite(finals), finals, last)))
         named = f"{_named(label, lines)}, no env steps: {level:,.0f}{unit}"
         axes.axhline(level, color=look.colour, linewidth=5.0, alpha=0.55, zorder=1.5, label=named)
         return
+    ends = [steps[-1] for steps, _ in lines]
+    axes.scatter(ends, finals, s=36, marker="D", facecolors="white", edgecolors=look.colour, zorder=5, clip_on=False)
     if len(lines) == 1:
         _draw(axes, *lines[0], look, **thick, label=_named(label, lines))
         return
