@@ -45,9 +45,9 @@ MEASURES = {
     "last": ("last ten", "mean of last ten"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "later evaluations at 90%, worst seed"),
-    "lowest": ("lowest after", "lowest of them, worst seed"),
-    "episode": ("worst episode", "lowest final episode (of 100 below 50%)"),
+    "stays": ("stays", "evaluations that stay at 90%, worst seed"),
+    "lowest": ("lowest after", "lowest after 90%, worst seed"),
+    "episode": ("worst episode", "lowest final episode (below 50%, of 100)"),
 }
 HEADINGS = {
     "budget": "env steps given",
