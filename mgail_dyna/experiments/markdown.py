@@ -156,10 +156,13 @@ def _measured(kinds: Sequence[Kind], results: Path) -> dict[Kind, dict[str, tupl
     return found
 
 
+def _taken(records: Sequence[Record]) -> bool:
+    """Whether env steps were taken. Cloning takes none, whatever the configuration says."""
+    return any(record.curve["env_steps"][-1] for record in records)
+
+
 def _budget(records: Sequence[Record]) -> str:
-    # Cloning takes no env steps, whatever the configuration says.
-    taken = any(record.curve["env_steps"][-1] for record in records)
-    return f"{records[0].config['env_steps'] if taken else 0:,}" if records else NOT_RECORDED
+    return f"{records[0].config['env_steps'] if _taken(records) else 0:,}" if records else NOT_RECORDED
 
 
 def _worst(records: Sequence[Record]) -> str:
@@ -167,7 +170,9 @@ def _worst(records: Sequence[Record]) -> str:
 
 
 def _swing(records: Sequence[Record]) -> str:
-    return format_estimate(estimate([[record.swing for record in records]]), ".1f") if records else NOT_RECORDED
+    if not records:
+        return NOT_RECORDED
+    return format_estimate(estimate([[record.swing for record in records]]), ".1f") if _taken(records) else ""
 
 
 def _cpu_minutes(records: Sequence[Record]) -> str:
