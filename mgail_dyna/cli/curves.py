@@ -40,7 +40,7 @@ def curves_to_draw(directories: Sequence[Path], unfinished: bool) -> tuple[list[
     is finished. Of runs that differ in nothing, the seed included, the one written last counts.
 
     Args:
-        directories: of the runs, in the order of the legend.
+        directories: of the runs, or around runs, in the order of the legend.
         unfinished: keep unfinished runs too.
 
     Returns:
@@ -51,7 +51,7 @@ def curves_to_draw(directories: Sequence[Path], unfinished: bool) -> tuple[list[
     """
     notes: list[str] = []
     found: list[DrawnRun] = []
-    places = list(dict.fromkeys(directory_of(path) for path in directories))
+    places = list(dict.fromkeys(place for path in directories for place in _runs_at(directory_of(path))))
     foreign = [place for place in places if place.exists() and not any((place / n).exists() for n in (CONFIG, CURVE))]
     if len(foreign) < len(places):  # a glob also finds empty directories and pictures
         notes += [f"{place} is left out: it holds no run" for place in foreign]
@@ -71,6 +71,13 @@ def curves_to_draw(directories: Sequence[Path], unfinished: bool) -> tuple[list[
             how = "is drawn as far as it is" if keep else "is left out; --unfinished draws it"
             notes.append(f"{run.directory} is not finished and {how}")
     return _each_seed_once([run for run in found if keep or run.finished], notes), notes
+
+
+def _runs_at(path: Path) -> list[Path]:
+    """`path`, or the runs in it if it is a directory of runs."""
+    own = any((path / name).exists() for name in (CONFIG, CURVE))
+    inside = [] if own else sorted(each.parent for each in path.glob(f"*/{CONFIG}"))
+    return inside or [path]
 
 
 def _each_seed_once(runs: Sequence[DrawnRun], notes: list[str]) -> list[DrawnRun]:

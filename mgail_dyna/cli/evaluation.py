@@ -289,6 +289,6 @@ def table(result: dict[str, Any]) -> Table:
         )
     first, last = result["seeds"]
     rows["episodes"] = f"{len(returns)}, seeds {first} to {last}" if last > first else f"1, seed {first}"
-    if result.get("env_steps"):
-        rows["trained for"] = f"{result['env_steps']:,} env steps"
+    if (steps := result.get("env_steps")) is not None:
+        rows["trained for"] = f"{steps:,} env steps" + ("" if steps else ": a clone, or not trained yet")
     return summary_table(result["run"], rows)

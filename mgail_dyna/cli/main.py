@@ -88,7 +88,8 @@ def dispatch(argv: Sequence[str]) -> None:
     flag = _meant_flag(name)
     if flag is not None:
         raise UserError(f"unknown command '{name}'; did you mean: {runtime.program()} {shlex.join([flag, *argv])}")
-    raise unknown_name("command", name, COMMANDS, f"to train: {runtime.program()} --env ENV")
+    train = shlex.join(argv[1:]) if argv[0] == "train" else "--env ENV"
+    raise unknown_name("command", name, COMMANDS, f"to train: {runtime.program()} {train}")
 
 
 def _meant_flag(name: str) -> str | None:

@@ -28,7 +28,7 @@ from mgail_dyna.runs.policies import BestPolicy
 
 Row = dict[str, float]
 # Below the row of a clone, and below the bar.
-FIRST_IS_CLONE = "row 1 is the clone; the next one takes 10 s to 2 min and may equal it, as D and the model learn first"
+FIRST_IS_CLONE = "row 1 is the clone; the next one takes 10 s to 2 min; where the clone is good, rows change little"
 FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0

@@ -52,7 +52,7 @@ class Session:
         self.run, self.directory, self.settings, self.iterations = run, directory, settings, iterations
         self.scalars = Scalars(directory)
         self.saved_at = -math.inf  # so that the first iteration is saved
-        self.saved_steps = run.env_steps
+        self.saved_done = self._done()
         unit, compared = run.agent.budget.unit, math.isfinite(run.reference.mean)
         self.rows = EvaluationRows(unit, run.config.evaluation_episodes > 0, compared)
         self.row_at = -math.inf
@@ -90,7 +90,7 @@ class Session:
             raise KeyboardInterrupt(self._where_to_resume()) from None
         except Exception as error:  # most often from the environment
             if (self.directory / CHECKPOINT).exists():
-                error.add_note(f"{self.saved_steps:,} env steps are saved; resume with: {self._resume()}")
+                error.add_note(f"{self.saved_done:,} {budget.unit} are saved; resume with: {self._resume()}")
             raise
         if interrupts.asked and (not run.ended(self.iterations) or run.final_due):
             raise interrupts.stop(self._where_to_resume())
@@ -164,7 +164,8 @@ class Session:
             return " before the first iteration was over; nothing is saved"
         run, film_file = (shlex.quote(name) for name in (str(self.directory), f"{self.directory.name}.mp4"))
         film = f"{runtime.program()} evaluate {run} --video {film_file}"
-        where = f" at env step {self.saved_steps:,}; resume with: {self._resume()}"
+        unit = self.run.agent.budget.unit.removesuffix("s")
+        where = f" at {unit} {self.saved_done:,}; resume with: {self._resume()}"
         return f"{where}; film it with: {film}" if self._films else where
 
     def _done(self) -> int:
@@ -179,4 +180,4 @@ class Session:
     def _save(self) -> None:
         save_run(self.directory, self.run.state())
         self.scalars.flush()
-        self.saved_at, self.saved_steps = time.monotonic(), self.run.env_steps
+        self.saved_at, self.saved_done = time.monotonic(), self._done()

@@ -178,7 +178,7 @@ def _clipped(path: Path, env: gym.Env[Any, Any], clip_actions: bool, found: str,
     doubt = "; are they in another unit?" if share > MANY else ""
     if clip_actions and not discrete:
         return f"actions clipped to the action space: {found}{doubt}"
-    remedy = "" if discrete else f"{doubt}; --clip-actions clips them to it, as the simulator does"
+    remedy = "" if discrete else f"{doubt}; --clip-actions clips them to it"
     wanted = f"expected all inside the action space {env.action_space}"
     raise UserError(f"{path}: actions: {wanted}, found {found}{remedy}")
 

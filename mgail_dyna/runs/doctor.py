@@ -142,13 +142,20 @@ def diagnose(directory: Path) -> Diagnosis:
         run.end,
         tuple(sorted(found, key=lambda each: -each.finding.severity(each.value))),
         tuple(finding.name for finding, value in measured if value is not None),
-        tuple(finding.name for finding, value in measured if value is None),
+        tuple(finding.name for finding, value in measured if value is None and _applies(finding, settings)),
         _spent(settings, columns),
         None if about.get(EPISODE_LIMIT) is None else int(about[EPISODE_LIMIT]),
         settings.config.warm_start == "bc" and 0 not in columns.get("cloning/kept", ()),
         _failing(directory, run),
         tuple(notes),
     )
+
+
+def _applies(finding: Finding, settings: RunSettings) -> bool:
+    """Whether such a run could have a finding's numbers."""
+    algorithm = ALGORITHMS.get(settings.algorithm)
+    warm_start = settings.config.warm_start
+    return algorithm is None or not any(algorithm.ignores(setting, warm_start) for setting in finding.settings)
 
 
 def _spent(settings: RunSettings, columns: Mapping[str, Any]) -> bool:

@@ -30,6 +30,7 @@ class Finding:
         commands: other commands to try. RUN, ENV and EXPERT stand for the run's own, SEED for a final episode that
             fails, LIMIT for the longest episode and MORE for twice the env steps.
         advice: what else to try.
+        settings: whose work is measured; a run that ignores one of them never has the numbers.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Finding:
     changes: tuple[Change, ...] = ()
     commands: tuple[str, ...] = ()
     advice: str = ""
+    settings: tuple[str, ...] = ()
 
     @property
     def tries(self) -> str:
@@ -91,6 +93,7 @@ FINDINGS = (
         "D and the model mislead the policy where the demonstrations are few, or contradict each other",
         commands=("--env ENV --mode bc", "data check EXPERT --env ENV --plot check.png"),
         advice="more demonstrations",
+        settings=("cloning", "warm_start"),
     ),
     Finding(
         "the return rose and fell again",
@@ -173,6 +176,7 @@ FINDINGS = (
             Change("discriminator.steps", times=0.5),
             Change("discriminator.imagined-fraction", 0.5),
         ),
+        settings=("discriminator.steps",),
     ),
     Finding(
         "the discriminator sees no difference",
@@ -188,6 +192,7 @@ FINDINGS = (
             Change("discriminator.learning-rate", times=2.0),
         ),
         advice="more demonstrations",
+        settings=("discriminator.steps",),
     ),
     Finding(
         "the model predicts little better than no change",
@@ -203,6 +208,7 @@ FINDINGS = (
             Change("dynamics.units", times=2.0),
         ),
         advice="look for coordinates that seldom change and then by a lot",
+        settings=("dynamics.steps",),
     ),
     Finding(
         "the model errs on new steps",
@@ -213,6 +219,7 @@ FINDINGS = (
         "{:.2f}",
         "the model does not know where the agent is",
         (Change("rollout.steps", times=2.0), Change("dynamics.steps", times=2.0)),
+        settings=("dynamics.steps",),
     ),
     Finding(
         "the policy is at its bounds",
@@ -236,6 +243,7 @@ FINDINGS = (
         "{:.0f}",
         "unstable dynamics or long plans",
         (Change("policy.bptt-clip-norm", times=0.5), Change("plan.length", times=0.5)),
+        settings=("plan.length", "policy.clip_norm"),
     ),
     Finding(
         "the line search finds no improvement",
@@ -246,6 +254,7 @@ FINDINGS = (
         "{:.2f}",
         "steps are refused, so the policy does not change",
         (Change("trust-region.max-kl", times=0.5), Change("rollout.steps", times=2.0)),
+        settings=("trust_region.gae_lambda",),
     ),
     Finding(
         "the value network does not follow",
@@ -256,5 +265,6 @@ FINDINGS = (
         "{:.2f}",
         "the advantages that the policy learns from are mostly noise",
         (Change("rollout.steps", times=2.0), Change("trust-region.value-epochs", times=2.0)),
+        settings=("trust_region.gae_lambda",),
     ),
 )

@@ -12,6 +12,7 @@ import pytest
 from helpers import small_flags
 
 from mgail_dyna.cli import training
+from mgail_dyna.cli.evaluation import table
 from mgail_dyna.cli.main import main
 from mgail_dyna.demonstrations.dataset import Demonstrations, fingerprint, subset
 from mgail_dyna.demonstrations.reader import load_demonstrations
@@ -257,3 +258,13 @@ def test_data_convert_takes_several_files_and_leaves_out_bad_episodes(pendulum, 
     assert len(load_demonstrations(tmp_path / "out").trajectories) == 3
     assert main(["data", "convert", str(tmp_path / "a"), "--env", PENDULUM]) == 2
     assert "expected IN and OUT" in capsys.readouterr().err
+
+
+def test_a_policy_without_env_steps_is_said_to_be_a_clone():
+    def rows(**result):
+        shown = {"return_mean": 1.0, "returns": [1.0], "expert_percent": None, "seeds": (0, 0), "run": "x", **result}
+        return dict(zip(*(column.cells for column in table(shown).columns), strict=True))
+
+    assert rows(env_steps=0)["trained for"] == "0 env steps: a clone, or not trained yet"
+    assert rows(env_steps=600)["trained for"] == "600 env steps"
+    assert "trained for" not in rows(env_steps=None), "an expert of which it is not known"

@@ -129,6 +129,14 @@ def test_what_holds_no_run_is_left_out_of_others(finished_run, tmp_path, drawn, 
     assert done.returncode == 2 and "typo" in done.stderr, "a name that is mistyped is a mistake"
 
 
+def test_a_directory_of_runs_stands_for_the_runs_in_it(finished_run, tmp_path, drawn):
+    runs = [finished_run(seed) for seed in range(2)]
+    done, axes = drawn(runs[0].parent, "--out", tmp_path / "curve.png")
+    assert done.returncode == 0
+    (line,) = thick(axes)
+    assert "mean of 2 runs" in line
+
+
 def test_several_algorithms_are_told_apart_by_their_own_colours(finished_run, tmp_path, drawn):
     runs = [finished_run(seed, mode=mode) for mode in ("mgail", "dyna") for seed in (0, 1)]
     done, axes = drawn(*runs, "--out", tmp_path / "curve.png")

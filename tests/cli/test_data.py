@@ -346,7 +346,7 @@ def test_convert_writes_a_dataset_and_its_notes(tmp_path, capsys):
 def test_an_output_that_is_missing_is_not_taken_for_one_to_overwrite(dataset, tmp_path, complaint):
     copy = shutil.copytree(dataset, tmp_path / "another")
     said = complaint("data", "convert", dataset, copy, "--env", "halfcheetah")
-    assert f"{copy}: holds a dataset already; --overwrite replaces it; or is OUT, the directory to write" in said
+    assert f"{copy}: holds a dataset already; --overwrite replaces it (the last path is" in said
 
 
 def test_remedies_name_the_environment_that_was_given(tmp_path, complaint):

@@ -79,6 +79,7 @@ def test_other_values_stay_as_they_are():
         ("gail --env hopper", "did you mean: python run.py --mode gail --env hopper"),
         ("reset", "did you mean: python run.py --preset reset"),
         ("mine:Point-v0", "did you mean: python run.py --env mine:Point-v0"),
+        ("train --env a:B-v0 --seed 3", "to train: python run.py --env a:B-v0 --seed 3"),
         ("evalute x", "unknown command 'evalute'; did you mean evaluate?"),
         (
             "--env ALE/Pong-v5",

@@ -99,7 +99,7 @@ REFUSED = {
     ),
     "no last observation": (
         {"observations": OBSERVATIONS[:, :-1]},
-        ["observations", "found [3, 6, 4]", "after the last action is missing", "lengths - 1"],
+        ["observations", "found [3, 6, 4]", "after the last action is missing", "subtract 1 from every length"],
     ),
     "NaN as rewards": ({"rewards": np.full((3, 6), np.nan)}, ["rewards: expected finite", "leave rewards out"]),
     "two rewards a step": ({"rewards": np.ones((3, 6, 2))}, ["rewards: expected shape [3, 6]", "found [3, 6, 2]"]),
@@ -164,4 +164,4 @@ def test_files_with_and_without_rewards_are_not_joined(npz, tmp_path):
 
 def test_a_forgotten_out_overwrites_no_input(npz, capsys):
     assert main(["data", "convert", str(npz()), str(npz()), "--env", "cartpole", "--overwrite"]) == 2
-    assert "missing behind the inputs?" in capsys.readouterr().err
+    assert "the last path is the directory to write to" in capsys.readouterr().err

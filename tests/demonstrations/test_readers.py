@@ -77,7 +77,7 @@ def test_a_table_without_actions_and_with_names_of_its_own(table):
     demos, notes = convert(path, CARTPOLE, keys=("v", "x", "angle", "spin"))
     assert not demos.has_actions
     np.testing.assert_array_equal(demos.trajectories[1].observations, OBSERVATIONS[1][:, [1, 0, 2, 3]])
-    assert any("not read: time" in note for note in notes)
+    assert any("not read: time; if these are the actions, name them action_0" in note for note in notes)
     assert any("nothing says whether the task or a time limit ended" in note for note in notes)
 
 

@@ -67,11 +67,11 @@ def main(argv: Sequence[str]) -> None:
     from mgail_dyna.demonstrations.writer import save_demonstrations
 
     *sources, out = command.paths
-    missing = "is OUT, the directory to write, missing behind the inputs?"
+    last = "the last path is the directory to write to"
     if out.is_file():
-        raise UserError(f"{out}: expected a directory to write to, found a file; {missing}")
+        raise UserError(f"{out}: expected a directory to write to, found a file; {last}")
     if (out / "data").exists() and not command.overwrite:
-        raise UserError(f"{out}: holds a dataset already; --overwrite replaces it; or {missing}")
+        raise UserError(f"{out}: holds a dataset already; --overwrite replaces it ({last})")
     demos, notes = convert(
         sources,
         environment_id(command.env),

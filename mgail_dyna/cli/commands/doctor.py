@@ -78,7 +78,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if not diagnosis.found:
         yield f"no fault found; docs/troubleshooting.md lists the {len(diagnosis.looked_for)} that were looked for"
     if diagnosis.skipped:
-        yield "not looked for, as the run has no numbers on it:"
+        yield "not looked for, as the run has no numbers on them yet:"
         yield from (f"  {name}" for name in diagnosis.skipped)
     if diagnosis.failing:
         shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])

@@ -36,7 +36,7 @@ class PlotCommand:
     """
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
-    """Directories of runs."""
+    """Directories of runs, or a directory that holds runs."""
     out: Path = Path("curve.png")
     """File to write: .png, .svg or .pdf."""
     title: str = ""

@@ -48,7 +48,8 @@ def read(path: Path, reading: Reading) -> Source:
         i for i, name in enumerate(header) if name == "action" or any(name in each for each in _SINGLE.values())
     }
     others = [name for i, name in enumerate(header) if i not in used]
-    return episodes_of(path, "CSV", columns, (f"not read: {', '.join(others)}",) if others else ())
+    named = "" if "actions" in columns else "; if these are the actions, name them action_0, action_1, ..."
+    return episodes_of(path, "CSV", columns, (f"not read: {', '.join(others)}{named}",) if others else ())
 
 
 def _chosen(path: Path, header: Sequence[str], name: str, pattern: str) -> list[int]:

@@ -83,14 +83,14 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     edges = np.linspace(0.0, float(found.steps.max()) + 1.0, BINS + 1)
     bins = np.digitize(found.steps, edges[1:-1])
     middles = (edges[1:] + edges[:-1]) / 2
-    for share, line in ((0.5, "-"), (0.9, "--")):
+    for share, line, words in ((0.5, "-", "median"), (0.9, "--", "90% below")):
         level = [np.quantile(found.actions[bins == i], share) if (bins == i).any() else np.nan for i in range(BINS)]
-        axes.plot(middles, level, line, color=_COLOUR, label=f"action, {share:.0%}")
+        axes.plot(middles, level, line, color=_COLOUR, label=f"actions, {words}")
     distance = [np.median(found.distances[bins == i]) if (bins == i).any() else np.nan for i in range(BINS)]
-    axes.plot(middles, distance, ":", color=_OTHER, label="state, 50%")
+    axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("step of the episode")
-    axes.set_ylabel("standard deviations from the nearest\nstate of another demonstration")
+    axes.set_ylabel("difference from the nearest state of\nanother demonstration, standard deviations")
     _legend(axes)
 
 
