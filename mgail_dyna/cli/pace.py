@@ -16,7 +16,8 @@ SHORTER, HARDLY = 0.8, 1.1
 class Pace:
     """The time an iteration takes and the time left, from the newest iterations of this session.
 
-    The first iterations of a session compile TensorFlow's functions, so they are not counted.
+    The first iterations of a session compile TensorFlow's functions, so they are not counted. Where several do, the last
+    of them bounds the time of the next one.
 
     Args:
         total: steps at which the work ends.
@@ -44,12 +45,15 @@ class Pace:
         self._recent: deque[tuple[float, int]] = deque(maxlen=WINDOW)  # seconds and steps of an iteration
         self._start = self._newest = clock()
         self._compiling, self._first, self._shortest = compiling, math.nan, math.inf
+        self._several, self._bound = compiling > 1, list[tuple[float, int]]()
 
     def finish(self, iteration: int, done: int) -> None:
         """Notes that an iteration is over; `done` counts all steps."""
         now = self._clock()
+        seconds, steps = now - self._newest, done - self.done
+        if self._compiling == 1 and self._several:
+            self._bound = [(seconds, steps)]
         if self._compiling <= 0:
-            seconds, steps = now - self._newest, done - self.done
             self._recent.append((seconds, steps))
             per_step = seconds / max(steps, 1)
             self._first = per_step if math.isnan(self._first) else self._first
@@ -71,17 +75,22 @@ class Pace:
         return seconds / max(steps, 1) < min(SHORTER * self._first, HARDLY * self._shortest)
 
     @property
+    def at_most(self) -> bool:
+        """Whether `seconds` and `left` are bounds: all iterations so far compile, or they become shorter."""
+        return not self._recent or self.shortening
+
+    @property
     def _counted(self) -> list[tuple[float, int]]:
-        return list(self._recent)[-1:] if self.shortening else list(self._recent)
+        return list(self._recent)[-1:] if self.shortening else list(self._recent) or self._bound
 
     @property
     def seconds(self) -> float | None:
-        """Seconds an iteration takes; None before two are over."""
+        """Seconds an iteration takes; None until that is known, or bounded."""
         counted = self._counted
         return sum(seconds for seconds, _ in counted) / len(counted) if counted else None
 
     def left(self) -> float | None:
-        """Seconds until the end; None before two iterations are over."""
+        """Seconds until the end; None until that is known, or bounded."""
         if self.seconds is None:
             return None
         steps = sum(steps for _, steps in self._counted) / len(self._counted)
@@ -90,7 +99,7 @@ class Pace:
         return max(to_do * self.seconds - (self._clock() - self._newest), 0.0)
 
     def of_this_iteration(self) -> float | None:
-        """Seconds until this iteration is over; None before two are over."""
+        """Seconds until this iteration is over; None until that is known, or bounded."""
         return None if self.seconds is None else max(self.seconds - (self._clock() - self._newest), 1.0)
 
 
