@@ -16,8 +16,8 @@ SHORTER, HARDLY = 0.8, 1.1
 class Pace:
     """The time an iteration takes and the time left, from the newest iterations of this session.
 
-    The first iterations of a session compile TensorFlow's functions, so they are not counted. Where several do, the last
-    of them bounds the time of the next one.
+    The first iterations of a session compile TensorFlow's functions, so they are not counted. Where several do, the
+    last of them bounds the time of the next one.
 
     Args:
         total: steps at which the work ends.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import select
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
@@ -22,6 +26,8 @@ from mgail_dyna.errors import Terminated
 # Rows between two headings.
 PAGE = 25
 NARROWEST_BAR, WIDEST_BAR = 4, 30
+# Columns at the right edge for the terminal's ^C, which would break the line and leave a copy of the bar.
+ECHOED = 3
 
 
 def import_tensorflow(threads: int = 1) -> None:
@@ -111,18 +117,18 @@ class ProgressDisplay:
         self.console.print(line, style=style, highlight=False, soft_wrap=whole, markup=False)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        pace = self.pace
+        pace, width = self.pace, options.max_width - ECHOED
         before = Text(f"{pace.done:,}/{pace.total:,} {self.unit}", no_wrap=True)
         share = pace.done / pace.total
         if pace.last:
             share = max(share, pace.iteration / pace.last)
-        after = Text("  ".join(self._clocks(share, options.max_width - len(before) - NARROWEST_BAR - 2)), no_wrap=True)
-        room = options.max_width - len(before) - len(after) - 2
+        after = Text("  ".join(self._clocks(share, width - len(before) - NARROWEST_BAR - 2)), no_wrap=True)
+        room = width - len(before) - len(after) - 2
         grid = Table.grid(padding=(0, 1, 0, 0))
         grid.add_row(before, ProgressBar(1.0, share, width=max(NARROWEST_BAR, min(WIDEST_BAR, room))), after)
-        yield grid
+        yield Constrain(grid, width)
         if self.phrases:
-            yield Padding(Text("  ·  ".join(self.phrases), style="dim"), (0, 0, 0, 2))
+            yield Constrain(Padding(Text("  ·  ".join(self.phrases), style="dim"), (0, 0, 0, 2)), width)
 
     def _clocks(self, share: float, width: int) -> list[str]:
         """What stands behind the bar; the time left comes first where there is little room."""
@@ -139,21 +145,32 @@ class ProgressDisplay:
 class Interrupts:
     """Handles Ctrl-C and SIGTERM: both ask for a stop after the iteration; a second Ctrl-C stops at once.
 
+    Python calls handlers between two of its own instructions, so not while TensorFlow compiles, and two signals are one
+    by then. A thread reads them as they come, and says so at once.
+
     Args:
         seconds_left: of the iteration; None while that is unknown.
 
     Attributes:
         asked: whether a stop was asked for.
+        again: whether Ctrl-C was pressed after that.
         terminated: whether SIGTERM asked first.
         work: what is finished first, and its pronoun.
     """
 
     def __init__(self, seconds_left: Callable[[], float | None] = lambda: None) -> None:
-        self.seconds_left, self.asked, self.terminated = seconds_left, False, False
+        self.seconds_left, self.asked, self.again, self.terminated = seconds_left, False, False, False
         self.work = ("this iteration", "it")
+        self._taking = threading.RLock()  # a handler can be interrupted by a handler
 
     def __enter__(self) -> Interrupts:
+        self._arriving, self._sent = socket.socketpair()
+        for end in (self._arriving, self._sent):
+            end.setblocking(False)
+        self._fd_before = signal.set_wakeup_fd(self._sent.fileno(), warn_on_full_buffer=False)
         self.before = [(number, signal.signal(number, self._ask)) for number in (signal.SIGINT, signal.SIGTERM)]
+        self._watching = threading.Thread(target=self._watch, daemon=True)
+        self._watching.start()
         return self
 
     def __exit__(
@@ -161,15 +178,38 @@ class Interrupts:
     ) -> None:
         for number, handler in self.before:
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._fd_before)
+        self._sent.close()  # which ends the thread
+        self._watching.join()
+        self._arriving.close()
 
     def stop(self, where: str) -> KeyboardInterrupt:
         """The exception to end with, as `cli.main` reports it; `where` says what is saved."""
         return Terminated(where) if self.terminated else KeyboardInterrupt(where)
 
     def _ask(self, number: int, _: Any) -> None:
-        if self.asked:
-            if number == signal.SIGINT:
-                raise KeyboardInterrupt
+        self._take_all()
+        if self.again:
+            raise KeyboardInterrupt
+
+    def _watch(self) -> None:
+        while select.select([self._arriving], [], []) and self._take_all():
+            pass
+
+    def _take_all(self) -> bool:
+        """Takes the signals that have arrived; whether there can be more."""
+        with self._taking:
+            try:
+                arrived = self._arriving.recv(64)
+            except BlockingIOError:  # the other thread has them
+                return True
+            for number in arrived:
+                self._take(number)
+            return bool(arrived)
+
+    def _take(self, number: int) -> None:
+        if self.asked or number not in (signal.SIGINT, signal.SIGTERM):
+            self.again |= self.asked and number == signal.SIGINT
             return
         self.asked, self.terminated = True, number == signal.SIGTERM
         left = self.seconds_left()

@@ -1,9 +1,13 @@
 """What stands on the terminal while a run trains: rows, the bar, the time left, Ctrl-C; and TensorBoard."""
 
+import hashlib
 import io
 import json
+import os
 import shlex
 import signal
+import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -173,7 +177,7 @@ def test_the_bar_fits_the_terminal(width):
         clock.now += 8.0
         display.update(iteration, 2_048 * iteration, ["D right on 90% of agent, 80% of expert", "a phrase " * 20])
     line, *phrases = bar(display, width)
-    assert all(len(each.rstrip()) <= width for each in (line, *phrases))
+    assert all(len(each.rstrip()) <= width - len("^C") for each in (line, *phrases)), "which would break the line"
     assert " ".join(" ".join(phrases).split()) == " ".join("  ·  ".join(display.phrases).split()), "words stay whole"
     if width >= 80:
         assert line.startswith("4,096/2,000,000 env steps ") and line.rstrip().endswith("left")
@@ -202,6 +206,25 @@ def test_ctrl_c_says_how_long_it_takes_and_what_a_second_one_does(capsys):
     with Interrupts():
         signal.raise_signal(signal.SIGINT)
     assert capsys.readouterr().err.startswith("finishing this iteration; press Ctrl-C again"), "not known yet"
+
+
+def test_ctrl_c_is_answered_while_a_library_computes_and_twice_is_twice(capsys):
+    said = []
+
+    def press():
+        for _ in range(2):
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        said.append(capsys.readouterr().err)
+
+    pressing, began = threading.Thread(target=press), time.monotonic()
+    pressing.start()
+    with Interrupts() as interrupts, pytest.raises(KeyboardInterrupt):
+        hashlib.pbkdf2_hmac("sha256", b"a", b"b", 6_000_000)  # no handler is called meanwhile
+    assert time.monotonic() - began > 0.7 and interrupts.again, "or the test shows nothing"
+    pressing.join()
+    assert [line.startswith("finishing this iteration") for line in said] == [True]
 
 
 def test_scalars_are_grouped_and_named_like_the_run(tmp_path):
