@@ -282,6 +282,9 @@ def table(result: dict[str, Any]) -> Table:
     else:
         rows["expert"] = f"{result['expert_return']:,.1f}"
         rows["percent of expert"] = f"{result['expert_percent']:.1f}"
+        if len(returns) > 1:
+            error = 100 * result["return_std"] / math.sqrt(len(returns) - 1) / abs(result["expert_return"])
+            rows["percent of expert"] += f" ± {error:.1f} (standard error of these episodes)"
     if best := result.get("best"):
         rows["policy"] = (
             f"the best of the run, after iteration {best['iteration']}; "

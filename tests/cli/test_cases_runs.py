@@ -268,3 +268,14 @@ def test_a_policy_without_env_steps_is_said_to_be_a_clone():
     assert rows(env_steps=0)["trained for"] == "0 env steps: a clone, or not trained yet"
     assert rows(env_steps=600)["trained for"] == "600 env steps"
     assert "trained for" not in rows(env_steps=None), "an expert of which it is not known"
+
+
+def test_a_percentage_of_several_episodes_has_a_standard_error():
+    result = {"return_mean": 90.0, "return_std": 10.0, "expert_percent": 90.0, "expert_return": 100.0, "run": "x"}
+
+    def percent(*returns):
+        shown = table({**result, "returns": list(returns), "seeds": (0, len(returns) - 1)})
+        return dict(zip(*(column.cells for column in shown.columns), strict=True))["percent of expert"]
+
+    assert percent(80.0, 100.0, 80.0, 100.0, 90.0) == "90.0 ± 5.0 (standard error of these episodes)"
+    assert percent(90.0) == "90.0", "one episode has none"

@@ -55,8 +55,8 @@ def thick(axes):
 def test_a_seed_counts_once_and_the_later_run_is_the_one(finished_run, tmp_path, drawn):
     early, late = written(finished_run(0, 50.0), 1_000), written(finished_run(0, 100.0), 2_000)
     other = written(finished_run(1, 100.0), 500)
-    for order in ([early, late, other], [other, late, early]):
-        done, axes = drawn(*order, "--out", tmp_path / "curve.png")
+    for number, order in enumerate(([early, late, other], [other, late, early])):
+        done, axes = drawn(*order, "--out", tmp_path / f"curve-{number}.png")
         assert f"note: {early} is left out: {late} repeats it with the same seed, later" in done.stderr
         assert done.stderr.count("\n") == 1
         (line,) = thick(axes).values()
@@ -76,7 +76,7 @@ def test_unfinished_runs_are_passed_over_with_a_note(finished_run, tmp_path, dra
     done, axes = drawn(whole, part, "--out", tmp_path / "curve.png")
     assert done.stderr == f"note: {part} is not finished and is left out; --unfinished draws it\n"
     assert list(thick(axes)) == ["cartpole dyna, 1 run"]
-    done, axes = drawn(whole, part, "--out", tmp_path / "curve.png", "--unfinished")
+    done, axes = drawn(whole, part, "--out", tmp_path / "all.png", "--unfinished")
     assert done.stderr == f"note: {part} is not finished and is drawn as far as it is\n"
     (mean,) = thick(axes).values()
     assert mean.get_xdata()[-1] == 1_007, "the mean ends where the shorter run ends"
@@ -206,6 +206,8 @@ def test_the_final_episodes_stand_at_the_end_of_a_curve(finished_run, tmp_path, 
     ends = np.concatenate([np.asarray(each.get_offsets()) for each in axes.collections])
     last = read_progress(run, COLUMNS)["env_steps"][-1]
     assert any(np.array_equal(end, [last, 50.0]) for end in ends), "500 of the expert's 1,000"
+    again, _ = drawn(run, "--out", tmp_path / "curve.png")
+    assert again.stderr == f"note: {tmp_path / 'curve.png'} is replaced\n"
 
 
 def test_a_level_is_that_of_the_final_episodes_where_there_are_some():

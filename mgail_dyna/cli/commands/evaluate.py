@@ -71,6 +71,8 @@ def main(argv: Sequence[str]) -> None:
         about = f"playing {first} first, then filming{'; --episodes 1 is quicker' if several else ''}"
         print(f"note: {about}", file=sys.stderr)
     result = evaluate(subject, command.run, command.episodes, command.seed)
+    if command.video is not None and command.video.exists():
+        print(f"note: {command.video} is replaced", file=sys.stderr)
     # Printed before the video is made, as that may fail for want of a renderer.
     print(json.dumps(result, indent=2)) if command.json else Console().print(table(result))
     if command.video is not None:

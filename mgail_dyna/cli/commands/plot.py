@@ -69,6 +69,8 @@ def main(argv: Sequence[str]) -> None:
     for run, label in zip(runs, _labels([run.settings for run in runs]), strict=True):
         kinds[label].append(run.curve)
         methods[label] = run.settings.algorithm
+    if command.out.exists():
+        print(f"note: {command.out} is replaced", file=sys.stderr)
     # A dollar sign in a title or a path does not start a formula.
     with matplotlib.rc_context({"text.parse_math": False}), replacing(command.out) as fresh:
         figure = learning_curves(kinds, command.title, methods, smooth)
