@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from mgail_dyna.demonstrations.dataset import Demonstrations
@@ -39,16 +39,22 @@ def _returns(axes: Axes, demos: Demonstrations) -> None:
 
 def _histogram(axes: Axes, values: NDArray[np.float64], label: str) -> None:
     low, high = float(values.min()), float(values.max())
-    margin = 0.5 if low == high else 0.0
-    axes.hist(values, bins=BINS, range=(low - margin, high + margin), color=_COLOUR)
-    axes.axvline(float(values.mean()), color=_OTHER, linewidth=1.5)
+    equal = low == high
+    if equal:
+        axes.bar(low, len(values), width=0.1, color=_COLOUR)
+        axes.set_xlim(low - 0.5, high + 0.5)
+    else:
+        axes.hist(values, bins=BINS, color=_COLOUR)
+        axes.axvline(float(values.mean()), color=_OTHER, linewidth=1.5)
     axes.set_xlabel(label)
     axes.set_ylabel("episodes")
     digits = 0 if max(abs(low), abs(high)) >= 100 or (values == np.round(values)).all() else 2
     mean, spread, *ends = (f"{number:,.{digits}f}" for number in (values.mean(), values.std(), low, high))
-    axes.set_title(f"{mean} ± {spread}, from {ends[0]} to {ends[1]}", fontsize=9)
+    axes.set_title(
+        f"all {mean}" if equal else f"mean {mean} (line) ± {spread}, from {ends[0]} to {ends[1]}", fontsize=9
+    )
     count_on(axes.yaxis)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=digits == 0))
+    axes.xaxis.set_major_locator(FixedLocator([low]) if equal else MaxNLocator(5, integer=digits == 0))
     axes.xaxis.set_major_formatter(lambda number, _: f"{number:,.10g}")
     tidy(axes)
 
@@ -90,7 +96,7 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("step of the episode")
-    axes.set_ylabel("difference from the nearest state of\nanother demonstration, standard deviations")
+    axes.set_ylabel("difference to another's nearest state,\nin standard deviations")
     _legend(axes)
 
 
