@@ -153,7 +153,8 @@ def _shape_remedy(name: str, shape: tuple[int, ...], lengths: Array, longest: in
     if len(shape) >= 2 and shape[0] >= least and shape[1] == episodes:
         return f"; time seems to be first: write {name}.swapaxes(0, 1), and the same for the other arrays"
     if name == "observations" and len(shape) >= 2 and shape[:2] == (episodes, longest):
-        return "; the observation after the last action is missing: subtract 1 from every length, to leave that out"
+        remedy = "subtract 1 from every length, which leaves that action out"
+        return f"; the observation after the last action is missing: {remedy}"
     if len(shape) >= 2 and shape[0] != episodes:
         return f"; lengths has {episodes} entries: one for each episode?"
     if len(shape) >= 2:
