@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import check_compatible, check_initial_states, check_known
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.errors import UserError
+from mgail_dyna.learners.compiled import compile_side_by_side
 from mgail_dyna.learners.discriminator import DiscriminatorLearner, mixing
 from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.learners.policy import PolicyLearner, Regularizer
@@ -72,6 +74,7 @@ class DynaAgent:
             env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
         )
         self.switch = SWITCHES[config.switch](config, self.foreseen)
+        self.compiled = False
         self.idle_env = env if self.switch.every is None else None  # or an episode may be under way
         self.pairs = PairSampler(
             self.demo_replay,
@@ -119,6 +122,8 @@ class DynaAgent:
         metrics |= prefixed("dynamics", self.model_errors())
         count = self.warm_start.rounds(self.averager.iterations, self.collector.straying.share)
         schedule = self.switch.rounds(count, self.collector.recent_steps)
+        if not self.compiled:
+            self._compile()
         rounds = [self._update(learning_rate, which) for which in schedule]
         metrics |= prefixed("discriminator", self.imagined_gap())
         self.averager.update(self.policy.average.acting_weights(), self.warm_start.acting_averaging)
@@ -134,6 +139,17 @@ class DynaAgent:
             **prefixed("dynamics", self.update_dynamics(learning_rate) if which.learns else {}),  # line 7
             **prefixed("plan", self.plan(policy_rate) if which.plans and not frozen else {}),  # lines 8, 9
         }
+
+    def _compile(self) -> None:
+        """Compiles lines 5 to 8 before they are needed. Where they run side by side, what they change is taken back."""
+        learners = {name: getattr(self, name) for name in ("discriminator", "dynamics", "policy")}
+        before, drawn = {name: learner.state() for name, learner in learners.items()}, self.rng.bit_generator.state
+        updates = self.plan, self.update_discriminator, self.learn, self.update_dynamics
+        if compile_side_by_side(*(partial(update, 1.0) for update in updates)):
+            self.rng.bit_generator.state = drawn
+            for name, learner in learners.items():
+                learner.restore(before[name])
+        self.compiled = True
 
     def update_discriminator(self, learning_rate: float) -> dict[str, float]:
         """Line 5: D separates the agent's pairs from the demonstrations' (Eq. 6)."""

@@ -46,7 +46,7 @@ def _usage() -> str:
             f"{program} --env ENV [options]",
             "  trains an agent to imitate an expert",
             f"{program} COMMAND --help",
-            "  lists the options of a command:",
+            "  lists the options of a command. Commands:",
             "",
             *(f"  {name:<14} {summary}" for name, summary in COMMANDS.items()),
             "",

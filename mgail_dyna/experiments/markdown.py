@@ -42,17 +42,17 @@ LISTING = re.compile(r'^(```\w+ title="(examples/[^"]+)"\n).*?^(```)$', re.DOTAL
 # Columns by name. The first group is `summary`'s: its heading there, and its heading in a document.
 MEASURES = {
     "final": ("% of expert at the end", "% of expert at the end"),
-    "last": ("last ten", "mean of last ten"),
+    "last": ("last ten", "mean of the last 10 evaluations"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "evaluations that stay at 90%, worst seed"),
+    "stays": ("stays", "evaluations at 90% after the first there, worst seed"),
     "lowest": ("lowest after", "lowest after 90%, worst seed"),
-    "episode": ("worst episode", "lowest final episode (below 50%, of 100)"),
+    "episode": ("worst episode", "lowest final episode (how many of 100 below 50%)"),
 }
 HEADINGS = {
     "budget": "env steps given",
-    "worst": "worst seed at the end",
-    "swing": "standard deviation of last ten",
+    "worst": "last evaluation, worst seed",
+    "swing": "standard deviation of the last 10",
     "cpu": "CPU minutes",
 }
 ALGORITHMS = {"dyna": "Dyna-AIL", "mgail": "MGAIL", CLONING: "cloning"}

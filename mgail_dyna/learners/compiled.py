@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import tensorflow as tf
+
+from mgail_dyna import runtime
 
 # Environment variable; "0" switches XLA off.
 XLA_SWITCH = "MGAIL_DYNA_XLA"
@@ -17,4 +20,22 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     XLA takes seconds per function to compile. The tests, which take few steps with each, switch it off.
     """
-    return tf.function(function, jit_compile=os.environ.get(XLA_SWITCH) != "0")
+    return tf.function(function, jit_compile=_by_xla())
+
+
+def compile_side_by_side(*first_calls: Callable[[], Any]) -> bool:
+    """Makes the first calls of compiled methods at the same time, as XLA takes one core to compile one of them.
+
+    Returns:
+        Whether they were made: not without XLA, nor on a single core.
+    """
+    worth_it = _by_xla() and runtime.cores() > 1
+    if worth_it:
+        with ThreadPoolExecutor(runtime.cores()) as pool:
+            for call in [pool.submit(call) for call in first_calls]:
+                call.result()
+    return worth_it
+
+
+def _by_xla() -> bool:
+    return os.environ.get(XLA_SWITCH) != "0"

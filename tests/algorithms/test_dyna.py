@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 from helpers import StepCounter
 
+from mgail_dyna import runtime
+from mgail_dyna.algorithms import dyna as dyna_module
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.config.imitation import (
     DiscriminatorConfig,
@@ -20,6 +22,7 @@ from mgail_dyna.config.imitation import (
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.wrappers import Ledger
+from mgail_dyna.learners import compiled
 from mgail_dyna.learners.demonstrated import Cloning
 
 PARTS = ("discriminator", "learn", "dynamics", "plan")
@@ -106,6 +109,20 @@ def test_mgail_is_the_same_without_planning(dyna, mgail):
 def test_every_compiled_function_is_traced_once(dyna):
     dyna.agent.iterate()
     assert dyna.traces() == dict.fromkeys(PARTS, 1)
+
+
+def test_compiling_side_by_side_changes_no_number(demos, monkeypatch):
+    made = []
+    original = compiled.compile_side_by_side
+    monkeypatch.setattr(dyna_module, "compile_side_by_side", lambda *calls: made.append(original(*calls)) or made[-1])
+    alone = Run(demos, plan_steps=2)
+    monkeypatch.setattr(compiled, "_by_xla", lambda: True)
+    monkeypatch.setattr(runtime, "cores", lambda: 2)
+    together = Run(demos, plan_steps=2)
+    assert made == [False, True], "once in a process, and only where there are two cores"
+    assert together.traces() == dict.fromkeys(PARTS, 1)
+    assert together.metrics == alone.metrics
+    assert together.changed(alone.weights()) == set()
 
 
 def test_env_steps_are_counted_alike_by_the_agent_the_ledger_and_the_environment(dyna):

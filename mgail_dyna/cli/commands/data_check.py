@@ -29,7 +29,8 @@ class CheckCommand:
     file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
     """Directory of a dataset, its main_data.hdf5, or the name of a shipped expert, such as halfcheetah."""
     env: str | None = None
-    """Check that the demonstrations fit this environment; the one that the file names if not given."""
+    """Check that the demonstrations fit this environment. If not given: the one that the file names, unless that is
+    module:Id."""
     env_kwargs: str | None = None
     """Keyword arguments of the environment as JSON, such as '{"g": 1.6}'; those the file records if not given."""
     plot: Path | None = None

@@ -22,7 +22,7 @@ class ConvertCommand:
     """Converts demonstrations to the format that --expert takes.
 
     IN is the directory of a Minari dataset, a D4RL file (flat HDF5), a robomimic file (HDF5), an .npz or a .csv file,
-    or a directory of LeRobot (parquet) or imitation (Arrow), which are read through pyarrow.
+    or a directory written by LeRobot (parquet) or by the imitation library (Arrow); both need pyarrow.
 
     An .npz file holds padded arrays: observations [n, T+1, d], lengths [n]; optionally actions [n, T, ...],
     rewards [n, T], terminations, truncations, qpos and qvel. A .csv file holds one row a step: columns episode,

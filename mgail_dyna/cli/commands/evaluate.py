@@ -29,7 +29,7 @@ class EvaluateCommand:
     best: bool = False
     """Play the run's best policy in place of its last: the one that returned most in the run's own evaluations."""
     env: str | None = None
-    """Environment to play in, under its own time limit; that of the run or expert if not given."""
+    """Environment to play in, with its own time limit. If not given: the one of the run or expert."""
     env_kwargs: str | None = None
     """Keyword arguments of the environment as JSON, such as '{"g": 1.6}'; those of the run or expert if not given."""
     episodes: int = 10

@@ -37,7 +37,7 @@ _GROUPED = re.compile(rf"^--({'|'.join(_GROUPS)})-")
 class TrainCommand:
     """Trains an agent to imitate an expert from its demonstrations, without reward.
 
-    --env, --mode and --preset set the defaults of the other options: --env hopper --help shows those for Hopper.
+    --mode and --preset set the defaults of the other options. With --preset tuned, --env does so too.
     """
 
     mode: str = "dyna"
@@ -45,8 +45,9 @@ class TrainCommand:
     dyna-natural (dyna with natural-gradient steps), gail (TRPO, no model), dyna-trpo (TRPO, real and imagined) or bc
     (behavioural cloning, no env steps)."""
     preset: str = "recipe"
-    """recipe (the same numbers for every environment), tuned (numbers tuned on single tasks), reset (as tuned, but
-    every episode starts at the environment's reset) or paper-like (the paper's constants)."""
+    """recipe (the same numbers for every environment), tuned (numbers tuned on single tasks, where some episodes start
+    in a simulator state of the demonstrations), reset (as tuned, without such starts) or paper-like (the paper's
+    constants)."""
     expert: str | None = None
     """Demonstrations: a shipped expert's name, a directory or an HDF5 file. If not given: those shipped for --env."""
     logdir: Path = Path("runs")
