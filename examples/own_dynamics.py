@@ -25,11 +25,8 @@ class LinearDynamics(keras.layers.Layer):
         self.linear = keras.layers.Dense(size, kernel_initializer="zeros")
         self.linear.build((None, size + action_size))
 
-    def initial_state(self, batch):
-        return tf.zeros((batch, 1))  # never read
-
     def observe(self, states, mask):
-        return self.initial_state(mask.shape[1])
+        return tf.zeros((mask.shape[1], 1))  # it has no memory
 
     def predict(self, states, actions, memory):
         change = self.linear(tf.concat([states, actions], axis=-1))

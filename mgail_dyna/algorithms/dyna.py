@@ -88,7 +88,7 @@ class DynaAgent:
 
     @property
     def acting(self) -> NumpyPolicy:
-        """The policy that is evaluated: an average over iterations."""
+        """The policy that is evaluated, see `WeightAverager`."""
         return self.averager.acting
 
     @property
@@ -141,7 +141,7 @@ class DynaAgent:
         }
 
     def _compile(self) -> None:
-        """Compiles lines 5 to 8 before they are needed. Where they run side by side, what they change is taken back."""
+        """Compiles lines 5 to 9 side by side where that is worth it; what they change is taken back."""
         learners = {name: getattr(self, name) for name in ("discriminator", "dynamics", "policy")}
         before, drawn = {name: learner.state() for name, learner in learners.items()}, self.rng.bit_generator.state
         updates = self.plan, self.update_discriminator, self.learn, self.update_dynamics
@@ -207,8 +207,9 @@ class DynaAgent:
         return self.dynamics.foreseen(self.replay.windows(rng, (1, config.batch), horizon, config.burn_in, steps))
 
     def imagined_gap(self) -> dict[str, float]:
-        """How much more D takes the newest real pairs for the agent's than imagined ones, in logits: how far the model
-        flatters the policy. It draws from a generator of its own, so that training is the same without it.
+        """D's mean logit on the newest real pairs, less that on imagined ones: large if the model flatters the policy.
+
+        It draws from a generator of its own, so that training is the same without it.
         """
         config = self.config.discriminator
         shape = config.steps, round(config.batch * config.imagined_fraction)

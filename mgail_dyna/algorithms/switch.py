@@ -12,7 +12,7 @@ from mgail_dyna.config.imitation import ImitationConfig
 
 # Share of a rollout's env steps between two decisions.
 PART = 0.2
-# Share of an iteration's update rounds that always plan.
+# Share of a full schedule's update rounds that always plan.
 FEWEST_PLANS = 0.1
 
 # How much the model foresees, see `DynamicsLearner.foreseen`, in windows that the generator draws from so many of the
@@ -93,13 +93,13 @@ class AdaptiveSwitch(Switch):
       below `config.sure_from`: there is something to learn that the model does not know. Otherwise it waits where it
       is, and the next iteration continues it, so that replay has late parts of episodes as well as early ones. An
       iteration takes at most the rest of a rollout, so an agent that is never sure acts as one with the fixed schedule.
-    - Plans: of an iteration's rounds the share `new` plans, at least a tenth. A share of what happens can stay
+    - Plans: of a full schedule's rounds the share `new` plans, at least a tenth. A share of what happens can stay
       unforeseen however much is learned, so plans depend on `new` itself, queries on its relation to `known`.
     - Learning on real trajectories keeps to the env steps: the share of the rounds that the iteration's steps are of a
       rollout, at most all.
 
-    So where the model is sure there are up to five times as many plans per env step as in the fixed schedule, or more
-    where that finishes long episodes, and where it foresees nothing a tenth. Measuring draws from a generator of its
+    So where the model is sure there are up to five times as many plans per env step as in the fixed schedule, or more,
+    as that finishes episodes, and where it foresees nothing a tenth. Measuring draws from a generator of its
     own.
     """
 

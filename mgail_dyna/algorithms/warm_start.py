@@ -28,7 +28,7 @@ def weight_of(base: float, pairs: int, strayed: float) -> FloatArray:
 
 
 def _up_to(full: float | None, strayed: float) -> float:
-    """`strayed` as a share of `full`, from which on it is 1."""
+    """`strayed / full`, at most 1."""
     return 1.0 if full is None else min(strayed / full, 1.0)
 
 
@@ -60,7 +60,7 @@ class WarmStart:
         """Clones `demos` into `policy` and its copy `acting`.
 
         Returns:
-            `steps`, and the `loss` of the last ones.
+            `steps`, how many are `left`, and the `loss` of the last ones.
         """
         self.cloned = True
         return Cloner(policy, acting, demos, self.config, self.config.cloning.steps).finish()

@@ -35,7 +35,7 @@ class PolicyConfig:
     clip_norm: float = 1.0
     """Largest norm of the policy's gradient."""
     bptt_clip_norm: float | None = 5.0
-    """Largest norm of J_s (Eq. 2), passed back through state and GRU memory together; None: no limit."""
+    """Largest norm of gamma^t J_s (Eq. 2), passed back through state and GRU memory together; None: no limit."""
 
     def __post_init__(self) -> None:
         require(

@@ -27,7 +27,7 @@ def compile_side_by_side(*first_calls: Callable[[], Any]) -> bool:
     """Makes the first calls of compiled methods at the same time, as XLA takes one core to compile one of them.
 
     Returns:
-        Whether they were made: not without XLA, nor on a single core.
+        Whether they were made, which needs XLA and two cores.
     """
     worth_it = _by_xla() and runtime.cores() > 1
     if worth_it:

@@ -49,17 +49,17 @@ class DiscriminatorLearner:
     def _update(
         self,
         agent_states: tf.Tensor,
-        agent_actions: tf.Tensor,
+        agent_beside: tf.Tensor,
         expert_states: tf.Tensor,
-        expert_actions: tf.Tensor,
+        expert_beside: tf.Tensor,
         mix: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         discriminator, variables = self.network, self.network.trainable_variables
         steps = agent_states.shape[0]
         totals = tf.zeros(4)
         for k in tf.range(steps):
-            agent = discriminator.inputs(agent_states[k], agent_actions[k])
-            expert = discriminator.inputs(expert_states[k], expert_actions[k])
+            agent = discriminator.inputs(agent_states[k], agent_beside[k])
+            expert = discriminator.inputs(expert_states[k], expert_beside[k])
             with tf.GradientTape() as tape:
                 on_agent, on_expert = discriminator.logits(agent), discriminator.logits(expert)
                 loss = discriminator_loss(on_agent, on_expert)

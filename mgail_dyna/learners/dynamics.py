@@ -30,10 +30,10 @@ class DynamicsLearner:
         self.optimizer.build(model.trainable_variables)
 
     def scale(self, *sources: Replay) -> None:
-        """Sets the model's `change_scale`: each coordinate as it changes in the first of `sources` where it does.
+        """Sets the model's `change_scale`: each coordinate's from the first of `sources` where it changes.
 
         The scale is the standard deviation of the changes, or their mean where that is larger (a clock's changes do not
-        vary). A coordinate that changes in no source keeps scale 1. With the smallest scale, a later change of it would
+        vary). A coordinate that changes in no source keeps scale 1. With `LEAST_CHANGE`, a later change would
         dominate the loss.
         """
         found = np.zeros(self.model.change_scale.shape, np.float32)

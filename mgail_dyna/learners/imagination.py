@@ -41,7 +41,7 @@ class Imagination:
         view: View,
     ) -> None:
         self.policy, self.dynamics, self.burn_in = policy, dynamics, burn_in
-        self.judge = costs_along(view, IMITATION_COSTS[cost], discriminator)
+        self.costs = costs_along(view, IMITATION_COSTS[cost], discriminator)
         self.reparameterize, self.sample = reparameterize_for(action), sample_for(action)
 
     def __call__(self, windows: Windows, noise: FloatArray) -> Rollout:
@@ -66,7 +66,7 @@ class Imagination:
     def _imagine(self, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, ...]:
         unrolled = unroll(
             act=lambda state, noise: self.reparameterize(self.policy(state), noise),
-            cost=self.judge,
+            cost=self.costs,
             predict=self.dynamics.predict,
             source=Imagined(),
             start=states[self.burn_in],

@@ -16,9 +16,9 @@ from mgail_dyna.ops.trpo import fisher_product, mean_kl, natural_step
 class NaturalPolicyLearner(PolicyLearner):
     """`PolicyLearner` with natural-gradient steps in place of Adam's.
 
-    Each step goes along F^-1 g, where g is the gradient of Eq. 7 or 8 through the graph and F the Fisher matrix of the
-    policy in the states of the unrolled trajectories. The mean KL of a step is at most `trust_region.max_kl`. A step is
-    taken only if it lowers the unrolled objective.
+    Each step goes along F^-1 g. g is the gradient of Eq. 7 or 8 and the regularizer through the graph. F is the damped
+    Fisher matrix of the policy in all states of the unroll, padding included. The mean KL of a step is at most
+    `trust_region.max_kl`. A step is taken only if it lowers the unrolled objective.
     """
 
     METRICS: ClassVar[tuple[str, ...]] = (*PolicyLearner.METRICS, "kl", "step_accepted")

@@ -18,7 +18,7 @@ from mgail_dyna.networks.dynamics import DynamicsModel
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.ops.distributions import cloning_loss_for, reparameterize_for
 from mgail_dyna.ops.losses import IMITATION_COSTS
-from mgail_dyna.ops.unroll import Imagined, Replayed, StateSource, Unrolled, discounted_cost, unroll
+from mgail_dyna.ops.unroll import Imagined, Replayed, Source, Unrolled, discounted_cost, unroll
 from mgail_dyna.replay import Windows
 from mgail_dyna.types import ActionSpec, FloatArray
 
@@ -32,7 +32,7 @@ class Objective(NamedTuple):
     Attributes:
         total: scalar: the cost and the regularizer.
         cost: scalar: Eq. 7 or 8.
-        states: `[T, B, d]` that the policy acted in.
+        states: `[T, B, d]` of the unroll, those after the end of a trajectory included.
     """
 
     total: tf.Tensor
@@ -67,7 +67,7 @@ class PolicyLearner:
         self.discriminator, self.dynamics = discriminator, dynamics
         self.config, self.discount, self.burn_in = config.policy, config.discount, config.dynamics.burn_in
         self.reparameterize = reparameterize_for(action)
-        self.judge = costs_along(view, IMITATION_COSTS[config.cost], discriminator)
+        self.costs = costs_along(view, IMITATION_COSTS[config.cost], discriminator)
         self.cloning_loss, self.noise_size = cloning_loss_for(action), action.size
         self.optimizer = keras.optimizers.Adam(self.config.learning_rate)
         self.optimizer.build(network.trainable_variables)
@@ -176,12 +176,12 @@ class PolicyLearner:
         return {"cost": found.cost, "gradient_norm": norm}
 
     def cost(
-        self, source: StateSource, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, kept: tf.Tensor
+        self, source: Source, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor, kept: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """sum_t gamma^t c_t through the graph (Eq. 7 or 8, by `source`), and the states `[T, B, d]` it was had in.
+        """sum_t gamma^t c_t through the graph (Eq. 7 or 8, by `source`), and all states `[T, B, d]` of the unroll.
 
         Args:
-            source: the one difference between learning and planning.
+            source: of actions and states, for learning or for planning.
             states: `[>= W + 1, B, d]`: W to observe, then the one to start from.
             mask: `[>= W, B]`, of the first W states.
             noise: `[T, B, n]`.
@@ -190,13 +190,13 @@ class PolicyLearner:
         unrolled = self.unroll(source, states, mask, noise)
         return discounted_cost(unrolled.costs, kept, self.discount), unrolled.states
 
-    def unroll(self, source: StateSource, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> Unrolled:
+    def unroll(self, source: Source, states: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor) -> Unrolled:
         """The trajectories that `cost` adds up the costs of; arguments as there."""
         burn_in, clip_norm = self.burn_in, self.config.bptt_clip_norm
         with read_once(self.network, self.discriminator, self.dynamics):
             return unroll(
                 act=lambda state, noise: self.reparameterize(self.network(state), noise),
-                cost=self.judge,
+                cost=self.costs,
                 predict=self.dynamics.predict,
                 source=source,
                 start=states[burn_in],

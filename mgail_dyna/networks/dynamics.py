@@ -29,9 +29,6 @@ class DynamicsModel(Protocol):
     def trainable_variables(self) -> list[Any]:
         """Those that gradient steps change."""
 
-    def initial_state(self, batch: int) -> tf.Tensor:
-        """The memory `[batch, h]` before anything was observed."""
-
     def observe(self, states: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Burn-in: the memory `[n, h]` after `states [W, n, d]`, counting those that `mask [W, n]` keeps."""
 
@@ -137,6 +134,7 @@ class GRUDynamics(keras.layers.Layer):
         self.built = True
 
     def initial_state(self, batch: int) -> tf.Tensor:
+        """The memory `[batch, h]` before anything was observed."""
         return tf.zeros((batch, self.units * len(self.members)))
 
     def observe(self, states: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

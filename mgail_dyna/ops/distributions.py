@@ -1,7 +1,4 @@
-"""Action distributions in TensorFlow Probability; `networks.numpy_policy` has the same in NumPy.
-
-Continuous and discrete actions differ here, and in that NumPy copy, and nowhere else.
-"""
+"""Action distributions in TensorFlow Probability; `networks.numpy_policy` has the same in NumPy."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ ReparameterizeFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def sampled_gaussian(parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """mean + std * noise, not clipped: what the distribution has a density at.
+    """mean + std * noise, not clipped, so that it has a likelihood.
 
     Args:
         parameters: `[..., 2 a]`.

@@ -32,7 +32,7 @@ def gradient_penalty(
     """Mean of (|gradient| - target)^2 of the logits, at points between agent and expert.
 
     With target 1 (Gulrajani et al. 2017) the logits keep a slope even where agent and expert are alike. With target 0
-    (Mescheder et al. 2018) they can become flat there.
+    (Thanh-Tung et al. 2019) they can become flat there.
 
     Args:
         agent_logits: the discriminator, of its inputs.

@@ -5,7 +5,7 @@ and the dynamics model predicts the next state:
 
     a_t     = the policy's action at s_t, reparameterised by noise      ->  gradient pi_theta, pi_s
     c_t     = cost of D(s_t, a_t)                                       ->  gradient D_s, D_a
-    s_pred  = f(s_t, a_t) = s_t + the predicted change                  ->  gradient f_s, f_a
+    s_pred  = s_t + f(s_t, a_t), f being the dynamics model             ->  gradient f_s, f_a
     s_{t+1} = source.state(s_pred)
 
 Differentiating sum_t gamma^t c_t through this chain gives the paper's recursion:
@@ -13,8 +13,9 @@ Differentiating sum_t gamma^t c_t through this chain gives the paper's recursion
     J_s     = D_s + D_a pi_s + gamma J'_{s'} (f_s + f_a pi_s)           (Eq. 2)
     J_theta = D_a pi_theta + gamma (J'_{s'} f_a pi_theta + J'_theta)    (Eq. 3)
 
-Model-free learning (Eq. 7) and model-based planning (Eq. 8) differ in one argument, `source`. It gives recorded states
-and noise, or predicted states and fresh noise. The gradient is the graph's in both cases.
+where f_s and f_a are the derivatives of s_pred. Model-free learning (Eq. 7) and model-based planning (Eq. 8) differ in
+`source`, which gives recorded or predicted states, and in the noise, recorded or fresh. The gradient is the graph's in
+both cases.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def reattach_gradient(computed: tf.Tensor, recorded: tf.Tensor) -> tf.Tensor:
     return recorded + (computed - tf.stop_gradient(computed))
 
 
-class StateSource(Protocol):
+class Source(Protocol):
     """Where the trajectory's actions and next states come from."""
 
     def action(self, t: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
@@ -80,9 +81,9 @@ class StateSource(Protocol):
 class Replayed(NamedTuple):
     """MF: what was recorded, `actions [T, B, a]` and the `states [T, B, d]` after them.
 
-    The policy chooses again with the recorded noise. While it has not changed, its actions are the recorded ones, bit
-    for bit. Once it has, D judges its new actions, but the next states stay the recorded ones: nu absorbs the
-    difference.
+    The policy chooses again with the recorded noise. With the weights that recorded them, its actions are the recorded
+    ones, bit for bit. With others, D judges its new actions, but the next states stay the recorded ones: nu absorbs
+    the difference.
     """
 
     actions: tf.Tensor
@@ -133,7 +134,7 @@ def unroll(
     act: ActionFn,
     cost: CostFn,
     predict: PredictFn,
-    source: StateSource,
+    source: Source,
     start: tf.Tensor,
     memory: tf.Tensor,
     noise: tf.Tensor,
@@ -150,7 +151,7 @@ def unroll(
         memory: `[B, h]` of the dynamics model, after it has observed what came before `start`.
         noise: `[T, B, n]` of the actions, recorded (MF) or fresh (MB).
         clip_norm: largest norm, per trajectory, of the gradient that a step passes back through the state and the
-            model's memory: J_s, discounted to the first step.
+            model's memory: gamma^t J_s.
     """
     steps = noise.shape[0]
     action = source.action(tf.constant(0), act(start, noise[0]))

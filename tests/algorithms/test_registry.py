@@ -90,11 +90,8 @@ class Drift(keras.layers.Layer):
         self.change_scale = self.add_weight(shape=(size,), initializer="ones", trainable=False)
         self.drift = self.add_weight(shape=(size,), initializer="zeros")
 
-    def initial_state(self, batch):
-        return tf.zeros((batch, 1))
-
     def observe(self, states, mask):
-        return self.initial_state(mask.shape[1]) + tf.reduce_sum(mask, axis=0)[:, None]
+        return tf.reduce_sum(mask, axis=0)[:, None]
 
     def predict(self, states, actions, memory):
         return Prediction(states + self.change_scale * self.drift, memory + 1, tf.zeros(states.shape[:1]))
