@@ -24,7 +24,7 @@ from mgail_dyna.algorithms.registry import imitation_preset  # noqa: E402
 from mgail_dyna.cli.main import main  # noqa: E402
 from mgail_dyna.cli.pace import Pace  # noqa: E402
 from mgail_dyna.cli.progress import ProgressDisplay  # noqa: E402
-from mgail_dyna.cli.report import FIRST_IS_CLONE, EvaluationRows, doctor_hint, next_commands, summary  # noqa: E402
+from mgail_dyna.cli.report import EvaluationRows, about_clone, doctor_hint, next_commands, summary  # noqa: E402
 from mgail_dyna.demonstrations.reference import Reference  # noqa: E402
 from mgail_dyna.experiments.records import Record, read_record  # noqa: E402
 from mgail_dyna.runs.directory import RunSettings  # noqa: E402
@@ -75,7 +75,7 @@ def running(history: list[dict[str, float]], settings: RunSettings) -> Console:
         display.update(int(row["iteration"]), done)
         display.row(rows.cells(row, done, before))
         if before is None:
-            display.print_line(FIRST_IS_CLONE)
+            display.print_line(about_clone(row, frozen=True))
     console.print(display)
     return console
 

@@ -229,7 +229,8 @@ def expert_of(run: Path) -> NumpyPolicy:
         again = f"{runtime.program()} --resume {shlex.quote(str(run))} --expert PATH"
         raise UserError(f"--beside-expert: {error}; if they have moved, say where they are: {again}") from None
     if policy is None:
-        raise UserError(f"--beside-expert: the demonstrations of {run} ({expert}) hold no policy that could be shown")
+        where = f"the demonstrations of {run} ({expert})"
+        raise UserError(f"--beside-expert: {where} hold no policy that could be shown; leave --beside-expert out")
     return policy
 
 
@@ -253,7 +254,7 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
     limit = subject.reference.episode_limit
     try:
         most = counted(min(steps, limit), "step")
-        with announced(f"filming up to {most}; this can take a minute, more on a busy machine"):
+        with announced(f"filming up to {most}; this can take a minute, or several while a run trains"):
             films = {
                 name: film_episode(subject.env_id, policy, steps, limit, seed, subject.arguments)
                 for name, policy in policies.items()
@@ -293,5 +294,5 @@ def table(result: dict[str, Any]) -> Table:
     first, last = result["seeds"]
     rows["episodes"] = f"{len(returns)}, seeds {first} to {last}" if last > first else f"1, seed {first}"
     if (steps := result.get("env_steps")) is not None:
-        rows["trained for"] = f"{steps:,} env steps" + ("" if steps else ": a clone, or not trained yet")
+        rows["trained for"] = f"{steps:,} env steps" + ("" if steps else ": a clone")
     return summary_table(result["run"], rows)

@@ -28,6 +28,8 @@ PAGE = 25
 NARROWEST_BAR, WIDEST_BAR = 4, 30
 # Columns at the right edge for the terminal's ^C, which would break the line and leave a copy of the bar.
 ECHOED = 3
+# Of the bar, a second.
+REFRESHES = 4
 
 
 def import_tensorflow(threads: int = 1) -> None:
@@ -75,18 +77,29 @@ class ProgressDisplay:
         self.rows = 0
         self.on_terminal = shown = self.console.is_terminal and not self.console.is_dumb_terminal
         # It vanishes at the end, as the last row says what it says.
-        self.live = Live(self, console=self.console, refresh_per_second=4, transient=True) if shown else None
+        self.live = Live(self, console=self.console, auto_refresh=False, transient=True) if shown else None
+        # One thread draws at a time. With rich's own thread, a growing bar and a row can leave a line behind.
+        self._drawing, self._over = threading.RLock(), threading.Event()
+        self._refreshing = threading.Thread(target=self._refresh, daemon=True)
 
     def __enter__(self) -> ProgressDisplay:
         if self.live:
             self.live.start()
+            self._refreshing.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.live:
+            self._over.set()
+            self._refreshing.join()
             self.live.stop()
+
+    def _refresh(self) -> None:
+        while self.live and not self._over.wait(1 / REFRESHES):
+            with self._drawing:
+                self.live.refresh()
 
     def wait(self, why: str) -> None:
         """Says what happens before the first row: below the bar, or as a line of its own."""
@@ -114,7 +127,8 @@ class ProgressDisplay:
         self._print(f"{self.title}: {line}", whole=not self.on_terminal)
 
     def _print(self, line: str, style: str = "", whole: bool = True) -> None:
-        self.console.print(line, style=style, highlight=False, soft_wrap=whole, markup=False)
+        with self._drawing:
+            self.console.print(line, style=style, highlight=False, soft_wrap=whole, markup=False)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         pace, width = self.pace, options.max_width - ECHOED

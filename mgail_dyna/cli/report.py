@@ -21,14 +21,16 @@ from mgail_dyna.errors import counted
 from mgail_dyna.experiments.statistics import first_reached, lowest_after, share_after
 from mgail_dyna.experiments.tables import LEVEL
 from mgail_dyna.runs.directory import CONFIG, RunSettings
-from mgail_dyna.runs.evidence import LEARNED
+from mgail_dyna.runs.evidence import FEW_FAIL, LEARNED, STOPPED
 from mgail_dyna.runs.final import FinalEpisodes
-from mgail_dyna.runs.findings import FEW_FAIL
 from mgail_dyna.runs.policies import BestPolicy
 
 Row = dict[str, float]
 # Below the row of a clone, and below the bar.
-FIRST_IS_CLONE = "row 1 is the clone; the next one takes 10 s to 2 min; where the clone is good, rows change little"
+FIRST_IS_CLONE = "row 1 is the clone"
+# Where its first update round leaves the policy as it is.
+NEXT_IS_CLONE = ", and so is row 2: D and the model are trained first, in 10 s to 2 min"
+GOOD_CLONE = "; as it is good, rows change little"
 FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0
@@ -78,6 +80,17 @@ class EvaluationRows:
             percent = [f"{row['expert_percent']:,.1f}"] if self.compared else []
             cells += [f"{row['return_mean']:,.1f}", *percent, change]
         return [*cells, duration(row["wall_seconds"])]
+
+
+def about_clone(row: Row, frozen: bool) -> str:
+    """What the row of a clone, the first one, says of the next ones.
+
+    Args:
+        row: of the history.
+        frozen: whether the first updates leave the policy as it is.
+    """
+    good = GOOD_CLONE if row["expert_percent"] >= LEVEL else ""  # NaN is not
+    return f"{FIRST_IS_CLONE}{NEXT_IS_CLONE if frozen else ''}{good}"
 
 
 def phrases_of(row: Row, horizon: int, phrases: Sequence[str]) -> list[str]:
@@ -135,12 +148,21 @@ def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     failed = int((percents < FAILURE).sum())
     agent_error = final.returns.std() / math.sqrt(len(final.returns))
     points = 100 * math.hypot(agent_error, expert.error) / abs(expert.mean)
-    known = f" ± {points:.1f}% (standard error)" if points >= UNCERTAIN else "%"
+    whose = ", the demonstrations' included" if expert.error else ""
+    known = f" ± {points:.1f}% (standard error{whose})" if points >= UNCERTAIN else "%"
     own = f" (as are {expert.failures:.0%} of the demonstrations)" if expert.failures else ""
     return (
         f"{count}: {percents.mean():.1f}{known} of the expert, lowest {percents.min():.1f}%, "
         f"{failed} below {FAILURE:g}%{own}"
     )
+
+
+def percent_of(row: Row, config: ImitationConfig, expert: Reference) -> str:
+    """An evaluation in percent of the expert, with its standard error where that is a point or more."""
+    own = row["return_std"] / math.sqrt(max(config.evaluation_episodes - 1, 1))
+    points = 100 * math.hypot(own, expert.error) / abs(expert.mean)
+    known = f" ± {points:.1f}%" if points >= UNCERTAIN else "%"
+    return f"{row['expert_percent']:.1f}{known}"
 
 
 def end_of(history: Sequence[Row], final: FinalEpisodes | None, expert: Reference) -> float:
@@ -196,7 +218,7 @@ def summary(
     if evaluated:  # a run may end between two evaluations
         end = evaluated[-1]
         at = "" if end is last else f", at {_place(end)}"
-        percent = "" if math.isnan(end["expert_percent"]) else f", {end['expert_percent']:.1f}% of the expert"
+        percent = "" if math.isnan(end["expert_percent"]) else f", {percent_of(end, config, expert)} of the expert"
         if final is not None:
             rows["final episodes"] = at_the_end(final, expert)
         rows["last evaluation"] = (
@@ -242,6 +264,13 @@ def extension(directory: Path, settings: RunSettings, done: int, spent: bool) ->
     return f"{resume}{longer}{f' --iterations {2 * done}' if at_limit else ''}"
 
 
+def _stopped(history: Sequence[Row], config: ImitationConfig) -> bool:
+    """Whether the policy no longer learns: a clone's learning rate follows the share of the episodes that it strays."""
+    kept = config.warm_start == "bc" and not any(row.get("cloning/kept") == 0 for row in history)
+    strayed = history[-1].get("rollout/strayed", math.nan)  # NaN is not below
+    return kept and config.cloning.slow_below is not None and strayed < STOPPED
+
+
 def next_commands(
     directory: Path,
     settings: RunSettings,
@@ -255,11 +284,11 @@ def next_commands(
     """Three commands to type after a run, in the order of their use.
 
     The first films the policy if the environment `films`. The third continues a run that has not ended, plays an
-    earlier policy if that beats the last one, extends a run that has not reached the expert, and repeats any other with
-    another seed.
+    earlier policy if that beats the last one, extends a run that has not reached the expert and still learns, and
+    repeats any other with another seed.
     """
     program, run, done = runtime.program(), shlex.quote(str(directory)), len(history)
-    below = end_of(history, final, expert) < LEVEL  # NaN is not below
+    below = end_of(history, final, expert) < LEVEL and not _stopped(history, settings.config)  # NaN is not below
     longer = extension(directory, settings, done, spent)
     third = f"{program} --config {shlex.quote(str(directory / CONFIG))} --seed {settings.config.seed + 1}"
     if longer and below:

@@ -15,10 +15,10 @@ from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.cli.pace import Pace
 from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
 from mgail_dyna.cli.report import (
-    FIRST_IS_CLONE,
     FIRST_UPDATES,
     FROM_SCRATCH,
     EvaluationRows,
+    about_clone,
     doctor_hint,
     evaluations,
     next_commands,
@@ -107,6 +107,12 @@ class Session:
         frozen = self.run.config.cloning.freeze_iterations
         return 1 if not self._clones_first else 3 if frozen else 2
 
+    @property
+    def _frozen(self) -> bool:
+        """Whether the first updates after cloning leave the policy as it is; a clone on trial may be thrown away."""
+        clone = getattr(self.run.agent, "warm_start", None)
+        return self.run.config.cloning.freeze_iterations > 0 and clone is not None and not clone.on_trial
+
     def _announce(self, display: ProgressDisplay) -> None:
         if not self.scalars.installed:
             print(f"note: {MISSING}", file=sys.stderr)
@@ -136,7 +142,7 @@ class Session:
         elif seen and seen[-1] is row:
             display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None))
             if run.config.warm_start == "bc" and len(run.history) == 1:
-                display.print_line(FIRST_IS_CLONE)
+                display.print_line(about_clone(row, self._frozen))
         if row.get("cloning/kept") == 0:
             display.print_line(FROM_SCRATCH)
 
@@ -165,8 +171,8 @@ class Session:
         run, film_file = (shlex.quote(name) for name in (str(self.directory), f"{self.directory.name}.mp4"))
         film = f"{runtime.program()} evaluate {run} --video {film_file}"
         unit = self.run.agent.budget.unit.removesuffix("s")
-        where = f" at {unit} {self.saved_done:,}; resume with: {self._resume()}"
-        return f"{where}; film it with: {film}" if self._films else where
+        where = f" at {unit} {self.saved_done:,}; resume with:\n  {self._resume()}"
+        return f"{where}\nfilm it with:\n  {film}" if self._films else where
 
     def _done(self) -> int:
         return round(self.run.agent.progress * self.run.agent.budget.total)

@@ -84,7 +84,7 @@ def train(command: TrainCommand) -> None:
             print(f"note: {note}", file=sys.stderr)
         if directory is None:
             name = f"{environment_name(run.config.env)}-{settings.algorithm}-seed{run.config.seed}"
-            if unfinished := _unfinished(command.logdir / name):
+            if unfinished := _unfinished(command.logdir / name, settings.expert):
                 print(f"note: {unfinished}", file=sys.stderr)
             directory = new_directory(command.logdir, name)
             stack.enter_context(lock_run(directory))
@@ -114,14 +114,15 @@ def _remember(directory: Path, run: ImitationRun, settings: RunSettings, ended: 
         print(f"note: its demonstrations are taken from {settings.expert} from now on", file=sys.stderr)
 
 
-def _unfinished(directory: Path) -> str | None:
-    """A note if there is a run in `directory`, of the same name as a new one, and how it can be continued."""
+def _unfinished(directory: Path, expert: str) -> str | None:
+    """A note if there is a run in `directory`, of the same name and `expert` as a new one, and how to continue it."""
     try:
         done = int(read_progress(directory, ["env_steps"])["env_steps"][-1])
-        budget = read_settings(directory).config.env_steps
+        before = read_settings(directory)
+        budget = before.config.env_steps
     except UserError:  # none, or damaged: not this run's concern
         return None
-    if not done or not (directory / CHECKPOINT).exists():  # a clone takes no env steps
+    if not done or not (directory / CHECKPOINT).exists() or before.expert != expert:  # a clone takes no env steps
         return None
     again = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
     longer = "" if done < budget else f" --env-steps {2 * done}"

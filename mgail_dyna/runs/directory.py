@@ -37,6 +37,8 @@ EPISODE_LIMIT = "episode_limit"
 ENV_KWARGS = "env_kwargs"
 # Runs that are named where a directory holds some and is none.
 MOST_NAMED = 3
+# Where runs are by default.
+RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,9 @@ def read_about(path: Path) -> dict[str, Any]:
     if not file.exists():
         if inside := _runs_inside(path):
             raise UserError(f"{path}: expected one run, found a directory around runs{inside}")
-        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}")
+        meant = RUNS / path.name
+        near = f"; did you mean {meant}?" if (meant / CONFIG).exists() else ""
+        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}{near}")
     if file.suffix != ".json":
         raise UserError(f"{file}: expected the directory of a run, found another file")
     try:

@@ -17,6 +17,10 @@ Column = NDArray[np.float64]
 LAST = 10
 # A run that ends below this percentage of its expert has not learned.
 LEARNED = 80.0
+# So many percent of its final episodes may fail.
+FEW_FAIL = 1.0
+# Below this share of an episode away from the demonstrations, a clone's learning rate is all but zero.
+STOPPED = 0.01
 # D that sees no difference is a fault only below this percentage of the expert.
 LOW = 50.0
 
@@ -67,6 +71,11 @@ class Evidence:
             return float(self.final.mean())
         return float(self.percents[-1]) if self.percents.size else math.nan
 
+    @property
+    def starts_as_clone(self) -> bool:
+        """Whether it starts from a clone that was not thrown away."""
+        return self.config.warm_start == "bc" and 0 not in self.columns.get("cloning/kept", ())
+
     def late(self, name: str, share: float = 0.25) -> Column:
         """The last `share` of a column, without NaN; empty if it is not recorded."""
         column = self.columns.get(name, np.zeros(0))
@@ -101,8 +110,7 @@ def fallen(run: Evidence) -> float | None:
 def below_clone(run: Evidence) -> float | None:
     """How far the end is below the clone that the run started from, in points; None without one that was kept."""
     steps = run.columns["env_steps"]
-    kept = run.config.warm_start == "bc" and 0 not in run.columns.get("cloning/kept", ())
-    if not kept or not run.percents.size or steps[0] > 0 or steps[-1] == 0:
+    if not run.starts_as_clone or not run.percents.size or steps[0] > 0 or steps[-1] == 0:
         return None
     return float(run.percents[0] - run.end)
 
@@ -119,6 +127,15 @@ def spread(run: Evidence) -> float | None:
         return None
     spread = float(run.evaluated("return_std")[-1]) - run.demo_std
     return 100.0 * spread / abs(run.expert_return)
+
+
+def stopped(run: Evidence) -> float | None:
+    """The share that a clone strays, which its learning rate follows; 1 where no more final episodes fail than of the
+    expert's own. None where the learning rate does not follow it."""
+    failures, strayed = final_failures(run), run.mean("rollout/strayed")
+    if failures is None or strayed is None or not run.starts_as_clone or run.config.cloning.slow_below is None:
+        return None
+    return strayed if failures > FEW_FAIL else 1.0
 
 
 def final_failures(run: Evidence) -> float | None:

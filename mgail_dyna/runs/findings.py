@@ -8,10 +8,7 @@ from dataclasses import dataclass
 
 from mgail_dyna.runs import evidence
 from mgail_dyna.runs.changes import Change
-from mgail_dyna.runs.evidence import LEARNED, Evidence
-
-# So many percent of its final episodes may fail.
-FEW_FAIL = 1.0
+from mgail_dyna.runs.evidence import FEW_FAIL, LEARNED, STOPPED, Evidence
 
 
 @dataclass(frozen=True)
@@ -149,6 +146,17 @@ FINDINGS = (
             "--resume RUN --env-steps MORE",
         ),
         advice="more demonstrations",
+    ),
+    Finding(
+        "learning has stopped",
+        "`rollout/strayed` of a run that starts as a clone, if final episodes fail",
+        evidence.stopped,
+        STOPPED,
+        0.0,
+        "{:.3f}",
+        "a clone learns as fast as it strays from the demonstrations; it does not, so more env steps change nothing",
+        advice="more demonstrations, of initial states from which it fails",
+        settings=("cloning", "warm_start"),
     ),
     Finding(
         "episodes end early",

@@ -265,7 +265,7 @@ def test_a_policy_without_env_steps_is_said_to_be_a_clone():
         shown = {"return_mean": 1.0, "returns": [1.0], "expert_percent": None, "seeds": (0, 0), "run": "x", **result}
         return dict(zip(*(column.cells for column in table(shown).columns), strict=True))
 
-    assert rows(env_steps=0)["trained for"] == "0 env steps: a clone, or not trained yet"
+    assert rows(env_steps=0)["trained for"] == "0 env steps: a clone"
     assert rows(env_steps=600)["trained for"] == "600 env steps"
     assert "trained for" not in rows(env_steps=None), "an expert of which it is not known"
 

@@ -21,7 +21,7 @@ from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.expert_training import _write_demonstrations
 from mgail_dyna.cli.pace import Pace, duration
 from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay, import_tensorflow
-from mgail_dyna.cli.report import EvaluationRows
+from mgail_dyna.cli.report import EvaluationRows, about_clone
 from mgail_dyna.cli.session import FIRST_ROW, FIRST_ROW_OF_CLONING, Session
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.runs.directory import RunSettings, load_run
@@ -156,6 +156,31 @@ def test_without_an_expert_the_change_is_that_of_the_return():
     assert cells == ["2", "10", "-3.0", "+2.0", "1 s"]
     never = EvaluationRows("env steps", evaluated=False, compared=True)
     assert never.cells({**row(2, NAN), "return_mean": NAN}, 10, None) == ["2", "10", "1 s"]
+
+
+def test_a_row_waits_until_the_bar_is_drawn(monkeypatch):
+    display = ProgressDisplay("x", Pace(10), "env steps", [Column("iteration")], screen(terminal=True))
+    drawing, order = threading.Event(), []
+
+    def refresh():
+        drawing.set()
+        time.sleep(0.3)
+        order.append("bar")
+
+    monkeypatch.setattr(display.live, "refresh", refresh)
+    with display:
+        assert drawing.wait(5.0)
+        display.row(["1"])
+        order.append("row")
+    assert order.index("row") > 0, "both at once leave a line of the old bar"
+
+
+def test_what_a_row_of_a_clone_says_of_the_next_ones():
+    assert about_clone(row(1, 65.0), frozen=False) == "row 1 is the clone"
+    same = about_clone(row(1, 65.0), frozen=True)
+    assert "so is row 2" in same and "good" not in same
+    assert "as it is good" in about_clone(row(1, 95.0), frozen=True)
+    assert "good" not in about_clone(row(1, NAN), frozen=False)
 
 
 def test_the_heading_comes_again():

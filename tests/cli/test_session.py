@@ -71,6 +71,9 @@ def test_a_run_that_ends_between_two_evaluations_shows_the_last_one():
     at = "at iteration 1, env step 100"
     assert shown["last evaluation"] == f"1 episode: 5.0, standard deviation 0.0, 50.0% of the expert, {at}"
     assert "last evaluation" not in cells(history_of(math.nan))
+    spread = [history_of(50.0)[0] | {"return_std": 30.0}]
+    of_three = summary("", spread, small_config(evaluation_episodes=3), None, None, Reference(1000.0, 200))
+    assert any("50.0 ± 2.1% of the expert" in cell for cell in of_three.columns[1].cells)
     assert not any("nan" in cell for cell in cells(history_of(math.nan)).values())
 
 
@@ -90,7 +93,8 @@ def test_the_end_says_how_the_final_episodes_went():
     assert line == f"4 from other initial states: {known}, lowest 30.0%, 1 below 50%"
     sure = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([999.0, 1000.0, 1001.0, 1000.0]))
     assert ": 100.0% of the expert" in at_the_end(sure, Reference(1000.0, 200))
-    assert ": 100.0 ± 5.0% (" in at_the_end(sure, Reference(1000.0, 200, error=50.0)), "the expert's counts as well"
+    both = at_the_end(sure, Reference(1000.0, 200, error=50.0))
+    assert ": 100.0 ± 5.0% (standard error, the demonstrations' included) of" in both
     evaluation = cells(history_of(95), final=final)["evaluation"]
     assert evaluation.startswith("450 env steps"), "50 of evaluations and 400 of these"
     vary = Reference(1000.0, 200, failures=0.3)
@@ -136,8 +140,8 @@ def test_the_next_commands_can_be_pasted():
 
 
 def test_the_third_command_depends_on_how_the_run_ended():
-    def third(percents, best, spent=True, final=None, std=0.0, **settings):
-        history = [row | {"return_std": std} for row in history_of(*percents)]
+    def third(percents, best, spent=True, final=None, std=0.0, strayed=0.2, **settings):
+        history = [row | {"return_std": std, "rollout/strayed": strayed} for row in history_of(*percents)]
         ended = history, best_at(best, percents[best - 1] / 10), final, Reference(10.0, 200)
         return next_commands(Path("x"), settings_of(**settings), *ended, spent)[2]
 
@@ -147,6 +151,9 @@ def test_the_third_command_depends_on_how_the_run_ended():
     assert third([95.0, 80.0], 1, final=final) == "python run.py evaluate x --best"
     assert third([95.0, 80.0], 1, final=final, std=1.0) == again, "9.5 ± 0.7 is no more than 9.2"
     assert third([50.0, 80.0], 2, env_steps=200) == "python run.py --resume x --env-steps 400"
+    clone = {"env_steps": 200, "warm_start": "bc"}
+    assert third([50.0, 80.0], 2, **clone) == "python run.py --resume x --env-steps 400"
+    assert third([50.0, 80.0], 2, **clone, strayed=0.001) == again, "more env steps would change nothing"
     assert third([95.0, 96.0], 2) == "python run.py --config x/config.json --seed 1"
     assert third([50.0, 40.0], 1, spent=False) == "python run.py --resume x", "it was stopped by --iterations"
     assert third([50.0, 80.0], 2, spent=False, iterations=2) == "python run.py --resume x --iterations 4"

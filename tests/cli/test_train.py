@@ -228,7 +228,10 @@ def test_a_run_cannot_be_made_shorter_than_it_is_and_a_new_one_of_its_name_says_
     assert (tmp_path / "cartpole-dyna-seed0-2").exists()
     for text in ("env_steps\n0\n", "damaged"):  # a clone, and nothing that can be read
         (directory / "progress.csv").write_text(text)
-        assert _unfinished(directory) is None
+        assert _unfinished(directory, "cartpole") is None
     for done, longer in ((200, ""), (300, " --env-steps 600")):
         (directory / "progress.csv").write_text(f"env_steps\n{done}\n")
-        assert _unfinished(directory).endswith(f"--resume {directory}{longer}"), "of its own budget, not the new run's"
+        assert _unfinished(directory, "cartpole").endswith(f"--resume {directory}{longer}"), (
+            "of its own budget, not the new run's"
+        )
+    assert _unfinished(directory, "of another expert") is None

@@ -511,7 +511,7 @@ def test_no_hdf5(content, d4rl, refused):
 def test_another_suffix_a_missing_file_and_an_empty_directory(tmp_path, refused):
     (tmp_path / "data.txt").write_text("1,2\n")
     refused(
-        [tmp_path / "data.txt", "expected a D4RL or robomimic", ".npz", "found '.txt'"],
+        [tmp_path / "data.txt", "expected a data set, or for data convert a D4RL or robomimic", ".npz", "found '.txt'"],
         convert,
         tmp_path / "data.txt",
         CHEETAH,

@@ -1,6 +1,7 @@
 """A run's directory: its configuration file, its checkpoint, its lock."""
 
 import json
+from pathlib import Path
 
 import pytest
 from helpers import small_config
@@ -11,6 +12,7 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.records import read_record
 from mgail_dyna.runs.directory import (
+    CONFIG,
     RunSettings,
     directory_of,
     load_run,
@@ -146,3 +148,13 @@ def test_a_directory_of_runs_and_a_file_are_not_taken_for_a_run(tmp_path):
     film.write_bytes(b"\xa0\x00")
     with pytest.raises(UserError, match=r"film\.mp4: expected the directory of a run, found another file"):
         read_about(film)
+
+
+def test_a_run_named_without_its_directory_is_suggested(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "x").mkdir(parents=True)
+    (tmp_path / "runs" / "x" / CONFIG).write_text("{}")
+    with pytest.raises(UserError, match=r"did you mean runs/x\?$"):
+        read_about(Path("x"))
+    with pytest.raises(UserError, match=f"holds a {CONFIG}$"):
+        read_about(Path("y"))

@@ -59,6 +59,7 @@ BROKEN = {
     "the return swings": {"percents": np.where(np.arange(ITERATIONS) % 2, 98.0, 80.0)},
     "some evaluation episodes fail": {"return_std": 0.6 * EXPERT},
     "some final episodes fail": {"final": [95.0] * 97 + [-5.0, 20.0, 49.0]},
+    "learning has stopped": {"final": [95.0] * 97 + [0.0] * 3, "rollout/strayed": 0.001, "clone": True},
     "episodes end early": {"length": 3},
     "the discriminator has won": {"discriminator/accuracy_agent": 0.99, "discriminator/accuracy_expert": 1.0},
     "the discriminator sees no difference": {"percents": np.linspace(5, 30, ITERATIONS)},
@@ -138,11 +139,11 @@ def test_nothing_is_found_in_a_healthy_run(made, cli):
     diagnosis = diagnose(made())
     assert (names(diagnosis), diagnosis.notes) == ([], ())
     assert diagnosis.skipped == (), "a run from scratch has no clone"
-    assert len(diagnosis.looked_for) == len(FINDINGS) - 1
+    assert len(diagnosis.looked_for) == len(FINDINGS) - 2
     done = cli("doctor", made())
     assert done.returncode == 0
     assert done.stdout.splitlines()[0].endswith("20 iterations, 2,000 of 100,000 env steps, 97.5% of the expert")
-    looked_for = f"docs/troubleshooting.md lists the {len(FINDINGS) - 1} that were looked for"
+    looked_for = f"docs/troubleshooting.md lists the {len(FINDINGS) - 2} that were looked for"
     assert done.stdout.splitlines()[1] == f"no fault found; {looked_for}"
     assert (
         done.stdout.splitlines()[-1]
@@ -429,7 +430,7 @@ def test_the_end_of_a_run_names_the_doctor_where_it_is_needed(percent, made, cap
     row = {"env_steps": 100, "real_trajectories": 1, "return_mean": 1.0, "expert_percent": percent}
     agent = SimpleNamespace(budget=Budget(100, "env steps"), progress=1.0)
     env = SimpleNamespace(metadata={"render_modes": ["rgb_array"]})
-    reference, config = SimpleNamespace(mean=EXPERT), small_config("dyna", "HalfCheetah-v5")
+    reference, config = SimpleNamespace(mean=EXPERT, error=0.0), small_config("dyna", "HalfCheetah-v5")
     run = SimpleNamespace(
         history=[numbers | row],
         config=config,

@@ -65,7 +65,7 @@ def test_the_example_returns_what_the_policy_does_without_tensorflow_or_this_pac
     tmp_path, cli, form, expert, env_id
 ):
     done = cli("export", expert, "--format", form, "--out", tmp_path / f"p.{form}")
-    assert done.stdout.startswith(f"{tmp_path / f'p.{form}'}: tried on 1,000 observations")
+    assert done.stdout.startswith(f"wrote {tmp_path / f'p.{form}'}; tried on 1,000 observations")
     alone = (
         "import runpy, sys; sys.modules.update(dict.fromkeys(('tensorflow', 'keras', 'mgail_dyna', 'jax', 'torch')));"
         "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0])"

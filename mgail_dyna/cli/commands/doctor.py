@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 # Failing episodes that are named, at most; the finding that many of them are.
-MOST_SEEDS, FAILING = 10, "some final episodes fail"
+MOST_SEEDS, FAILING, STOPPED = 10, "some final episodes fail", "learning has stopped"
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,8 @@ def _extension(directory: Path, diagnosis: Diagnosis) -> str | None:
 
     settings = diagnosis.settings
     known = settings.algorithm in ALGORITHMS
+    if any(each.finding.name == STOPPED for each in diagnosis.found):
+        return None
     return extension(directory, settings, diagnosis.iterations, diagnosis.spent) if known else None
 
 

@@ -45,6 +45,6 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(f"{out}: there is such a file already; --overwrite replaces it, --out PATH writes another one")
     off = export_policy(out, load_policy(command.run, command.best), command.format)
     differ = f"differ by at most {off:.1g} of half their range" if off else "are the same"
-    print(f"{out.absolute()}: tried on {TRIED:,} observations; actions {differ}")
+    print(f"wrote {out.absolute()}; tried on {TRIED:,} observations; actions {differ}")
     if parts := observation_parts(command.run):
         print(f"its observation is {parts}, joined in this order")

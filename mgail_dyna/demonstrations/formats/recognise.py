@@ -204,7 +204,7 @@ _BY_SUFFIX = {
 
 def _foreign_file(path: Path, start: bytes) -> UserError:
     read = "a D4RL or robomimic .hdf5, an .npz or a .csv file, or a Minari, LeRobot or imitation directory"
-    expected = f"{path}: expected {read}, found"
+    expected = f"{path}: expected a data set, or for data convert {read}, found"
     layouts = [layout for magic, layout in _BY_START.items() if start.startswith(magic)]
     layout = layouts[0] if layouts else _BY_SUFFIX.get(path.suffix, "")
     pickled = " (no pickle is opened, as it can run code)" if layout == "a pickle" else ""

@@ -91,12 +91,12 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     middles = (edges[1:] + edges[:-1]) / 2
     for share, line, words in ((0.5, "-", "median"), (0.9, "--", "90% below")):
         level = [np.quantile(found.actions[bins == i], share) if (bins == i).any() else np.nan for i in range(BINS)]
-        axes.plot(middles, level, line, color=_COLOUR, label=f"actions, {words}")
+        axes.plot(middles, level, line, color=_COLOUR, label=f"of actions, {words}")
     distance = [np.median(found.distances[bins == i]) if (bins == i).any() else np.nan for i in range(BINS)]
-    axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
+    axes.plot(middles, distance, ":", color=_OTHER, label="of states, median")
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("step of the episode")
-    axes.set_ylabel("difference to another's nearest state,\nin standard deviations")
+    axes.set_ylabel("difference to the nearest state of another\ndemonstration, in standard deviations")
     _legend(axes)
 
 
