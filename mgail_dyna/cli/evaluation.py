@@ -28,7 +28,7 @@ from mgail_dyna.demonstrations.recorded_environment import (
     same_environment,
     with_own,
 )
-from mgail_dyna.demonstrations.reference import Reference, reference
+from mgail_dyna.demonstrations.reference import FAILURE, Reference, reference
 from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env, time_limit
 from mgail_dyna.environments.rollout import play_episode
@@ -190,6 +190,7 @@ def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str
     seeds = range(seed, seed + episodes)
     returns = np.array([play_episode(env, subject.policy, each).episode_return for each in seeds])
     own, percent = subject.reference.mean, subject.reference.percent(float(returns.mean()))
+    failed = sum(subject.reference.percent(float(value)) < FAILURE for value in returns)
     return {
         "run": str(name),
         "returns": returns.tolist(),
@@ -197,6 +198,7 @@ def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str
         "return_std": float(returns.std()),
         "expert_return": own if math.isfinite(own) else None,  # JSON has no NaN
         "expert_percent": percent if math.isfinite(percent) else None,
+        "episodes_below_half": failed if math.isfinite(percent) else None,
         **subject.training,
         "seeds": [seeds.start, seeds.stop - 1],
     }
@@ -205,9 +207,8 @@ def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str
 def _check_fits(policy: NumpyPolicy, env: gym.Env[Any, Any], name: Path) -> None:
     expected, found = observation_size(env.observation_space), policy.layers[0][0].shape[0]
     if found != expected:
-        raise UserError(
-            f"{name}: expected a policy of {expected} observations to fit the environment, found one of {found}"
-        )
+        fitting = f"a policy of {expected} observations to fit the environment"
+        raise UserError(f"{name}: expected {fitting}, found one of {found}")
     same_actions(policy.spec, action_spec(env.action_space), str(name))
 
 
@@ -286,6 +287,7 @@ def table(result: dict[str, Any]) -> Table:
         if len(returns) > 1:
             error = 100 * result["return_std"] / math.sqrt(len(returns) - 1) / abs(result["expert_return"])
             rows["percent of expert"] += f" ± {error:.1f} (standard error of these episodes)"
+            rows[f"below {FAILURE:g}%"] = counted(result["episodes_below_half"], "episode")
     if best := result.get("best"):
         rows["policy"] = (
             f"the best of the run, after iteration {best['iteration']}; "
