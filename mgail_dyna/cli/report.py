@@ -149,12 +149,11 @@ def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     agent_error = final.returns.std() / math.sqrt(len(final.returns))
     points = 100 * math.hypot(agent_error, expert.error) / abs(expert.mean)
     whose = ", the demonstrations' included" if expert.error else ""
-    known = f" ± {points:.1f}% (standard error{whose})" if points >= UNCERTAIN else "%"
+    known = points >= UNCERTAIN
+    mean = f"{percents.mean():.1f}{f' ± {points:.1f}' if known else ''}% of the expert"
+    error = f" (standard error{whose})" if known else ""
     own = f" (as are {expert.failures:.0%} of the demonstrations)" if expert.failures else ""
-    return (
-        f"{count}: {percents.mean():.1f}{known} of the expert, lowest {percents.min():.1f}%, "
-        f"{failed} below {FAILURE:g}%{own}"
-    )
+    return f"{count}: {mean}{error}, lowest {percents.min():.1f}%, {failed} below {FAILURE:g}%{own}"
 
 
 def percent_of(row: Row, config: ImitationConfig, expert: Reference) -> str:

@@ -89,12 +89,12 @@ def test_the_end_says_whether_the_expert_was_reached_and_whether_it_stayed():
 def test_the_end_says_how_the_final_episodes_went():
     final = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([1000.0, 1000.0, 900.0, 300.0]))
     line = cells(history_of(95), final=final)["final episodes"]
-    known = "80.0 ± 14.6% (standard error) of the expert"  # 291.5 / 2 of 1,000
+    known = "80.0 ± 14.6% of the expert (standard error)"  # 291.5 / 2 of 1,000
     assert line == f"4 from other initial states: {known}, lowest 30.0%, 1 below 50%"
     sure = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([999.0, 1000.0, 1001.0, 1000.0]))
     assert ": 100.0% of the expert" in at_the_end(sure, Reference(1000.0, 200))
     both = at_the_end(sure, Reference(1000.0, 200, error=50.0))
-    assert ": 100.0 ± 5.0% (standard error, the demonstrations' included) of" in both
+    assert ": 100.0 ± 5.0% of the expert (standard error, the demonstrations' included)," in both
     evaluation = cells(history_of(95), final=final)["evaluation"]
     assert evaluation.startswith("450 env steps"), "50 of evaluations and 400 of these"
     vary = Reference(1000.0, 200, failures=0.3)
