@@ -21,10 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from mgail_dyna.algorithms.registry import imitation_preset  # noqa: E402
+from mgail_dyna.cli.advice import doctor_hint, next_commands  # noqa: E402
 from mgail_dyna.cli.main import main  # noqa: E402
 from mgail_dyna.cli.pace import Pace  # noqa: E402
 from mgail_dyna.cli.progress import ProgressDisplay  # noqa: E402
-from mgail_dyna.cli.report import EvaluationRows, about_clone, doctor_hint, next_commands, summary  # noqa: E402
+from mgail_dyna.cli.report import EvaluationRows, about_clone, summary  # noqa: E402
 from mgail_dyna.demonstrations.reference import Reference  # noqa: E402
 from mgail_dyna.experiments.records import Record, read_record  # noqa: E402
 from mgail_dyna.runs.directory import RunSettings  # noqa: E402

@@ -18,7 +18,7 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import check_compatible, check_initial_states, check_known
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.errors import UserError
-from mgail_dyna.learners.compiled import compile_side_by_side
+from mgail_dyna.learners.compiled import compile_side_by_side, side_by_side
 from mgail_dyna.learners.discriminator import DiscriminatorLearner, mixing
 from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.learners.policy import PolicyLearner, Regularizer
@@ -141,15 +141,16 @@ class DynaAgent:
         }
 
     def _compile(self) -> None:
-        """Compiles lines 5 to 9 side by side where that is worth it; what they change is taken back."""
-        learners = {name: getattr(self, name) for name in ("discriminator", "dynamics", "policy")}
-        before, drawn = {name: learner.state() for name, learner in learners.items()}, self.rng.bit_generator.state
-        updates = self.plan, self.update_discriminator, self.learn, self.update_dynamics
-        if compile_side_by_side(*(partial(update, 1.0) for update in updates)):
+        """Compiles lines 5 to 9 side by side where that is worth it, and where no subclass has updates of its own."""
+        self.compiled, updates = True, ("plan", "update_discriminator", "learn", "update_dynamics")
+        own = any(getattr(type(self), name) is not getattr(DynaAgent, name) for name in updates)
+        if own or not side_by_side():
+            return
+        drawn, learners = self.rng.bit_generator.state, (self.discriminator, self.dynamics, self.policy)
+        try:
+            compile_side_by_side([partial(getattr(self, name), 1.0) for name in updates], learners)
+        finally:
             self.rng.bit_generator.state = drawn
-            for name, learner in learners.items():
-                learner.restore(before[name])
-        self.compiled = True
 
     def update_discriminator(self, learning_rate: float) -> dict[str, float]:
         """Line 5: D separates the agent's pairs from the demonstrations' (Eq. 6)."""

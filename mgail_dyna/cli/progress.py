@@ -78,7 +78,7 @@ class ProgressDisplay:
         self.on_terminal = shown = self.console.is_terminal and not self.console.is_dumb_terminal
         # It vanishes at the end, as the last row says what it says.
         self.live = Live(self, console=self.console, auto_refresh=False, transient=True) if shown else None
-        # One thread draws at a time. With rich's own thread, a growing bar and a row can leave a line behind.
+        # Rows and the bar are drawn by one thread at a time: otherwise a bar that grows can leave a line behind.
         self._drawing, self._over = threading.RLock(), threading.Event()
         self._refreshing = threading.Thread(target=self._refresh, daemon=True)
 
@@ -217,15 +217,21 @@ class Interrupts:
                 arrived = self._arriving.recv(64)
             except BlockingIOError:  # the other thread has them
                 return True
-            for number in arrived:
-                self._take(number)
-            return bool(arrived)
+            first = [number for number in arrived if self._take(number)]
+        # Not while holding the lock: a print waits for the row that the other thread prints, which may be interrupted.
+        if first:
+            self._say()
+        return bool(arrived)
 
-    def _take(self, number: int) -> None:
+    def _take(self, number: int) -> bool:
+        """Notes a signal; whether it is the first that asks for a stop."""
         if self.asked or number not in (signal.SIGINT, signal.SIGTERM):
             self.again |= self.asked and number == signal.SIGINT
-            return
+            return False
         self.asked, self.terminated = True, number == signal.SIGTERM
+        return True
+
+    def _say(self) -> None:
         left = self.seconds_left()
         about = "" if left is None else f" (about {duration(left)})"
         work, them = self.work

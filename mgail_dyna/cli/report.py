@@ -1,17 +1,14 @@
-"""What a run tells people: the rows of its evaluations, how it ended, and what to type next."""
+"""What a run tells people: the rows of its evaluations, and how it ended."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from rich.table import Table
 
-from mgail_dyna import runtime
 from mgail_dyna.cli.pace import duration
 from mgail_dyna.cli.progress import Column
 from mgail_dyna.cli.summary import summary_table
@@ -20,8 +17,6 @@ from mgail_dyna.demonstrations.reference import FAILURE, Reference
 from mgail_dyna.errors import counted
 from mgail_dyna.experiments.statistics import first_reached, lowest_after, share_after
 from mgail_dyna.experiments.tables import LEVEL
-from mgail_dyna.runs.directory import CONFIG, RunSettings
-from mgail_dyna.runs.evidence import FEW_FAIL, LEARNED, STOPPED
 from mgail_dyna.runs.final import FinalEpisodes
 from mgail_dyna.runs.policies import BestPolicy
 
@@ -87,10 +82,10 @@ def about_clone(row: Row, frozen: bool) -> str:
 
     Args:
         row: of the history.
-        frozen: whether the first updates leave the policy as it is.
+        frozen: whether the first updates leave the policy as it is; not if it may be thrown away.
     """
     good = GOOD_CLONE if row["expert_percent"] >= LEVEL else ""  # NaN is not
-    return f"{FIRST_IS_CLONE}{NEXT_IS_CLONE if frozen else ''}{good}"
+    return f"{FIRST_IS_CLONE}{NEXT_IS_CLONE}{good}" if frozen else FIRST_IS_CLONE
 
 
 def phrases_of(row: Row, horizon: int, phrases: Sequence[str]) -> list[str]:
@@ -160,8 +155,8 @@ def percent_of(row: Row, config: ImitationConfig, expert: Reference) -> str:
     """An evaluation in percent of the expert, with its standard error where that is a point or more."""
     own = row["return_std"] / math.sqrt(max(config.evaluation_episodes - 1, 1))
     points = 100 * math.hypot(own, expert.error) / abs(expert.mean)
-    known = f" ± {points:.1f}%" if points >= UNCERTAIN else "%"
-    return f"{row['expert_percent']:.1f}{known}"
+    known = f" ± {points:.1f}" if points >= UNCERTAIN else ""
+    return f"{row['expert_percent']:.1f}{known}% of the expert{' (standard error)' if known else ''}"
 
 
 def end_of(history: Sequence[Row], final: FinalEpisodes | None, expert: Reference) -> float:
@@ -217,7 +212,7 @@ def summary(
     if evaluated:  # a run may end between two evaluations
         end = evaluated[-1]
         at = "" if end is last else f", at {_place(end)}"
-        percent = "" if math.isnan(end["expert_percent"]) else f", {percent_of(end, config, expert)} of the expert"
+        percent = "" if math.isnan(end["expert_percent"]) else f", {percent_of(end, config, expert)}"
         if final is not None:
             rows["final episodes"] = at_the_end(final, expert)
         rows["last evaluation"] = (
@@ -244,72 +239,3 @@ def summary(
     rows["evaluation"] = f"{evaluation:,.0f} env steps, counted apart and not learned from"
     rows["time"] = f"{duration(last['wall_seconds'])}; {duration(last['cpu_seconds'])} of processor time"
     return summary_table(title, rows)
-
-
-def extension(directory: Path, settings: RunSettings, done: int, spent: bool) -> str | None:
-    """The command that continues a run, beyond its end if it has ended; None if nothing does, as for a clone.
-
-    Args:
-        directory: of the run.
-        settings: of the run, with its own last iteration.
-        done: iterations done.
-        spent: whether its budget is spent.
-    """
-    resume, limit = f"{runtime.program()} --resume {shlex.quote(str(directory))}", settings.iterations
-    at_limit = limit is not None and done >= limit
-    if spent and settings.algorithm == "bc":
-        return None
-    longer = f" --env-steps {2 * settings.config.env_steps}" if spent else ""
-    return f"{resume}{longer}{f' --iterations {2 * done}' if at_limit else ''}"
-
-
-def _stopped(history: Sequence[Row], config: ImitationConfig) -> bool:
-    """Whether the policy no longer learns: a clone's learning rate follows the share of the episodes that it strays."""
-    kept = config.warm_start == "bc" and not any(row.get("cloning/kept") == 0 for row in history)
-    strayed = history[-1].get("rollout/strayed", math.nan)  # NaN is not below
-    return kept and config.cloning.slow_below is not None and strayed < STOPPED
-
-
-def next_commands(
-    directory: Path,
-    settings: RunSettings,
-    history: Sequence[Row],
-    best: BestPolicy | None,
-    final: FinalEpisodes | None,
-    expert: Reference,
-    spent: bool,
-    films: bool = True,
-) -> tuple[str, ...]:
-    """Three commands to type after a run, in the order of their use.
-
-    The first films the policy if the environment `films`. The third continues a run that has not ended, plays an
-    earlier policy if that beats the last one, extends a run that has not reached the expert and still learns, and
-    repeats any other with another seed.
-    """
-    program, run, done = runtime.program(), shlex.quote(str(directory)), len(history)
-    below = end_of(history, final, expert) < LEVEL and not _stopped(history, settings.config)  # NaN is not below
-    longer = extension(directory, settings, done, spent)
-    third = f"{program} --config {shlex.quote(str(directory / CONFIG))} --seed {settings.config.seed + 1}"
-    if longer and below:
-        third = longer
-    if beats_the_end(best, history, settings.config.evaluation_episodes, final):
-        third = f"{program} evaluate {run} --best"
-    if longer and not spent and (settings.iterations is None or done < settings.iterations):
-        third = longer
-    film, curve = (shlex.quote(f"{directory.name}.{ending}") for ending in ("mp4", "png"))
-    play = f"{program} evaluate {run}{f' --video {film}' if films else ''}"
-    return play, f"{program} plot {run} --out {curve}", third
-
-
-def doctor_hint(directory: Path, history: Sequence[Row], final: FinalEpisodes | None, expert: Reference) -> str | None:
-    """Two lines that point to `doctor` if a run ended below 80% of its expert, or if final episodes fail; None if not,
-    or if nothing is compared."""
-    ask = f"{runtime.program()} doctor {shlex.quote(str(directory))}"
-    if end_of(history, final, expert) < LEARNED:  # NaN is not below
-        return f"below {LEARNED:g}% of the expert; what may be wrong:\n  {ask}"
-    if final is None or expert.reason:
-        return None
-    failed = final.percents(expert) < FAILURE
-    if 100.0 * (failed.mean() - (expert.failures or 0.0)) <= FEW_FAIL:
-        return None
-    return f"{failed.sum():,} of {failed.size:,} final episodes fail; what may be wrong:\n  {ask}"

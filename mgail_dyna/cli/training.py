@@ -122,7 +122,9 @@ def _unfinished(directory: Path, expert: str) -> str | None:
         budget = before.config.env_steps
     except UserError:  # none, or damaged: not this run's concern
         return None
-    if not done or not (directory / CHECKPOINT).exists() or before.expert != expert:  # a clone takes no env steps
+    if not done or not (directory / CHECKPOINT).exists():  # a clone takes no env steps
+        return None
+    if before.expert != expert and Path(before.expert).resolve() != Path(expert).resolve():
         return None
     again = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
     longer = "" if done < budget else f" --env-steps {2 * done}"
@@ -141,7 +143,7 @@ def _own_end(stored: RunSettings, now: RunSettings) -> int | None:
 
 
 def _nothing_left(directory: Path, settings: RunSettings, done: int, spent: bool) -> str:
-    from mgail_dyna.cli.report import extension
+    from mgail_dyna.cli.advice import extension
 
     ended = spent or (settings.iterations is not None and done >= settings.iterations)
     what = "the run has ended" if ended else f"iteration {done:,} is over"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -23,18 +23,36 @@ def compiled(function: Callable[..., Any]) -> Any:
     return tf.function(function, jit_compile=_by_xla())
 
 
-def compile_side_by_side(*first_calls: Callable[[], Any]) -> bool:
+class Stateful(Protocol):
+    """What can be taken back to where it was."""
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+
+
+def compile_side_by_side(first_calls: Iterable[Callable[[], Any]], changed: Iterable[Stateful]) -> None:
     """Makes the first calls of compiled methods at the same time, as XLA takes one core to compile one of them.
 
-    Returns:
-        Whether they were made, which needs XLA and two cores.
+    Args:
+        first_calls: to make.
+        changed: by them; afterwards they are as before.
     """
-    worth_it = _by_xla() and runtime.cores() > 1
-    if worth_it:
+    before = [(each, each.state()) for each in changed]
+    try:
         with ThreadPoolExecutor(runtime.cores()) as pool:
             for call in [pool.submit(call) for call in first_calls]:
                 call.result()
-    return worth_it
+    finally:
+        for each, state in before:
+            each.restore(state)
+
+
+def side_by_side() -> bool:
+    """Whether that is worth while: XLA compiles, and there are two cores."""
+    return _by_xla() and runtime.cores() > 1
 
 
 def _by_xla() -> bool:

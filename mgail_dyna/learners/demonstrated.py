@@ -52,7 +52,7 @@ class Following(NamedTuple):
     weight: FloatArray
 
     def loss(self, learner: Learner, k: tf.Tensor) -> tf.Tensor:
-        """Of minibatch `k`: mean square of f(s, pi(s)) - s' in units of a step's change. No gradient reaches f."""
+        """Of minibatch `k`: mean square of s + f(s, pi(s)) - s' in units of a step's change. No gradient reaches f."""
         seen, burn_in = self.states[k], learner.burn_in
         with read_once(learner.network, learner.dynamics):
             memory = learner.dynamics.observe(seen[:burn_in], self.mask[k, :burn_in])

@@ -136,9 +136,7 @@ def read_about(path: Path) -> dict[str, Any]:
     if not file.exists():
         if inside := _runs_inside(path):
             raise UserError(f"{path}: expected one run, found a directory around runs{inside}")
-        meant = RUNS / path.name
-        near = f"; did you mean {meant}?" if (meant / CONFIG).exists() else ""
-        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}{near}")
+        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}{meant(path)}")
     if file.suffix != ".json":
         raise UserError(f"{file}: expected the directory of a run, found another file")
     try:
@@ -148,6 +146,12 @@ def read_about(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
         raise UserError(f"{file}: config: missing; expected what a run writes to its {CONFIG}")
     return record
+
+
+def meant(path: Path) -> str:
+    """What to add where nothing is at `path`: the run of that name, if there is one among those made by default."""
+    near = RUNS / path.name
+    return f"; did you mean {near}?" if path.name and (near / CONFIG).exists() else ""
 
 
 def _runs_inside(path: Path) -> str:

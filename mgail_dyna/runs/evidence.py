@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,10 @@ LAST = 10
 LEARNED = 80.0
 # So many percent of its final episodes may fail.
 FEW_FAIL = 1.0
-# Below this share of an episode away from the demonstrations, a clone's learning rate is all but zero.
-STOPPED = 0.01
+# A clone's learning rate below this share of the full one is all but zero.
+STOPPED = 0.02
+# A run that ends below this percentage of its expert has something left to learn.
+NEAR = 90.0
 # D that sees no difference is a fault only below this percentage of the expert.
 LOW = 50.0
 
@@ -130,12 +133,25 @@ def spread(run: Evidence) -> float | None:
 
 
 def stopped(run: Evidence) -> float | None:
-    """The share that a clone strays, which its learning rate follows; 1 where no more final episodes fail than of the
-    expert's own. None where the learning rate does not follow it."""
-    failures, strayed = final_failures(run), run.mean("rollout/strayed")
-    if failures is None or strayed is None or not run.starts_as_clone or run.config.cloning.slow_below is None:
+    """The factor on a clone's learning rate, which follows how far it strays; 1 where nothing is left to learn or where
+    the learning rate follows nothing."""
+    strayed, failures = run.late("rollout/strayed"), final_failures(run)
+    if run.config.warm_start != "bc" or not strayed.size or math.isnan(run.end):
         return None
-    return strayed if failures > FEW_FAIL else 1.0
+    left = run.end < NEAR or (failures is not None and failures > FEW_FAIL)
+    return learning_rate_factor(run.config, run.columns, float(strayed.mean())) if left else 1.0
+
+
+def learning_rate_factor(config: ImitationConfig, columns: Mapping[str, Any], strayed: float) -> float:
+    """The factor on the policy's learning rate where the episodes have `strayed`, see `WarmStart.lr_scale`.
+
+    Args:
+        config: of the run.
+        columns: of its `progress.csv`, of which `cloning/kept` is read.
+        strayed: share of the episodes away from the demonstrations.
+    """
+    kept, full = 0 not in columns.get("cloning/kept", ()), config.cloning.slow_below
+    return min(strayed / full, 1.0) if config.warm_start == "bc" and kept and full else 1.0
 
 
 def final_failures(run: Evidence) -> float | None:

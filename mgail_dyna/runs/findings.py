@@ -149,7 +149,8 @@ FINDINGS = (
     ),
     Finding(
         "learning has stopped",
-        "`rollout/strayed` of a run that starts as a clone, if final episodes fail",
+        "the factor on a clone's learning rate, `rollout/strayed` as a share of `--cloning.slow-below`; only where "
+        "final episodes fail or the end is below 90%",
         evidence.stopped,
         STOPPED,
         0.0,

@@ -18,7 +18,7 @@ from mgail_dyna.environments.spaces import parts_of, parts_text
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import kind_of, load_state, raise_on_mismatch, save_state
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
-from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, ENV_KWARGS, directory_of, load_run, read_about
+from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, ENV_KWARGS, directory_of, load_run, meant, read_about
 
 POLICY_KIND = "a policy"
 # Files of `export`.
@@ -164,8 +164,8 @@ def check_is_something(path: Path) -> None:
         return
     if not path.exists():
         raise UserError(
-            f"{path}: no such file or directory; expected a run's directory, an expert's directory, a policy file, "
-            f"or a shipped expert: {', '.join(shipped_experts()) or 'none'}"
+            f"{path}: no such file or directory{meant(path)}; expected a run's directory, an expert's directory, "
+            f"a policy file, or a shipped expert: {', '.join(shipped_experts()) or 'none'}"
         )
     if path.suffix in EXPORTED and path.is_file():
         what = "an exported policy is run by other programs (docs/deploy.md)"

@@ -180,7 +180,8 @@ def test_what_a_row_of_a_clone_says_of_the_next_ones():
     same = about_clone(row(1, 65.0), frozen=True)
     assert "so is row 2" in same and "good" not in same
     assert "as it is good" in about_clone(row(1, 95.0), frozen=True)
-    assert "good" not in about_clone(row(1, NAN), frozen=False)
+    assert "good" not in about_clone(row(1, NAN), frozen=True)
+    assert about_clone(row(1, 95.0), frozen=False) == "row 1 is the clone", "it may be thrown away"
 
 
 def test_the_heading_comes_again():

@@ -10,7 +10,8 @@ from helpers import small_config
 from rich.text import Text
 
 from mgail_dyna.algorithms.registry import ALGORITHMS
-from mgail_dyna.cli.report import arrival, at_the_end, next_commands, phrases_of, summary
+from mgail_dyna.cli.advice import next_commands
+from mgail_dyna.cli.report import arrival, at_the_end, phrases_of, summary
 from mgail_dyna.cli.training import _nothing_left, _own_end
 from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.runs.directory import RunSettings
@@ -73,7 +74,7 @@ def test_a_run_that_ends_between_two_evaluations_shows_the_last_one():
     assert "last evaluation" not in cells(history_of(math.nan))
     spread = [history_of(50.0)[0] | {"return_std": 30.0}]
     of_three = summary("", spread, small_config(evaluation_episodes=3), None, None, Reference(1000.0, 200))
-    assert any("50.0 ± 2.1% of the expert" in cell for cell in of_three.columns[1].cells)
+    assert any("50.0 ± 2.1% of the expert (standard error)" in cell for cell in of_three.columns[1].cells)
     assert not any("nan" in cell for cell in cells(history_of(math.nan)).values())
 
 

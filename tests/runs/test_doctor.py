@@ -14,13 +14,13 @@ from helpers import random_policy, small_config
 from mgail_dyna import runtime
 from mgail_dyna.algorithms.base import Budget
 from mgail_dyna.algorithms.registry import ALGORITHMS
+from mgail_dyna.cli.advice import doctor_hint
 from mgail_dyna.cli.arguments import parse
 from mgail_dyna.cli.commands.data_check import CheckCommand
 from mgail_dyna.cli.commands.doctor import DoctorCommand, report
 from mgail_dyna.cli.commands.evaluate import EvaluateCommand
 from mgail_dyna.cli.commands.train import TrainCommand, resolved
 from mgail_dyna.cli.main import COMMANDS, main
-from mgail_dyna.cli.report import doctor_hint
 from mgail_dyna.cli.session import Session
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.record import record
@@ -29,7 +29,7 @@ from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.experiments.markdown import findings_table
 from mgail_dyna.runs.directory import CHECKPOINT, CURVE, RunSettings, flatten, save_run, write_settings
 from mgail_dyna.runs.doctor import Found, changed, diagnose, play_evaluation
-from mgail_dyna.runs.evidence import LEARNED
+from mgail_dyna.runs.evidence import LEARNED, learning_rate_factor
 from mgail_dyna.runs.final import FinalEpisodes, write_final
 from mgail_dyna.runs.findings import FINDINGS
 from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
@@ -444,3 +444,13 @@ def test_the_end_of_a_run_names_the_doctor_where_it_is_needed(percent, made, cap
     run.ended = lambda iterations=None: True
     Session(run, directory, RunSettings("dyna", "tuned", "halfcheetah", None, config), None)._report()
     assert (f"doctor {directory}" in capsys.readouterr().out) == (percent < LEARNED)
+
+
+def test_a_clones_learning_rate_follows_how_far_it_strays():
+    def factor(strayed, kept=1.0, **cloning):
+        config = small_config("dyna", warm_start="bc", cloning=replace(ImitationConfig().cloning, **cloning))
+        return learning_rate_factor(config, {"cloning/kept": [NAN, kept]}, strayed)
+
+    assert factor(0.001, slow_below=0.1) == pytest.approx(0.01)
+    assert factor(0.2, slow_below=0.1) == 1.0 and factor(0.0, slow_below=None) == 1.0
+    assert factor(0.001, kept=0.0) == 1.0, "it was thrown away"

@@ -105,7 +105,7 @@ def _tries(finding: Finding, directory: Path, diagnosis: Diagnosis) -> list[str]
 def _extension(directory: Path, diagnosis: Diagnosis) -> str | None:
     """The command that continues or extends the run; None if none does."""
     from mgail_dyna.algorithms.registry import ALGORITHMS
-    from mgail_dyna.cli.report import extension
+    from mgail_dyna.cli.advice import extension
 
     settings = diagnosis.settings
     known = settings.algorithm in ALGORITHMS
