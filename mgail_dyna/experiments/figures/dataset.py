@@ -96,7 +96,7 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     axes.plot(middles, distance, ":", color=_OTHER, label="of states, median")
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("step of the episode")
-    axes.set_ylabel("difference to the nearest state of another\ndemonstration, in standard deviations")
+    axes.set_ylabel("difference to the nearest state of another\ndemonstration, in standard deviations", fontsize=9)
     _legend(axes)
 
 
