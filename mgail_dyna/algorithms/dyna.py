@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import check_compatible, check_initial_states, check_known
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.errors import UserError
-from mgail_dyna.learners.compiled import compile_side_by_side, side_by_side
 from mgail_dyna.learners.discriminator import DiscriminatorLearner, mixing
 from mgail_dyna.learners.dynamics import DynamicsLearner
 from mgail_dyna.learners.policy import PolicyLearner, Regularizer
@@ -74,7 +72,6 @@ class DynaAgent:
             env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
         )
         self.switch = SWITCHES[config.switch](config, self.foreseen)
-        self.compiled = False
         self.idle_env = env if self.switch.every is None else None  # or an episode may be under way
         self.pairs = PairSampler(
             self.demo_replay,
@@ -122,8 +119,6 @@ class DynaAgent:
         metrics |= prefixed("dynamics", self.model_errors())
         count = self.warm_start.rounds(self.averager.iterations, self.collector.straying.share)
         schedule = self.switch.rounds(count, self.collector.recent_steps)
-        if not self.compiled:
-            self._compile()
         rounds = [self._update(learning_rate, which) for which in schedule]
         metrics |= prefixed("discriminator", self.imagined_gap())
         self.averager.update(self.policy.average.acting_weights(), self.warm_start.acting_averaging)
@@ -139,18 +134,6 @@ class DynaAgent:
             **prefixed("dynamics", self.update_dynamics(learning_rate) if which.learns else {}),  # line 7
             **prefixed("plan", self.plan(policy_rate) if which.plans and not frozen else {}),  # lines 8, 9
         }
-
-    def _compile(self) -> None:
-        """Compiles lines 5 to 9 side by side where that is worth it, and where no subclass has updates of its own."""
-        self.compiled, updates = True, ("plan", "update_discriminator", "learn", "update_dynamics")
-        own = any(getattr(type(self), name) is not getattr(DynaAgent, name) for name in updates)
-        if own or not side_by_side():
-            return
-        drawn, learners = self.rng.bit_generator.state, (self.discriminator, self.dynamics, self.policy)
-        try:
-            compile_side_by_side([partial(getattr(self, name), 1.0) for name in updates], learners)
-        finally:
-            self.rng.bit_generator.state = drawn
 
     def update_discriminator(self, learning_rate: float) -> dict[str, float]:
         """Line 5: D separates the agent's pairs from the demonstrations' (Eq. 6)."""

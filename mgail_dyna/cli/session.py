@@ -27,7 +27,6 @@ from mgail_dyna.cli.report import (
 from mgail_dyna.cli.scalars import MISSING, Scalars
 from mgail_dyna.environments.video import can_be_filmed
 from mgail_dyna.errors import UserError, counted
-from mgail_dyna.learners.compiled import side_by_side
 from mgail_dyna.runs.directory import CHECKPOINT, RunSettings, save_run, write_curve
 from mgail_dyna.runs.run import ImitationRun
 
@@ -103,10 +102,9 @@ class Session:
 
     @property
     def _compiling(self) -> int:
-        """Iterations after which no update is to be compiled any more: a clone's policy is frozen at first, so that on
-        one core its updates are compiled later."""
-        later = self.run.config.cloning.freeze_iterations and not side_by_side()
-        return 1 if not self._clones_first else 3 if later else 2
+        """Iterations after which no update is to be compiled any more: a clone's policy is frozen at first."""
+        frozen = self.run.config.cloning.freeze_iterations
+        return 1 if not self._clones_first else 3 if frozen else 2
 
     @property
     def _frozen(self) -> bool:

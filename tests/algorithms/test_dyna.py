@@ -7,8 +7,6 @@ import pytest
 import tensorflow as tf
 from helpers import StepCounter
 
-from mgail_dyna import runtime
-from mgail_dyna.algorithms import dyna as dyna_module
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.config.imitation import (
     DiscriminatorConfig,
@@ -22,7 +20,6 @@ from mgail_dyna.config.imitation import (
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.wrappers import Ledger
-from mgail_dyna.learners import compiled
 from mgail_dyna.learners.demonstrated import Cloning
 
 PARTS = ("discriminator", "learn", "dynamics", "plan")
@@ -109,50 +106,6 @@ def test_mgail_is_the_same_without_planning(dyna, mgail):
 def test_every_compiled_function_is_traced_once(dyna):
     dyna.agent.iterate()
     assert dyna.traces() == dict.fromkeys(PARTS, 1)
-
-
-def test_compiling_side_by_side_changes_no_number(demos, monkeypatch):
-    made = []
-    original = compiled.compile_side_by_side
-    monkeypatch.setattr(
-        dyna_module, "compile_side_by_side", lambda *given: made.append(len(given[0])) or original(*given)
-    )
-    alone = Run(demos, plan_steps=2)
-    monkeypatch.setattr(compiled, "_by_xla", lambda: True)
-    monkeypatch.setattr(runtime, "cores", lambda: 2)
-    together = Run(demos, plan_steps=2)
-    assert made == [4], "once in a process, and only where there are two cores"
-    assert together.traces() == dict.fromkeys(PARTS, 1)
-    assert together.metrics == alone.metrics
-    assert together.changed(alone.weights()) == set()
-
-
-def test_what_compiling_changes_is_taken_back_after_an_error_and_own_updates_are_left_alone(demos, monkeypatch):
-    monkeypatch.setattr(dyna_module, "side_by_side", lambda: True)
-    agent = DynaAgent(tiny_config(2), lambda: make_env("CartPole-v1"), demos)
-    agent.collector.collect()
-    agent.dynamics.scale(agent.demo_replay, agent.replay)
-    before = [variable.numpy() for variable in agent.discriminator.network.trainable_variables]
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(agent.policy, "learn", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        agent._compile()
-    for variable, value in zip(agent.discriminator.network.trainable_variables, before, strict=True):
-        np.testing.assert_array_equal(variable, value)
-
-    class Own(DynaAgent):
-        plans = 0
-
-        def plan(self, learning_rate):
-            self.plans += 1
-            return super().plan(learning_rate)
-
-    own = Own(tiny_config(2), lambda: make_env("CartPole-v1"), demos)
-    own.iterate()
-    assert own.plans == 1
 
 
 def test_env_steps_are_counted_alike_by_the_agent_the_ledger_and_the_environment(dyna):
