@@ -13,7 +13,7 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.reference import FAILURE, Reference
 from mgail_dyna.experiments.tables import LEVEL
 from mgail_dyna.runs.directory import CONFIG, RunSettings
-from mgail_dyna.runs.evidence import FEW_FAIL, LEARNED, STOPPED, learning_rate_factor
+from mgail_dyna.runs.evidence import FEW_FAIL, LEARNED, STOPPED, clones_factor
 from mgail_dyna.runs.final import FinalEpisodes
 from mgail_dyna.runs.policies import BestPolicy
 
@@ -37,9 +37,9 @@ def extension(directory: Path, settings: RunSettings, done: int, spent: bool) ->
 
 def _stopped(history: Sequence[Row], config: ImitationConfig) -> bool:
     """Whether the policy no longer learns: a clone's learning rate follows the share of the episodes that it strays."""
-    kept = {"cloning/kept": [row.get("cloning/kept") for row in history]}
+    kept = config.warm_start == "bc" and not any(row.get("cloning/kept") == 0 for row in history)
     strayed = history[-1].get("rollout/strayed", math.nan)  # NaN is not below
-    return learning_rate_factor(config, kept, strayed) < STOPPED
+    return kept and clones_factor(config, strayed) < STOPPED
 
 
 def next_commands(

@@ -145,7 +145,7 @@ def diagnose(directory: Path) -> Diagnosis:
         tuple(finding.name for finding, value in measured if value is None and _applies(finding, settings)),
         _spent(settings, columns),
         None if about.get(EPISODE_LIMIT) is None else int(about[EPISODE_LIMIT]),
-        settings.config.warm_start == "bc" and 0 not in columns.get("cloning/kept", ()),
+        run.starts_as_clone,
         _failing(directory, run),
         tuple(notes),
     )

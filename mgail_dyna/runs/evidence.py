@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,19 +138,13 @@ def stopped(run: Evidence) -> float | None:
     if run.config.warm_start != "bc" or not strayed.size or math.isnan(run.end):
         return None
     left = run.end < NEAR or (failures is not None and failures > FEW_FAIL)
-    return learning_rate_factor(run.config, run.columns, float(strayed.mean())) if left else 1.0
+    return clones_factor(run.config, float(strayed.mean())) if left and run.starts_as_clone else 1.0
 
 
-def learning_rate_factor(config: ImitationConfig, columns: Mapping[str, Any], strayed: float) -> float:
-    """The factor on the policy's learning rate where the episodes have `strayed`, see `WarmStart.lr_scale`.
-
-    Args:
-        config: of the run.
-        columns: of its `progress.csv`, of which `cloning/kept` is read.
-        strayed: share of the episodes away from the demonstrations.
-    """
-    kept, full = 0 not in columns.get("cloning/kept", ()), config.cloning.slow_below
-    return min(strayed / full, 1.0) if config.warm_start == "bc" and kept and full else 1.0
+def clones_factor(config: ImitationConfig, strayed: float) -> float:
+    """The factor on a clone's learning rate where its episodes have `strayed`, see `WarmStart.lr_scale`."""
+    full = config.cloning.slow_below
+    return 1.0 if full is None else min(strayed / full, 1.0)
 
 
 def final_failures(run: Evidence) -> float | None:

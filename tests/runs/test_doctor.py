@@ -29,7 +29,7 @@ from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.experiments.markdown import findings_table
 from mgail_dyna.runs.directory import CHECKPOINT, CURVE, RunSettings, flatten, save_run, write_settings
 from mgail_dyna.runs.doctor import Found, changed, diagnose, play_evaluation
-from mgail_dyna.runs.evidence import LEARNED, learning_rate_factor
+from mgail_dyna.runs.evidence import LEARNED, clones_factor
 from mgail_dyna.runs.final import FinalEpisodes, write_final
 from mgail_dyna.runs.findings import FINDINGS
 from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
@@ -447,10 +447,15 @@ def test_the_end_of_a_run_names_the_doctor_where_it_is_needed(percent, made, cap
 
 
 def test_a_clones_learning_rate_follows_how_far_it_strays():
-    def factor(strayed, kept=1.0, **cloning):
-        config = small_config("dyna", warm_start="bc", cloning=replace(ImitationConfig().cloning, **cloning))
-        return learning_rate_factor(config, {"cloning/kept": [NAN, kept]}, strayed)
+    def factor(strayed, **cloning):
+        cloning = replace(ImitationConfig().cloning, **cloning)
+        return clones_factor(small_config("dyna", warm_start="bc", cloning=cloning), strayed)
 
     assert factor(0.001, slow_below=0.1) == pytest.approx(0.01)
     assert factor(0.2, slow_below=0.1) == 1.0 and factor(0.0, slow_below=None) == 1.0
-    assert factor(0.001, kept=0.0) == 1.0, "it was thrown away"
+
+
+def test_a_clone_that_was_thrown_away_has_not_stopped(made):
+    broken = BROKEN["learning has stopped"]
+    assert "learning has stopped" in names(diagnose(made(**broken)))
+    assert "learning has stopped" not in names(diagnose(made(**broken, **{"cloning/kept": 0.0})))
