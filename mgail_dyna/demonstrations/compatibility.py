@@ -164,8 +164,10 @@ def check_known(demos: Demonstrations, config: ImitationConfig, clones: bool) ->
     if demos.has_actions:
         return
     if clones:
-        what = "--warm-start bc" if config.warm_start == "bc" else "--mode bc"
-        raise UserError(f"{what}: expected demonstrations with actions, found none; without them: --warm-start none")
+        what, instead = (
+            ("--warm-start bc", "--warm-start none") if config.warm_start == "bc" else ("--mode bc", "--mode dyna")
+        )
+        raise UserError(f"{what}: expected demonstrations with actions, found none; without actions: {instead}")
     if not demos.has_transitions:
         raise UserError(
             f"--subsample: expected 1 without actions, as D then judges changes of state, found {config.subsample}"

@@ -78,8 +78,8 @@ def test_data_check_says_so(cheetah, tmp_path, capsys):
     ("flags", "message"),
     [
         ([], "bare: expected actions, found none; imitate states alone: --observations-only"),
-        (["--observations-only", "--mode", "bc"], "--mode bc: expected demonstrations with actions, found none"),
-        (["--observations-only", "--warm-start", "bc"], "--warm-start bc: expected demonstrations with actions"),
+        (["--observations-only", "--mode", "bc"], "found none; without actions: --mode dyna"),
+        (["--observations-only", "--warm-start", "bc"], "found none; without actions: --warm-start none"),
         (["--observations-only", "--subsample", "2"], "--subsample: expected 1 without actions"),
     ],
 )
