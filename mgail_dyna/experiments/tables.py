@@ -168,6 +168,9 @@ def print_summary(kinds: Iterable[Kind], results: Path, title: str = "") -> None
             break
         table = summary(kinds, results, title, SPARE[:count])
         table.caption = f"Left out, as the terminal is narrow: {', '.join(SPARE[:count])}. {table.caption}"
+    for column in table.columns:
+        if column.no_wrap:
+            column.min_width = max(console.measure(cell).maximum for cell in (column.header, *column.cells))
     if console.measure(table, options=unlimited).minimum > console.width:
         for column in table.columns:
             column.no_wrap, column.min_width = False, None  # or else lines would be cut off

@@ -182,12 +182,13 @@ def test_a_narrow_terminal_leaves_columns_out_and_says_which(width, fewest, monk
     assert (f"Left out, as the terminal is narrow: {', '.join(absent)[:20]}" in shown) == bool(absent)
 
 
-@pytest.mark.parametrize("width", [50, 80])
-def test_a_narrow_terminal_cuts_nothing_off(width, monkeypatch):
+@pytest.mark.parametrize("suite", ["tasks", "switch", "trpo"])
+@pytest.mark.parametrize("width", [50, 66, 72, 80, 84, 100])
+def test_a_narrow_terminal_cuts_nothing_off(width, suite, monkeypatch):
     screen = io.StringIO()
     console = Console(file=screen, width=width, force_terminal=True, color_system=None)
     monkeypatch.setattr(tables, "Console", lambda **_: console)
-    print_summary(SUITES["tasks"], RESULTS)
+    print_summary(SUITES[suite], RESULTS)
     words = screen.getvalue().split()
     assert set(tables.NOTE.split()) <= set(words)
     assert max(map(len, screen.getvalue().splitlines())) <= width
