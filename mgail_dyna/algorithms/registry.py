@@ -144,6 +144,7 @@ _GRAPH_ONLY = (
         for name in (
             "learning_rate",
             "averaging",
+            "averaging_share",
             "acting_averaging",
             "near_only",
             "clip_norm",

@@ -27,6 +27,9 @@ class PolicyConfig:
     """Train the standard deviation."""
     averaging: float = 0.99
     """Decay per gradient step of the averaged policy, which explores; 0: no averaging."""
+    averaging_share: float | None = None
+    """Largest share of the gradient steps so far that the averaged policy remembers, so that it does not lag behind
+    while the policy is young; None: no limit."""
     acting_averaging: float = 0.9
     """Decay per iteration of the evaluated policy, an average of those that explored; 0: no averaging. Of a clone:
     --cloning.acting-averaging."""
@@ -45,6 +48,7 @@ class PolicyConfig:
             learning_rate=(self.learning_rate > 0, "above 0"),
             noise_std=(self.noise_std > 0, "above 0"),
             averaging=(0 <= self.averaging < 1, "at least 0 and below 1"),
+            averaging_share=(self.averaging_share is None or 0 < self.averaging_share <= 1, "above 0, at most 1"),
             acting_averaging=(0 <= self.acting_averaging < 1, "at least 0 and below 1"),
             clip_norm=(self.clip_norm > 0, "above 0"),
             bptt_clip_norm=(self.bptt_clip_norm is None or self.bptt_clip_norm > 0, "above 0"),

@@ -59,5 +59,6 @@ class NaturalPolicyLearner(PolicyLearner):
         max_kl = tf.convert_to_tensor(self.max_kl)
         step = natural_step(judge, -gradient, fisher, theta, -found.total, max_kl, self.trust_region)
         assign(step.parameters)
+        self.optimizer.iterations.assign_add(1)  # Adam itself is not used
         accepted = tf.cast(step.accepted, tf.float32)
         return {"cost": found.cost, "gradient_norm": step.gradient_norm, "kl": step.kl, "step_accepted": accepted}

@@ -161,10 +161,18 @@ class PolicyLearner:
                 return Objective(total, cost, states)
 
             metrics = self.step(objective)
+            kept = self._kept()
             for mean, now in zip(self.average.variables, self.network.variables, strict=True):
-                mean.assign(now + self.config.averaging * (mean - now))
+                mean.assign(now + kept * (mean - now))
             totals = {name: totals[name] + metrics[name] for name in totals}
         return {name: total / float(steps) for name, total in totals.items()}
+
+    def _kept(self) -> tf.Tensor | float:
+        """Share of itself that the average keeps after a step: 1 - 1/n where it remembers n steps."""
+        if self.config.averaging_share is None:
+            return self.config.averaging
+        remembered = 1.0 + self.config.averaging_share * tf.cast(self.optimizer.iterations, tf.float32)
+        return tf.minimum(self.config.averaging, 1.0 - 1.0 / remembered)
 
     def step(self, objective: Callable[[], Objective]) -> dict[str, tf.Tensor]:
         """One step of Adam down the gradient of `objective`; returns `METRICS`."""

@@ -67,6 +67,7 @@ OTHERWISE = {
     "discriminator.imagined_fraction": 0.3,
     "policy.learning_rate": 0.1,
     "policy.averaging": 0.5,
+    "policy.averaging_share": 0.5,
     "policy.acting_averaging": 0.5,
     "policy.near_only": True,
     "policy.clip_norm": 0.1,
