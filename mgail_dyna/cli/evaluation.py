@@ -18,7 +18,7 @@ from mgail_dyna import runtime
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.config.presets import environment_id
 from mgail_dyna.demonstrations.compatibility import episode_limit, named_environment, same_actions
-from mgail_dyna.demonstrations.progress import announced
+from mgail_dyna.demonstrations.progress import counting
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.recorded_environment import (
     environment_arguments,
@@ -254,10 +254,9 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
     policies = {"expert": expert, "agent": subject.policy} if expert is not None else {"agent": subject.policy}
     limit = subject.reference.episode_limit
     try:
-        most = counted(min(steps, limit), "step")
-        with announced(f"filming up to {most}; this can take a minute, or several while a run trains"):
+        with counting(len(policies) * min(steps, limit), "filming, steps") as done:
             films = {
-                name: film_episode(subject.env_id, policy, steps, limit, seed, subject.arguments)
+                name: film_episode(subject.env_id, policy, steps, limit, seed, subject.arguments, done)
                 for name, policy in policies.items()
             }
     except UserError as error:

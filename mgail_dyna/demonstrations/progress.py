@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
@@ -37,23 +37,36 @@ def announced(title: str) -> Iterator[None]:
 
 
 def watched(items: Iterable[Item], total: int, title: str) -> Iterator[Item]:
-    """Yields `items`; after `PATIENCE` seconds shows on standard error how many of `total` are done.
-
-    A terminal shows a bar, which is cleared at the end; anything else one line.
-    """
-    began, bar, task = time.monotonic(), None, None
-    try:
-        for done, item in enumerate(items):
-            if bar is None and time.monotonic() - began > PATIENCE:
-                console = Console(stderr=True)
-                bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-                bar.start()
-                task = bar.add_task(title, total=total)
-                if not console.is_terminal:
-                    console.print(f"{title}: {total:,}", highlight=False, soft_wrap=True, markup=False)
-            if bar is not None and task is not None:
-                bar.update(task, completed=done)
+    """Yields `items` and counts them, see `counting`."""
+    with counting(total, title) as done:
+        for item in items:
             yield item
+            done()
+
+
+@contextlib.contextmanager
+def counting(total: int, title: str) -> Iterator[Callable[[], None]]:
+    """Gives a function to call whenever one of `total` things is done.
+
+    After `PATIENCE` seconds their number is shown on standard error: on a terminal as a bar, which is cleared at the
+    end, elsewhere as one line.
+    """
+    began, count, shown, console = time.monotonic(), 0, False, Console(stderr=True)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task(title, total=total)
+
+    def done() -> None:
+        nonlocal count, shown
+        count += 1
+        if not shown and time.monotonic() - began > PATIENCE:
+            shown = True
+            bar.start()
+            if not console.is_terminal:
+                console.print(f"{title}: {total:,}", highlight=False, soft_wrap=True, markup=False)
+        bar.update(task, completed=count)
+
+    try:
+        yield done
     finally:
-        if bar is not None:
+        if shown:
             bar.stop()

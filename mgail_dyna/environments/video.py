@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def film_episode(
     length: int | None,
     seed: int,
     arguments: dict[str, Any] | None = None,
+    done: Callable[[], None] = lambda: None,
 ) -> tuple[Frames, float]:
     """Plays the policy's mean action and renders it, without a screen.
 
@@ -48,6 +50,7 @@ def film_episode(
         length: time limit; None: the environment's own.
         seed: of the episode.
         arguments: keyword arguments of the environment.
+        done: called after every step.
 
     Returns:
         Frames, `[height, width, 3]` each, and frames per second.
@@ -56,7 +59,7 @@ def film_episode(
         UserError: this machine cannot render the environment.
     """
     if _camera(env_id, arguments) is None:
-        return _play(env_id, policy, steps, length, seed, arguments)
+        return _play(env_id, policy, steps, length, seed, arguments, done)
     # MuJoCo's renderer and TensorFlow each bring an LLVM; a process with both crashes.
     with tempfile.TemporaryDirectory() as directory:
         given, taken = Path(directory, "given.h5"), Path(directory, "taken.h5")
@@ -64,10 +67,18 @@ def film_episode(
         save_state(given, {**request, "arguments": arguments}, KIND)
         path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, sys.path)])
         call = [sys.executable, "-m", "mgail_dyna.environments.video", str(given), str(taken)]
-        done = subprocess.run(call, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
-        if done.returncode:
-            said = done.stderr.strip() or f"its process ended with {done.returncode}"
-            raise UserError(said.splitlines()[-1])
+        environment = {**os.environ, "PYTHONPATH": path}
+        with (
+            Path(directory, "said").open("w+") as said,
+            subprocess.Popen(call, env=environment, stdout=subprocess.PIPE, stderr=said, bufsize=0) as process,
+        ):
+            assert process.stdout is not None
+            while process.stdout.read(1):  # a byte a frame
+                done()
+            if status := process.wait():
+                said.seek(0)
+                words = said.read().strip() or f"its process ended with {status}"
+                raise UserError(words.splitlines()[-1])
         film = load_state(taken, KIND)
     return list(film["frames"]), film["rate"]
 
@@ -79,6 +90,7 @@ def _play(
     length: int | None,
     seed: int,
     arguments: dict[str, Any] | None,
+    done: Callable[[], object],
 ) -> tuple[Frames, float]:
     os.environ.setdefault("MUJOCO_GL", "egl")  # renders without a screen
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # the same for pygame
@@ -92,6 +104,7 @@ def _play(
         while not over and len(frames) <= steps:
             observation, _, terminated, truncated, _ = env.step(policy.act(observation))
             frames.append(env.render())
+            done()
             over = terminated or truncated
         env.close()
     except Exception as error:  # what the graphics stack raises differs with the driver
@@ -172,9 +185,12 @@ def _camera(env_id: str, arguments: dict[str, Any] | None) -> dict[str, Any] | N
 
 
 def _main(given: str, taken: str) -> None:
+    frames_only = os.dup(1)
+    os.dup2(2, 1)  # what the environment prints is no frame
     request = load_state(Path(given), KIND)
+    policy = NumpyPolicy.from_state(request.pop("policy"))
     try:
-        frames, rate = _play(**{**request, "policy": NumpyPolicy.from_state(request["policy"])})
+        frames, rate = _play(**request, policy=policy, done=lambda: os.write(frames_only, b"."))
     except UserError as error:
         raise SystemExit(str(error)) from error
     save_state(Path(taken), {"frames": np.stack(frames), "rate": rate}, KIND)

@@ -204,21 +204,23 @@ def test_wrong_names_and_missing_records_give_one_line(results, refused, capsys)
 def test_a_robot_is_filmed_where_tensorflow_runs():
     """Sharing a process with TensorFlow, MuJoCo's renderer crashes it."""
     import_tensorflow()
-    demos = load_demonstrations("halfcheetah")
+    demos, steps = load_demonstrations("halfcheetah"), iter(range(10))
     try:
-        frames, rate = film_episode(demos.env_id, demos.policy, 3, demos.length, seed=0)
+        frames, rate = film_episode(demos.env_id, demos.policy, 3, demos.length, seed=0, done=lambda: next(steps))
     except UserError as error:
         if not str(error).startswith("this machine cannot render HalfCheetah-v5"):
             raise
         pytest.skip("no EGL")
     assert len(frames) == 4 and frames[0].std() > 10 and rate == 20
+    assert next(steps) == 3, "each step is counted"
     again, _ = film_episode(demos.env_id, demos.policy, 3, demos.length, seed=0)
     np.testing.assert_array_equal(frames, again)
 
 
 def test_an_expert_is_filmed():
-    expert = load_demonstrations("cartpole")
-    frames, rate = film_episode(expert.env_id, expert.policy, 6, expert.length, seed=0)
+    expert, steps = load_demonstrations("cartpole"), iter(range(10))
+    frames, rate = film_episode(expert.env_id, expert.policy, 6, expert.length, seed=0, done=lambda: next(steps))
+    assert next(steps) == 6
     assert len(frames) == 7 and frames[0].shape[2] == 3 and rate == 50
     assert gif(frames, rate).startswith(b"GIF8")
 
