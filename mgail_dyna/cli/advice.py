@@ -12,9 +12,10 @@ from mgail_dyna.cli.report import Row, beats_the_end, end_of
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.reference import FAILURE, Reference
 from mgail_dyna.experiments.tables import LEVEL
-from mgail_dyna.runs.directory import CONFIG, RunSettings
+from mgail_dyna.runs.directory import RunSettings
 from mgail_dyna.runs.evidence import FEW_FAIL, LEARNED, STOPPED, clones_factor
 from mgail_dyna.runs.final import FinalEpisodes
+from mgail_dyna.runs.lookup import CONFIG
 from mgail_dyna.runs.policies import BestPolicy
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.figures import Curve, read_curve
 from mgail_dyna.experiments.records import COLUMNS, config_differences
-from mgail_dyna.runs.directory import CONFIG, CURVE, RunSettings, directory_of, read_progress, read_settings
+from mgail_dyna.runs.directory import CURVE, RunSettings, directory_of, read_progress, read_settings
+from mgail_dyna.runs.lookup import CONFIG
 
 
 class DrawnRun(NamedTuple):

@@ -39,7 +39,6 @@ from mgail_dyna.hdf5 import raise_on_mismatch
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.directory import (
     CHECKPOINT,
-    CONFIG,
     ENV_KWARGS,
     EPISODE_LIMIT,
     directory_of,
@@ -47,6 +46,7 @@ from mgail_dyna.runs.directory import (
     read_about,
     read_settings,
 )
+from mgail_dyna.runs.lookup import CONFIG
 from mgail_dyna.runs.policies import best_of, check_is_something, is_policy_file, load_policy
 from mgail_dyna.storage import replacing
 

@@ -9,6 +9,7 @@ import ast
 import functools
 import inspect
 import itertools
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ class Flag:
         one, many = self.value.removesuffix(" ..."), self.value.endswith("...")
         words = {"N": "whole numbers" if many else "a whole number", "X": "numbers" if many else "a number"}
         choices = one.strip("{}").split(",") if one.startswith("{") else [words.get(one, f"a value ({one})")]
-        return " or ".join([*choices, *(["None"] if self.optional and one in words else [])])
+        return " or ".join([*choices, *(["none"] if self.optional and one in words else [])])
 
 
 def flags_of(kind: type[Any], default: Any = None) -> list[Flag]:
@@ -212,7 +213,9 @@ def _lines(flag: Flag, width: int) -> list[str]:
     shown = flag.off if flag.switch and flag.default == "True" else flag.name
     left = f"  {shown} {flag.value}".rstrip()
     default = "" if flag.default is None or flag.switch else f" (default: {flag.default})"
-    text = textwrap.wrap(f"{flag.help}{default}", width - INDENT, break_on_hyphens=False) or [""]
+    # Flags take "none" for Python's None.
+    words = re.sub(r"\bNone\b", "none", f"{flag.help}{default}")
+    text = textwrap.wrap(words, width - INDENT, break_on_hyphens=False) or [""]
     lines = [f"{'':{INDENT}}{line}" for line in text]
     if len(left) < INDENT - 1:
         return [f"{left:{INDENT}}{text[0]}", *lines[1:]]

@@ -24,8 +24,8 @@ Row = dict[str, float]
 # Below the row of a clone, and below the bar.
 FIRST_IS_CLONE = "row 1 is the clone"
 # Where its first update round leaves the policy as it is.
-NEXT_IS_CLONE = ", and so is row 2: D and the model are trained first, in 10 s to 2 min"
-GOOD_CLONE = "; as it is good, rows change little"
+BOTH_ARE_CLONE = "rows 1 and 2 are the same clone: D and the model are trained first, in 10 s to 2 min"
+GOOD_CLONE = "; the clone is good, so rows change little"
 FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0
@@ -85,7 +85,7 @@ def about_clone(row: Row, frozen: bool) -> str:
         frozen: whether the first updates leave the policy as it is; not if it may be thrown away.
     """
     good = GOOD_CLONE if row["expert_percent"] >= LEVEL else ""  # NaN is not
-    return f"{FIRST_IS_CLONE}{NEXT_IS_CLONE}{good}" if frozen else FIRST_IS_CLONE
+    return f"{BOTH_ARE_CLONE}{good}" if frozen else FIRST_IS_CLONE
 
 
 def phrases_of(row: Row, horizon: int, phrases: Sequence[str]) -> list[str]:

@@ -36,11 +36,11 @@ def data_notes(demos: Demonstrations) -> list[str]:
         )
     if which := demos.constant:
         size = observation_size(demos.observation_space)
-        vary, keep = ("varies", "keeps its") if len(which) == 1 else ("vary", "keep their")
+        vary, are = ("varies", "is") if len(which) == 1 else ("vary", "are")
         named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
         notes.append(
-            f"note: {len(which)} of {counted(size, 'observation')} never {vary} in the demonstrations and {keep} "
-            f"own unit (number {named}, counted from 0)"
+            f"note: {len(which)} of {counted(size, 'observation')} never {vary} in the demonstrations and {are} "
+            f"not scaled (number {named}, counted from 0)"
         )
     for each in demos.alone[:3]:
         notes.append(

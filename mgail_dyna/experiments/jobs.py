@@ -17,7 +17,8 @@ from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.compiled_cache import compiled_cache, forget_compiled
 from mgail_dyna.experiments.kinds import Run
 from mgail_dyna.experiments.records import from_run, record_path, write_record
-from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, new_directory
+from mgail_dyna.runs.directory import CHECKPOINT, new_directory
+from mgail_dyna.runs.lookup import CONFIG
 from mgail_dyna.runtime import program_call
 from mgail_dyna.storage import locked, write_text
 

@@ -17,8 +17,9 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.kinds import Kind, Run
-from mgail_dyna.runs.directory import CONFIG, CURVE, flatten, read_progress
+from mgail_dyna.runs.directory import CURVE, flatten, read_progress
 from mgail_dyna.runs.final import read_final
+from mgail_dyna.runs.lookup import CONFIG
 from mgail_dyna.storage import write_text
 
 COLUMNS = (

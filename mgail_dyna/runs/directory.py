@@ -23,9 +23,10 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.runs.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from mgail_dyna.runs.final import FINAL, FINAL_EPISODES, FinalEpisodes, write_final
+from mgail_dyna.runs.lookup import CONFIG, no_run
 from mgail_dyna.storage import clear_scratch, in_use, locked, unwritable, write_text
 
-CONFIG, CHECKPOINT, CURVE, SCALARS, LOCK = "config.json", "checkpoint.h5", "progress.csv", "tensorboard", "lock"
+CHECKPOINT, CURVE, SCALARS, LOCK = "checkpoint.h5", "progress.csv", "tensorboard", "lock"
 KIND = "a run"
 # In `config.json`, of a run that was extended beyond its first end: the earlier ends.
 EXTENDED = "extended_from"
@@ -35,10 +36,6 @@ DEMONSTRATIONS = "demonstrations"
 EPISODE_LIMIT = "episode_limit"
 # In `config.json`: keyword arguments the environment was made with.
 ENV_KWARGS = "env_kwargs"
-# Runs that are named where a directory holds some and is none.
-MOST_NAMED = 3
-# Where runs are by default.
-RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -134,9 +131,7 @@ def read_about(path: Path) -> dict[str, Any]:
     """
     file = path / CONFIG if path.is_dir() else path
     if not file.exists():
-        if inside := _runs_inside(path):
-            raise UserError(f"{path}: expected one run, found a directory around runs{inside}")
-        raise UserError(f"{file}: no such file; a run's directory holds a {CONFIG}{meant(path)}")
+        raise no_run(path)
     if file.suffix != ".json":
         raise UserError(f"{file}: expected the directory of a run, found another file")
     try:
@@ -146,19 +141,6 @@ def read_about(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
         raise UserError(f"{file}: config: missing; expected what a run writes to its {CONFIG}")
     return record
-
-
-def meant(path: Path) -> str:
-    """What to add where nothing is at `path`: the run of that name, if there is one among those made by default."""
-    near = RUNS / path.name
-    return f"; did you mean {near}?" if path.name and (near / CONFIG).exists() else ""
-
-
-def _runs_inside(path: Path) -> str:
-    """What to add where a directory is no run: the runs in it."""
-    found = sorted(str(each.parent) for each in path.glob(f"*/{CONFIG}")) if path.is_dir() else []
-    more = f" and {len(found) - MOST_NAMED:,} more" if len(found) > MOST_NAMED else ""
-    return f"; runs in {path}: {', '.join(found[:MOST_NAMED])}{more}" if found else ""
 
 
 def read_settings(path: Path) -> RunSettings:

@@ -18,7 +18,8 @@ from mgail_dyna.environments.spaces import parts_of, parts_text
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import kind_of, load_state, raise_on_mismatch, save_state
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
-from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, ENV_KWARGS, directory_of, load_run, meant, read_about
+from mgail_dyna.runs.directory import CHECKPOINT, ENV_KWARGS, directory_of, load_run, read_about
+from mgail_dyna.runs.lookup import CONFIG, meant, runs_in
 
 POLICY_KIND = "a policy"
 # Files of `export`.
@@ -170,7 +171,6 @@ def check_is_something(path: Path) -> None:
     if path.suffix in EXPORTED and path.is_file():
         what = "an exported policy is run by other programs (docs/deploy.md)"
         raise UserError(f"{path}: expected a run, an expert or a file of save_policy, found {path.suffix}; {what}")
-    inside = sorted(each.parent for each in path.glob(f"*/{CONFIG}")) if path.is_dir() else []
-    if inside:
+    if inside := runs_in(path):
         example = f"{runtime.program()} evaluate {shlex.quote(str(inside[0]))}"
         raise UserError(f"{path}: expected one run, found a directory of {len(inside)}; for instance: {example}")

@@ -220,9 +220,9 @@ def test_a_value_far_from_all_others_is_noted_as_it_sets_the_unit(value):
     [
         (
             [3],
-            "1 of 17 observations never varies in the demonstrations and keeps its own unit (number 3, counted from 0)",
+            "1 of 17 observations never varies in the demonstrations and is not scaled (number 3, counted from 0)",
         ),
-        ([3, 5], "2 of 17 observations never vary in the demonstrations and keep their own unit (number 3, 5, counted"),
+        ([3, 5], "2 of 17 observations never vary in the demonstrations and are not scaled (number 3, 5, counted"),
     ],
 )
 def test_observations_that_never_vary_are_noted(still, said):

@@ -7,7 +7,8 @@ from helpers import small_config
 
 from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import from_run, read_record, record_path, write_record
-from mgail_dyna.runs.directory import CONFIG, RunSettings, write_curve, write_settings
+from mgail_dyna.runs.directory import RunSettings, write_curve, write_settings
+from mgail_dyna.runs.lookup import CONFIG
 
 KIND = Kind("tiny", "cartpole", "dyna", "Dyna-AIL", ("--env", "cartpole"))
 

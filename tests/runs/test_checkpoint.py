@@ -121,7 +121,8 @@ def test_a_checkpoint_from_before_checksums_is_read(tmp_path):
 
 @pytest.mark.parametrize("both", [False, True])
 def test_a_damaged_run_is_resumed_from_the_checkpoint_before(both, tmp_path, capsys, refused):
-    from mgail_dyna.runs.directory import CHECKPOINT, CONFIG, load_run, save_run
+    from mgail_dyna.runs.directory import CHECKPOINT, load_run, save_run
+    from mgail_dyna.runs.lookup import CONFIG
 
     (tmp_path / CONFIG).write_text("{}")
     for step in (1, 2):

@@ -9,10 +9,10 @@ from helpers import small_config
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.cli.main import dispatch
 from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.errors import UserError
 from mgail_dyna.experiments.records import read_record
 from mgail_dyna.runs.directory import (
-    CONFIG,
     RunSettings,
     directory_of,
     load_run,
@@ -23,6 +23,7 @@ from mgail_dyna.runs.directory import (
     runtime,
     write_settings,
 )
+from mgail_dyna.runs.lookup import CONFIG
 
 
 def test_settings_survive_being_written(tmp_path):
@@ -141,7 +142,7 @@ def test_a_directory_of_runs_and_a_file_are_not_taken_for_a_run(tmp_path):
         (tmp_path / name / "config.json").write_text("{}")
     with pytest.raises(
         UserError,
-        match=f"{tmp_path}: expected one run, .*; runs in .*: {tmp_path}/a, {tmp_path}/b, {tmp_path}/c and 1 more",
+        match=f"{tmp_path}: expected one run, .* of runs: {tmp_path}/a, {tmp_path}/b, {tmp_path}/c and 1 more",
     ):
         read_about(tmp_path)
     film = tmp_path / "film.mp4"
@@ -158,3 +159,26 @@ def test_a_run_named_without_its_directory_is_suggested(tmp_path, monkeypatch):
         read_about(Path("x"))
     with pytest.raises(UserError, match=f"holds a {CONFIG}$"):
         read_about(Path("y"))
+
+
+def test_runs_of_a_name_like_the_one_given_are_suggested(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs/hopper-dyna-seed0", "runs/hopper-dyna-seed1", "logs/walker-dyna-seed0"):
+        Path(name).mkdir(parents=True)
+        (Path(name) / CONFIG).write_text("{}")
+    for given, expected in [
+        ("runs/hopper", r"did you mean runs/hopper-dyna-seed0 or runs/hopper-dyna-seed1\?$"),
+        ("hoper-dyna-seed1", r"did you mean runs/hopper-dyna-seed1\?$"),
+        ("logs/walker-dina-seed0", r"did you mean logs/walker-dyna-seed0\?$"),
+        ("logs/ant", f"holds a {CONFIG}$"),
+    ]:
+        with pytest.raises(UserError, match=expected):
+            read_about(Path(given))
+
+
+def test_demonstrations_are_not_taken_for_a_run(tmp_path, cartpole_demos):
+    save_demonstrations(tmp_path / "data", cartpole_demos)
+    with pytest.raises(
+        UserError, match=r"data: expected a run, found demonstrations; to imitate them: --expert .*data$"
+    ):
+        read_about(tmp_path / "data")

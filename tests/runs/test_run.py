@@ -12,7 +12,8 @@ from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.errors import UserError
 from mgail_dyna.replay import mixed_windows
-from mgail_dyna.runs.directory import CONFIG, RunSettings, save_run, write_settings
+from mgail_dyna.runs.directory import RunSettings, save_run, write_settings
+from mgail_dyna.runs.lookup import CONFIG
 from mgail_dyna.runs.run import DivergenceError, ImitationRun
 
 # What counts and what is restored is the same, and sooner seen, without a graph.

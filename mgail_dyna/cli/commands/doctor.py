@@ -76,7 +76,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
             yield "   try, one at a time:" if len(tries) > 1 else "   try:"
         yield from (f"     {each}" for each in tries)
     if not diagnosis.found:
-        yield f"no fault found; docs/troubleshooting.md lists the {len(diagnosis.looked_for)} that were looked for"
+        yield f"no fault found, of the {len(diagnosis.looked_for)} that such a run can show (docs/troubleshooting.md)"
     if diagnosis.skipped:
         yield "not looked for, as the run has no numbers on them yet:"
         yield from (f"  {name}" for name in diagnosis.skipped)
@@ -89,8 +89,8 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
 
 def _tries(finding: Finding, directory: Path, diagnosis: Diagnosis) -> list[str]:
     """What to try: commands that can be pasted, with the run's own names and numbers, and then other advice."""
-    from mgail_dyna.runs.directory import CONFIG
     from mgail_dyna.runs.doctor import changed
+    from mgail_dyna.runs.lookup import CONFIG
 
     program = runtime.program()
     again = f"{program} --config {shlex.quote(str(directory / CONFIG))}"
