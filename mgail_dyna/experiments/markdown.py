@@ -45,9 +45,9 @@ MEASURES = {
     "last": ("last ten", "mean of the last 10 evaluations"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "% of evaluations at 90% or more, from the first one on, worst seed"),
+    "stays": ("stays", "% of evaluations at 90% or more, once reached, worst seed"),
     "lowest": ("lowest after", "lowest after 90%, worst seed"),
-    "episode": ("worst episode", "lowest final episode (how many of 100 below 50%)"),
+    "episode": ("worst episode", "lowest final episode of all seeds (most of 100 below 50%)"),
 }
 HEADINGS = {
     "budget": "env steps given",
