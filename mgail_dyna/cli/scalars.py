@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from mgail_dyna import runtime
 from mgail_dyna.runs.directory import SCALARS
 
 MISSING = (
-    "TensorBoard is not installed, so this run writes nothing for it; progress.csv has all numbers "
+    "TensorBoard {}, so this run writes nothing for it; progress.csv has all numbers "
     f"(to install it: {runtime.installing('tensorboard')})"
 )
 # Columns of `progress.csv` without a group, and what TensorBoard calls them. All others are named `group/what`.
@@ -30,21 +30,21 @@ GROUPED = {
 
 
 class Scalars:
-    """Writes the rows of a run for TensorBoard. Where that is not installed it does nothing.
+    """Writes the rows of a run for TensorBoard. Where that cannot be used it does nothing.
 
     Args:
         directory: of the run.
 
     Attributes:
-        installed: whether TensorBoard is.
+        missing: why it cannot be used; empty if it can.
     """
 
     def __init__(self, directory: Path) -> None:
-        self.installed, self._writer, self._place = importlib.util.find_spec("tensorboard") is not None, None, directory
+        self.missing, self._writer, self._place = _missing(), None, directory
 
     def write(self, row: Mapping[str, float]) -> None:
         """Writes a row of the run's history."""
-        if not self.installed:
+        if self.missing:
             return
         import tensorflow as tf
 
@@ -66,3 +66,15 @@ class Scalars:
             old = self._place / SCALARS
             self._writer = tf.summary.create_file_writer(str(old if old.is_dir() else self._place))
         return self._writer
+
+
+def _missing() -> str:
+    try:
+        importlib.import_module("tensorboard.summary.v2")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("tensorboard"):
+            return MISSING.format("is not installed")
+        return MISSING.format(f"cannot be imported ({error})")
+    except Exception as error:  # what a damaged installation raises differs with what is damaged
+        return MISSING.format(f"cannot be imported ({error})")
+    return ""

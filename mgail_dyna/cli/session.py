@@ -24,7 +24,7 @@ from mgail_dyna.cli.report import (
     phrases_of,
     summary,
 )
-from mgail_dyna.cli.scalars import MISSING, Scalars
+from mgail_dyna.cli.scalars import Scalars
 from mgail_dyna.environments.video import can_be_filmed
 from mgail_dyna.errors import UserError, counted
 from mgail_dyna.runs.directory import CHECKPOINT, RunSettings, save_run, write_curve
@@ -113,8 +113,8 @@ class Session:
         return self.run.config.cloning.freeze_iterations > 0 and clone is not None and not clone.on_trial
 
     def _announce(self, display: ProgressDisplay) -> None:
-        if not self.scalars.installed:
-            print(f"note: {MISSING}", file=sys.stderr)
+        if self.scalars.missing:
+            print(f"note: {self.scalars.missing}", file=sys.stderr)
         clones = self.settings.algorithm == "bc" or self._clones_first
         first = "cloning the demonstrations" if clones else "compiling the updates"
         least, most = FIRST_ROW_OF_CLONING if self.settings.algorithm == "bc" else FIRST_ROW

@@ -271,10 +271,30 @@ def test_scalars_are_grouped_and_named_like_the_run(tmp_path):
     assert b"return_std" not in content, "NaN is not drawn"
 
 
-def test_without_tensorboard_a_run_goes_on_with_one_note(tmp_path, monkeypatch):
-    monkeypatch.setattr(scalars.importlib.util, "find_spec", lambda name: None)
+def without_tensorboard(monkeypatch, error):
+    """Importing TensorBoard raises `error`."""
+    import_module = scalars.importlib.import_module
+
+    def importing(name, *package):
+        if name.startswith("tensorboard"):
+            raise error
+        return import_module(name, *package)
+
+    monkeypatch.setattr(scalars.importlib, "import_module", importing)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ModuleNotFoundError("No module", name="tensorboard"), "TensorBoard is not installed, so"),
+        (ModuleNotFoundError("No module named 'pkg_resources'", name="pkg_resources"), "cannot be imported (No module"),
+        (TypeError("Descriptors cannot be created"), "TensorBoard cannot be imported (Descriptors"),
+    ],
+)
+def test_without_tensorboard_a_run_goes_on_with_one_note(error, said, tmp_path, monkeypatch):
+    without_tensorboard(monkeypatch, error)
     writer = scalars.Scalars(tmp_path)
-    assert not writer.installed
+    assert said in writer.missing and "progress.csv has all numbers" in writer.missing
     writer.write(row(1, 2.0))
     writer.flush()
     assert not list(tmp_path.iterdir())
@@ -312,7 +332,7 @@ def test_ctrl_c_in_the_last_iteration_says_that_the_final_episodes_are_left(cart
 
 
 def test_a_run_says_where_its_files_are_and_how_long_the_first_row_takes(cartpole_demos, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(scalars.importlib.util, "find_spec", lambda name: None)
+    without_tensorboard(monkeypatch, ModuleNotFoundError("No module", name="tensorboard"))
     run = ImitationRun(small_config("bc"), cartpole_demos, "bc")
     session = Session(run, tmp_path, RunSettings("bc", "tuned", "cartpole", 3, run.config), 3)
     session._announce(ProgressDisplay("x", Pace(10), "gradient steps", []))
