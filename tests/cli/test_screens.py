@@ -338,7 +338,7 @@ def test_a_run_says_where_its_files_are_and_how_long_the_first_row_takes(cartpol
     session._announce(ProgressDisplay("x", Pace(10), "gradient steps", []))
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        f"note: {scalars.MISSING}",
+        f"note: {scalars.MISSING.format('is not installed')}",
         f"x: 1,733 gradient steps, at most 3 iterations; files in {tmp_path}",
         "x: cloning the demonstrations; the first row usually takes 1 to 6 s, longer on a busy machine",
     ]
