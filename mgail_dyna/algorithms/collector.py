@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mgail_dyna.algorithms.base import Env
 from mgail_dyna.algorithms.networks import add_trajectory
 from mgail_dyna.algorithms.straying import Straying
-from mgail_dyna.config.imitation import RolloutConfig
+from mgail_dyna.config.phases import RolloutConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.environments.rollout import Episode
 from mgail_dyna.environments.simulator import SimulatorState
@@ -41,6 +41,7 @@ class Collector:
         straying: how far the episodes stray from the demonstrations.
         strayed: shares of those that ended in the last `collect`.
         length: longest episode from reset, in steps.
+        ended: the task has ended an episode.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Collector:
         self.env_steps = self.recent_steps = self.rollout_steps = 0
         self.episode: Episode | None = None
         self.strayed: list[float] = []
-        self.length = config.reset_length
+        self.length, self.ended = config.reset_length, False
 
     def collect(
         self, every: int | None = None, enough: Callable[[], bool] | None = None, steps: int | None = None
@@ -91,6 +92,7 @@ class Collector:
             self.rollout_steps += len(part)
             returns.append(part.episode_return)
             if self.episode.over:
+                self.ended |= self.episode.terminated
                 lengths.append(len(self.episode))
                 near = self._near(np.stack(self.episode.observations)) if begun else near
                 self.strayed.append(self._strayed(near, self.episode.terminated))
@@ -143,6 +145,7 @@ class Collector:
             "env_steps": self.env_steps,
             "strayed": self.straying.share,
             "rollout_steps": self.rollout_steps,
+            "ended": self.ended,
             "episode": None if self.episode is None else self.episode.state(),
         }
 
@@ -151,5 +154,6 @@ class Collector:
         not count."""
         self.env_steps, self.straying.share = int(state["env_steps"]), float(state["strayed"])
         self.rollout_steps = int(state.get("rollout_steps", 0))  # old checkpoints have none
+        self.ended = bool(state.get("ended", False))
         episode = state.get("episode")
         self.episode = Episode.replayed(self.env, self.policy, episode, self._watch()) if episode else None

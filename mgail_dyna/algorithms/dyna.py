@@ -165,12 +165,18 @@ class DynaAgent:
         if not config.steps:
             return {}
         windows = self._plan_starts((config.steps, config.batch), self.rng)
-        noise = self.acting.head.noise(self.rng, (config.steps, self.config.plan.length, config.batch))
+        noise = self.acting.head.noise(self.rng, (config.steps, self.plan_length, config.batch))
         return self.policy.plan(windows, noise, learning_rate, self._regularizer(config.steps))
+
+    @property
+    def plan_length(self) -> int:
+        """Tp of the next plans; a fall comes late, and a short plan does not see it."""
+        config = self.config.plan
+        return (config.ended_length if self.collector.ended else None) or config.length
 
     def imagined_pairs(self, shape: tuple[int, int], rng: np.random.Generator) -> Pairs:
         """What D judges, `[*shape, ...]`, from plans under the current policy."""
-        length, wanted = self.config.plan.length, shape[0] * shape[1]
+        length, wanted = self.plan_length, shape[0] * shape[1]
         judged = length - self.view.blind
         batch = -(-wanted // judged)
         noise = self.acting.head.noise(rng, (length, batch))
@@ -249,8 +255,13 @@ class DynaAgent:
         trial = self._trial() if self.warm_start.on_trial else {}
         if trial and (not self.warm_start.holds or self.progress == 1.0):
             return trial
-        self.collector.length = self.warm_start.reset_length
+        self.collector.length = self._episode_length()
         return trial | prefixed("rollout", self.collector.collect(self.switch.every, self.switch.enough))
+
+    def _episode_length(self) -> int:
+        """Longest of the next episodes from reset, in steps."""
+        longer = self.config.rollout.ended_length if self.collector.ended and not self.warm_start.holds else None
+        return longer or self.warm_start.reset_length
 
     def _trial(self) -> dict[str, float]:
         """Plays the clone's trial; if it strays too much, the policy is as if there had been no clone."""

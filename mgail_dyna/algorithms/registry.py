@@ -138,7 +138,7 @@ _TRPO = {
 
 # Fields that only gradients through the graph, or the averages that act, depend on.
 _GRAPH_ONLY = (
-    *("discount", "updates_per_iteration", "follow_weight"),
+    *("discount", "updates_per_iteration", "follow_weight", "plan.ended_length"),
     *(
         f"policy.{name}"
         for name in (
@@ -161,7 +161,7 @@ _WARM_START_ONLY = (
 _ROLLOUTS_ONLY = ("rollout.num_envs", "rollout.replay_capacity")
 _EPISODES_ONLY = (
     *(f"rollout.{name}" for name in ("initial_states", "demo_fraction", "reset_length", "demo_length")),
-    *("rollout.lost_after", "rollout.noise_std"),
+    *("rollout.ended_length", "rollout.lost_after", "rollout.noise_std"),
 )
 _IGNORED_BY_TRPO = (
     *("learn", "cloning", "warm_start", "discriminator.imagined_fraction"),

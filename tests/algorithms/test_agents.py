@@ -75,6 +75,8 @@ OTHERWISE = {
     "rollout.initial_states": "mix",
     "rollout.demo_fraction": 0.3,
     "rollout.reset_length": 7,
+    "rollout.ended_length": 9,
+    "plan.ended_length": 3,
     "rollout.demo_length": 7,
     "rollout.lost_after": 3,
     "rollout.noise_std": 0.3,

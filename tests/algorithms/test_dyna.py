@@ -189,3 +189,24 @@ def test_an_anchor_holds_the_policy_to_what_it_demonstrates(dyna):
         assert loss_held < loss_free - 0.01
         assert abs(held["cost"]) < 100, "the anchor's part is not told as cost"
     update.restore(kept)
+
+
+@pytest.mark.parametrize(("reset_length", "ended"), [(4, False), (200, True)])
+def test_once_the_task_has_ended_an_episode_plans_and_episodes_are_longer(reset_length, ended, demos):
+    config = tiny_config(plan_steps=1)
+    config = replace(
+        config,
+        plan=replace(config.plan, length=2, ended_length=5),
+        rollout=replace(config.rollout, reset_length=reset_length, ended_length=150),
+    )
+    agent = DynaAgent(config, lambda: make_env("CartPole-v1"), demos)
+    assert agent.plan_length == 2
+    agent.iterate()
+    planned, learner = [], agent.policy.plan
+    agent.policy.plan = lambda windows, noise, *rest: planned.append(noise.shape[1]) or learner(windows, noise, *rest)
+    agent.iterate()
+    assert planned == [5 if ended else 2], "CartPole ends an episode of more than a few steps"
+    assert agent.collector.length == (150 if ended else reset_length)
+    again = DynaAgent(config, lambda: make_env("CartPole-v1"), demos)
+    again.restore(agent.state())
+    assert again.plan_length == planned[0]
