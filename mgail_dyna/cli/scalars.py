@@ -71,10 +71,7 @@ class Scalars:
 def _missing() -> str:
     try:
         importlib.import_module("tensorboard.summary.v2")
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("tensorboard"):
-            return MISSING.format("is not installed")
-        return MISSING.format(f"cannot be imported ({error})")
     except Exception as error:  # what a damaged installation raises differs with what is damaged
-        return MISSING.format(f"cannot be imported ({error})")
+        absent = isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("tensorboard")
+        return MISSING.format("is not installed" if absent else f"cannot be imported ({error})")
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from pathlib import Path
 
 from mgail_dyna.demonstrations.metadata import METADATA_FILE
@@ -38,6 +39,8 @@ def no_run(path: Path) -> UserError:
         named = ", ".join(map(str, found[:MOST_NAMED]))
         return UserError(f"{path}: expected one run, found a directory of runs: {named}{more}")
     if any((place / METADATA_FILE).exists() for place in (path, path / "data")):
-        return UserError(f"{path}: expected a run, found demonstrations; to imitate them: --expert {path}")
+        return UserError(
+            f"{path}: expected a run, found demonstrations; to imitate them: --expert {shlex.quote(str(path))}"
+        )
     file = path / CONFIG if path.is_dir() else path
     return UserError(f"{file}: no such file; a run's directory holds a {CONFIG}{meant(path)}")

@@ -177,8 +177,8 @@ def test_runs_of_a_name_like_the_one_given_are_suggested(tmp_path, monkeypatch):
 
 
 def test_demonstrations_are_not_taken_for_a_run(tmp_path, cartpole_demos):
-    save_demonstrations(tmp_path / "data", cartpole_demos)
+    save_demonstrations(tmp_path / "my data", cartpole_demos)
     with pytest.raises(
-        UserError, match=r"data: expected a run, found demonstrations; to imitate them: --expert .*data$"
+        UserError, match=r"data: expected a run, found demonstrations; to imitate them: --expert '.*my data'$"
     ):
-        read_about(tmp_path / "data")
+        read_about(tmp_path / "my data")
