@@ -160,6 +160,12 @@ def _few(task: str, demonstrations: DemonstrationSubset) -> tuple[Kind, ...]:
     )
 
 
+def _states(task: str, env_steps: int) -> Kind:
+    """`_recipe` from one demonstration without its actions."""
+    flags = f"--preset recipe --observations-only --demonstrations 1 --env-steps {env_steps}"
+    return _kind("states", task, "dyna", "Dyna-AIL, states alone", flags)
+
+
 def _untuned(task: str) -> Kind:
     return _kind("untuned", task, "dyna", "Dyna-AIL")
 
@@ -212,6 +218,12 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         for demonstrations in (DemonstrationSubset(1), DemonstrationSubset(1, 20))
         for task in (*CONTINUOUS, "walker2d")
         for kind in _few(task, demonstrations)
+    ),
+    # The recipe from one demonstration without its actions.
+    "states": (
+        *(_states(task, 20_000) for task in CONTINUOUS),
+        _states("walker2d", 60_000),
+        _states("ant", 80_000),
     ),
     "learning": tuple(kind for task in TASKS for kind in (_dyna(task), _mgail(task), _cloning(task))),
     "scarce": tuple(

@@ -61,6 +61,11 @@ def test_the_recipe_does_not_start_from_a_clone_it_cannot_make():
     assert imitation_preset("recipe", "Hopper-v5").warm_start == "bc"
     alone = imitation_preset("recipe", "Hopper-v5", observations_only=True)
     assert (alone.warm_start, alone.observations_only, alone.follow_weight) == ("none", True, 10.0)
+    assert (alone.plan.length, alone.plan.ended_length, alone.plan.recent_steps) == (20, 50, None)
+    mgail = imitation_preset("recipe", "Hopper-v5", "mgail", observations_only=True)
+    assert (mgail.env_steps, mgail.rollout, mgail.learn.steps) == (20_000, alone.rollout, 60)
+    gail = imitation_preset("recipe", "Hopper-v5", "gail", observations_only=True)
+    assert gail == replace(imitation_preset("recipe", "Hopper-v5", "gail"), observations_only=True), "TRPO's numbers"
 
 
 def test_following_needs_states_alone(cartpole_demos):

@@ -268,9 +268,8 @@ def test_a_real_run_is_interrupted_and_resumed(tmp_path):
         (
             [],
             "expected --figure (4a, 4b, 4c, 5a, 5b, 6) or "
-            "--suite (tasks, few, learning, scarce, demonstrations, reset, paper, planning, natural, switch, capacity, "
-            "trpo, "
-            "untuned, all), found neither",
+            "--suite (tasks, few, states, learning, scarce, demonstrations, reset, paper, planning, natural, switch, "
+            "capacity, trpo, untuned, all), found neither",
         ),
         (["--figure", "6", "--suite", "paper"], "found both"),
         (["--figure", "6", "--seeds", "0"], "--seeds: expected at least 1, found 0"),

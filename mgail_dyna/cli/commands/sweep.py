@@ -37,8 +37,8 @@ class SweepCommand:
     figure: str | None = None
     """Figure of the paper: 4a, 4b, 4c, 5a, 5b or 6."""
     suite: str | None = None
-    """tasks, few, learning, scarce, demonstrations, reset, paper, planning, natural, switch, capacity,
-    trpo, untuned, or all: these and every figure."""
+    """tasks, few, states, learning, scarce, demonstrations, reset, paper, planning, natural, switch,
+    capacity, trpo, untuned, or all: these and every figure."""
     seeds: int = SEEDS
     """Number of seeds of each kind of run, counted from 0."""
     jobs: int = os.cpu_count() or 1

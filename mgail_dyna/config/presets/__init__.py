@@ -133,16 +133,17 @@ def layers(
         env_id: a Gymnasium id.
         sections: of the preset files, as the algorithm uses them; later ones over earlier ones.
         defaults: what the algorithm needs in every environment.
-        conditions: more sections of the recipe, over these, for demonstrations of certain kinds.
+        conditions: kinds of demonstrations; the recipe's sections `SECTION-CONDITION` go over the others.
     """
     if preset == "paper-like":
         return [preset_file("paper-like"), defaults]
     if preset == "recipe":
         recipe = preset_file("recipe")
+        names = (*sections, *(f"{section}-{condition}" for condition in conditions for section in sections))
         return [
             defaults,
-            *(recipe.get(name, {}) for name in (*sections, *conditions)),
-            *(own_section(env_id, name) for name in (*sections, *conditions)),
+            *(recipe.get(name, {}) for name in names),
+            *(own_section(env_id, name) for name in names),
         ]
     changes = [defaults, *(tuned_section(env_id, name) for name in sections)]
     if preset == "reset":

@@ -66,6 +66,7 @@ def _of_suites() -> Iterator[tuple[str, Picture]]:
     about = {
         "scarce": "few demonstrations",
         "few": "the recipe, one demonstration",
+        "states": "one demonstration without actions",
         "reset": "without simulator resets",
         "paper": "the paper's constants",
         "planning": "plans, imagined pairs, or both",
