@@ -10,6 +10,7 @@ The last two groups are ours; Minari reads `episode_*` only.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import re
 import shlex
 from collections.abc import Sequence
@@ -60,7 +61,18 @@ def locate(name: str | Path) -> Path:
         instead = f"; did you mean {inside[0].parent.parent}?" if inside else ""
         raise UserError(f"{path}: expected {DATA_FILE} in it or in its data directory, found neither{instead}")
     shipped = ", ".join(shipped_experts()) or f"there are none in {SHIPPED}"
-    raise UserError(f"{path}: no such file or directory, and no shipped expert ({shipped})")
+    found = f"{path}: no such file or directory{meant_demonstrations(path)}"
+    raise UserError(f"{found}{' ' if found.endswith('?') else '; '}shipped experts: {shipped}")
+
+
+def meant_demonstrations(path: Path) -> str:
+    """What to add where nothing is at `path`: shipped experts and directories beside it that have a name like it."""
+    beside = [file.parent for file in path.parent.glob(f"*/{DATA_FILE}")]
+    beside += [file.parents[1] for file in path.parent.glob(f"*/data/{DATA_FILE}")]
+    shipped = {name: name for name in shipped_experts() if path.parent == Path()}
+    known = {place.name: str(place) for place in beside} | shipped
+    near = difflib.get_close_matches(path.name, known, 2, 0.7)
+    return f"; did you mean {' or '.join(known[name] for name in near)}?" if near else ""
 
 
 def shipped_experts() -> list[str]:

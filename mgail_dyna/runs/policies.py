@@ -12,7 +12,7 @@ import numpy as np
 
 from mgail_dyna import runtime
 from mgail_dyna.demonstrations.metadata import JOINED
-from mgail_dyna.demonstrations.reader import load_demonstrations, shipped_experts
+from mgail_dyna.demonstrations.reader import load_demonstrations, meant_demonstrations, shipped_experts
 from mgail_dyna.environments.make import PARTS
 from mgail_dyna.environments.spaces import parts_of, parts_text
 from mgail_dyna.errors import UserError
@@ -164,9 +164,10 @@ def check_is_something(path: Path) -> None:
     if str(path) in shipped_experts():
         return
     if not path.exists():
+        near = meant(path) or meant_demonstrations(path)
         raise UserError(
-            f"{path}: no such file or directory{meant(path)}; expected a run's directory, an expert's directory, "
-            f"a policy file, or a shipped expert: {', '.join(shipped_experts()) or 'none'}"
+            f"{path}: no such file or directory{near}{'' if near else ';'} expected a run's directory, an expert's "
+            f"directory, a policy file, or a shipped expert: {', '.join(shipped_experts()) or 'none'}"
         )
     if path.suffix in EXPORTED and path.is_file():
         what = "an exported policy is run by other programs (docs/deploy.md)"

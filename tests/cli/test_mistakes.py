@@ -63,6 +63,7 @@ def test_other_values_stay_as_they_are():
         ("--env_steps many", "--env-steps: expected a whole number, found many"),
         ("--resume", "--resume: expected a value (PATH), found nothing"),
         ("--expert none", "none: no such file or directory"),
+        ("--expert hoper", "hoper: no such file or directory; did you mean hopper?"),
         ("--cost foo", "--cost: expected saturating or nonsaturating or logit, found foo"),
         ("--discriminator.lr 1", "unknown option '--discriminator.lr'; did you mean --discriminator.learning-rate?"),
         ("--gradient-penalty 1", "did you mean --discriminator.gradient-penalty?"),

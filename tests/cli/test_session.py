@@ -54,7 +54,9 @@ def test_the_phrases_show_what_an_algorithm_has():
     assert phrases("bc", {"cloning/loss": 0.1}) == ["loss 0.1"]
     modelled = {"dynamics/error_1": 0.1, "dynamics/error_4": 0.3, "learn/gradient_norm": 5.0, "plan/gradient_norm": 6.0}
     for algorithm in ("dyna", "mgail", "dyna-trpo"):
-        assert phrases(algorithm, modelled, horizon=4) == ["model error: 1 step ahead 0.10, 4 ahead 0.30"]
+        assert phrases(algorithm, modelled, horizon=4) == [
+            "model error in standard deviations: 1 step ahead 0.10, 4 ahead 0.30"
+        ]
 
 
 @pytest.mark.usefixtures("eager")

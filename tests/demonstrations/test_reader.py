@@ -25,6 +25,13 @@ def test_missing_file(tmp_path, refused):
 
 
 @strict
+def test_a_dataset_of_a_name_like_the_one_given_is_suggested(dataset, refused):
+    misspelt = dataset.with_name(dataset.name + "t")
+    said = refused([misspelt, "no such file or directory"], load_demonstrations, misspelt)
+    assert f"; did you mean {dataset}? shipped experts: " in said
+
+
+@strict
 def test_directory_without_a_dataset(tmp_path, refused):
     refused([tmp_path, "main_data.hdf5"], load_demonstrations, tmp_path)
 

@@ -145,10 +145,9 @@ def test_nothing_is_found_in_a_healthy_run(made, cli):
     assert done.stdout.splitlines()[0].endswith("20 iterations, 2,000 of 100,000 env steps, 97.5% of the expert")
     looked_for = f"of the {len(FINDINGS) - 2} that such a run can show (docs/troubleshooting.md)"
     assert done.stdout.splitlines()[1] == f"no fault found, {looked_for}"
-    assert (
-        done.stdout.splitlines()[-1]
-        == "final episodes below half of the expert's return, too few to be a fault: seed 99 (24.5)"
-    )
+    *_, few, watch = done.stdout.splitlines()
+    assert few == "final episodes below half of the expert's return, too few to be a fault: seed 99 (24.5)"
+    assert watch.startswith("   to watch one: ") and " --episodes 1 --seed 99 --video seed-99.mp4" in watch
 
 
 def test_every_finding_is_tried():

@@ -85,6 +85,11 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         more = f" and {len(diagnosis.failing) - MOST_SEEDS:,} more" if len(diagnosis.failing) > MOST_SEEDS else ""
         few = "" if any(each.finding.name == FAILING for each in diagnosis.found) else ", too few to be a fault"
         yield f"final episodes below half of the expert's return{few}: {shown}{more}"
+        if few:
+            from mgail_dyna.runs.findings import FINDINGS
+
+            watch = next(each.commands[0] for each in FINDINGS if each.name == FAILING)
+            yield f"   to watch one: {_filled(watch, directory, diagnosis)}"
 
 
 def _tries(finding: Finding, directory: Path, diagnosis: Diagnosis) -> list[str]:

@@ -25,7 +25,8 @@ class EvaluateCommand:
     """Plays the mean action of a trained policy and compares its return with the expert's."""
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Directory of a run; a shipped expert's name or a dataset's directory, to play the expert; or a policy file."""
+    """Directory of a run; a policy file; or, to play the expert, a shipped expert's name or the directory of a dataset
+    with its expert's policy."""
     best: bool = False
     """Play the run's best policy in place of its last: the one that returned most in the run's own evaluations."""
     env: str | None = None
