@@ -178,7 +178,7 @@ def _acting(rounds: int) -> dict[str, dict[str, float]]:
             start = time.process_time()
             for action, hidden in zip(episode.actions, episode.observations, strict=False):
                 for kernel, _ in policy.layers:
-                    hidden = hidden @ kernel
+                    hidden = hidden.dot(kernel)
                 env.step(action)
             least.append((time.process_time() - start) / len(episode))
         sides = {"acting": acting, "environment": alone, "with matrix products": least}

@@ -37,7 +37,7 @@ def record(
     """
     env = make_env(env_id, length)
     seeds = range(DEMONSTRATION_SEED, DEMONSTRATION_SEED + trajectories)
-    played = {seed: play_episode(env, policy, seed) for seed in seeds}
+    played = {seed: play_episode(env, policy, seed, simulated=True) for seed in seeds}
     short = [seed for seed, episode in played.items() if len(episode) < SHORTEST_EPISODE]
     episodes = tuple(episode for seed, episode in played.items() if seed not in short)
     if not episodes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ class Episode:
         start: simulator state to start from, in place of the environment's own.
         limit: steps after which the episode is truncated.
         lost: truncates it where true of the newest observation.
+        simulated: keep the simulator's states, where the environment has them.
 
     Attributes:
         observations: all so far, raw.
@@ -42,12 +44,14 @@ class Episode:
         start: SimulatorState | None = None,
         limit: int | None = None,
         lost: Callable[[Array], bool] | None = None,
+        simulated: bool = False,
     ) -> None:
         self.env, self.policy, self.seed, self.start, self.limit, self.lost = env, policy, seed, start, limit, lost
         observation, _ = env.reset(seed=seed)
         if start is not None:
             observation = reset_to(env, *start, observation)
-        self.observations, self.states = [np.array(observation, np.float32)], [simulator_state(env)]
+        self.observations = [np.array(observation, np.float32)]
+        self.states = [simulator_state(env)] if simulated else []
         self.actions: list[Any] = []
         self.rewards: list[float] = []
         self.noises: list[FloatArray] = []
@@ -68,31 +72,35 @@ class Episode:
             UserError: an observation, a reward or an action is NaN or infinite.
         """
         begin = len(self)
-        while not self.over and (steps is None or len(self) < begin + steps):
+        last, noise = math.inf if steps is None else begin + steps, None
+        while not self.over and len(self.actions) < last:
             if rng is not None:
-                self.noises.append(self.policy.head.noise(rng, ()))
-            self._step(self.policy.act(self.observations[-1], self.noises[-1] if self.noises else None))
+                noise = self.policy.head.noise(rng, ())
+                self.noises.append(noise)
+            self._step(self.policy.act(self.observations[-1], noise))
         try:
             return Trajectory(
-                observations=np.stack(self.observations[begin:]),
-                actions=np.stack(self.actions[begin:]),
+                observations=np.array(self.observations[begin:]),
+                actions=np.array(self.actions[begin:]),
                 rewards=np.array(self.rewards[begin:], np.float64),
                 terminated=self.terminated,
                 truncated=self.over and not self.terminated,
                 **_simulated(self.states[begin:]),
                 seed=self.seed,
-                noise=np.stack(self.noises[begin:]) if self.noises else None,
+                noise=np.array(self.noises[begin:]) if self.noises else None,
             )
         except ValueError as error:
             raise UserError(f"the episode of seed {self.seed}: {error}") from None
 
     def _step(self, action: Any) -> None:
-        self.actions.append(np.copy(action))  # environments may write into their arrays later
+        self.actions.append(action.copy())  # environments may write into their arrays later
         observation, reward, terminated, truncated, _ = self.env.step(action)
+        observation = np.array(observation, np.float32)
         self.rewards.append(float(reward))
-        self.observations.append(np.array(observation, np.float32))
-        self.states.append(simulator_state(self.env))
-        cut = len(self) == self.limit or (self.lost is not None and self.lost(self.observations[-1]))
+        self.observations.append(observation)
+        if self.states:
+            self.states.append(simulator_state(self.env))
+        cut = len(self.actions) == self.limit or (self.lost is not None and self.lost(observation))
         self.terminated, self.over = bool(terminated), bool(terminated or truncated or cut)
 
     def state(self) -> dict[str, Any]:
@@ -129,13 +137,14 @@ def play_episode(
     seed: int,
     rng: np.random.Generator | None = None,
     limit: int | None = None,
+    simulated: bool = False,
 ) -> Trajectory:
     """Plays one episode to its end; see `Episode` and its `play` for the arguments.
 
     Raises:
         UserError: an observation, a reward or an action is NaN or infinite.
     """
-    return Episode(env, policy, seed, limit=limit).play(rng)
+    return Episode(env, policy, seed, limit=limit, simulated=simulated).play(rng)
 
 
 def _simulated(states: Sequence[SimulatorState | None]) -> dict[str, Any]:
@@ -144,7 +153,7 @@ def _simulated(states: Sequence[SimulatorState | None]) -> dict[str, Any]:
     if not known:
         return {}
     qpos, qvel = zip(*known, strict=True)
-    return {"qpos": np.stack(qpos), "qvel": np.stack(qvel)}
+    return {"qpos": np.array(qpos), "qvel": np.array(qvel)}
 
 
 @dataclass

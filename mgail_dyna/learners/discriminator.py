@@ -61,7 +61,7 @@ class DiscriminatorLearner:
             agent = discriminator.inputs(agent_states[k], agent_beside[k])
             expert = discriminator.inputs(expert_states[k], expert_beside[k])
             with tf.GradientTape() as tape:
-                on_agent, on_expert = discriminator.logits(agent), discriminator.logits(expert)
+                on_agent, on_expert = tf.split(discriminator.logits(tf.concat([agent, expert], axis=0)), 2)
                 loss = discriminator_loss(on_agent, on_expert)
                 penalty = tf.constant(0.0)
                 if self.config.gradient_penalty:

@@ -33,6 +33,11 @@ class DiscriminatorModel(Protocol):
         """`agent_logits [n]`, high = agent, for inputs `[n, k]`."""
 
 
+def relu(inputs: tf.Tensor) -> tf.Tensor:
+    """ReLU, with a slope that is a constant: the gradient penalty then takes no second derivative of it, which is 0."""
+    return inputs * tf.stop_gradient(tf.cast(inputs > 0, inputs.dtype))
+
+
 class Discriminator(keras.Model):
     """Multilayer perceptron from normalised states and actions to `agent_logits` (high = agent).
 
@@ -62,7 +67,8 @@ class Discriminator(keras.Model):
 
         def dense(units: int, activation: str | None) -> keras.layers.Dense:
             initializer = keras.initializers.GlorotUniform(seed=seeds)
-            return keras.layers.Dense(units, activation, kernel_initializer=initializer)
+            function = relu if activation == "relu" else activation
+            return keras.layers.Dense(units, function, kernel_initializer=initializer)
 
         self.perceptron = keras.Sequential([*(dense(units, activation) for units in hidden), dense(1, None)])
         size = observation_size + action_size

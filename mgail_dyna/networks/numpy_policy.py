@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from mgail_dyna.errors import UserError, unknown_name
 from mgail_dyna.types import ActionSpec, Array, FloatArray
 
+# Beside an array, NumPy is slower with a scalar than with an array of no dimensions.
+_ZERO = np.asarray(0.0, np.float32)
 ACTIVATIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, np.float32(0.0)),
+    "relu": lambda x: np.maximum(x, _ZERO),
 }
 
 
@@ -121,7 +123,8 @@ class NumpyPolicy:
             raise unknown_name("activation", activation, ACTIVATIONS)
         self.spec = spec
         self.activation = activation
-        self.clip = np.float32(clip)
+        self.clip = np.asarray(clip, np.float32)
+        self.floor = np.asarray(-self.clip)
         self.squash = bool(squash)
         self.normalise_with(mean, std)
         self.load(weights)
@@ -196,16 +199,16 @@ class NumpyPolicy:
     def normalise(self, observations: Array) -> FloatArray:
         """`observations [..., d]` in units of their own standard deviation, clipped."""
         scaled = (np.asarray(observations, np.float32) - self.mean) / self.std
-        return np.minimum(np.maximum(scaled, -self.clip), self.clip)
+        return np.minimum(np.maximum(scaled, self.floor), self.clip)
 
     def outputs(self, states: FloatArray) -> FloatArray:
         """Means or logits `[..., size]` for normalised `states [..., d]`."""
         act = ACTIVATIONS[self.activation]
         hidden = states
         for kernel, bias in self.layers[:-1]:
-            hidden = act(hidden @ kernel + bias)
+            hidden = act(hidden.dot(kernel) + bias)  # for one state in half the time of @
         kernel, bias = self.layers[-1]
-        outputs: FloatArray = hidden @ kernel + bias
+        outputs: FloatArray = hidden.dot(kernel) + bias
         return self.spec.reach * np.tanh(outputs / self.spec.reach) if self.squash else outputs
 
     def act(self, observations: Array, noise: FloatArray | None = None) -> Array:

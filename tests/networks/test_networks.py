@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.spaces import action_spec
-from mgail_dyna.networks.discriminator import Discriminator
+from mgail_dyna.networks.discriminator import Discriminator, relu
 from mgail_dyna.networks.dynamics import GRUDynamics
 from mgail_dyna.networks.encoders import ActionEncoder, StateEncoder
 from mgail_dyna.networks.numpy_policy import CategoricalHead, GaussianHead, NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.normalization import STATE_LIMIT
 from mgail_dyna.ops.distributions import reparameterize_for, reparameterized_categorical, reparameterized_gaussian
+from mgail_dyna.ops.losses import gradient_penalty
 from mgail_dyna.types import ActionSpec
 
 SIZE, UNITS = 4, 16
@@ -45,6 +46,22 @@ def test_networks_have_the_shapes_they_document(model):
     encoder = StateEncoder(UNITS)
     assert [m.shape for m in encoder(states, tf.zeros((5, UNITS)))] == [(5, UNITS), (5, UNITS)]
     assert ActionEncoder(UNITS)(actions).shape == (5, UNITS)
+
+
+def test_the_discriminators_relu_is_keras_own_to_the_second_derivative():
+    ours, kerass = Discriminator(SIZE, 2, seed=3), Discriminator(SIZE, 2, seed=3)
+    for layer in kerass.perceptron.layers[:-1]:
+        layer.activation = tf.nn.relu
+    agent, expert = (tf.random.stateless_normal((6, SIZE + 2), (0, seed)) for seed in (1, 2))
+
+    def penalty(network):
+        with tf.GradientTape() as tape:
+            value = gradient_penalty(network.logits, agent, expert, tf.fill((6, 1), 0.3))
+        return value, tape.gradient(value, network.trainable_variables[:-1:2])
+
+    for mine, theirs in zip(*map(tf.nest.flatten, (penalty(ours), penalty(kerass))), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(relu(tf.constant([-2.0, 0.0, 3.0, np.nan])), [0.0, 0.0, 3.0, np.nan])
 
 
 def test_the_papers_sizes_are_the_discriminators_own():
