@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from helpers import random_policy
 
+from mgail_dyna.demonstrations.record import record
 from mgail_dyna.environments.make import make_env
-from mgail_dyna.environments.rollout import Episode, RolloutCollector, segments
+from mgail_dyna.environments.rollout import Episode, RolloutCollector, play_episode, segments
 from mgail_dyna.environments.simulator import simulator_state
 from mgail_dyna.environments.spaces import action_spec, observation_size
 from mgail_dyna.hdf5 import load_state, save_state
@@ -77,3 +78,12 @@ def test_an_episode_in_parts_or_replayed_in_between_is_the_episode(env_id, tmp_p
     observations = [parts[0].observations, *(part.observations[1:] for part in parts[1:])]
     np.testing.assert_array_equal(np.concatenate(observations), whole.observations)
     assert again.bit_generator.state == rng.bit_generator.state
+
+
+def test_demonstrations_keep_the_simulators_states_and_other_episodes_do_without():
+    policy, env = random_policy("HalfCheetah-v5"), make_env("HalfCheetah-v5", 5)
+    (kept,) = record("HalfCheetah-v5", 5, policy, 1).trajectories
+    plain = play_episode(env, policy, kept.seed)
+    assert plain.qpos is None and plain.qvel is None
+    np.testing.assert_array_equal(plain.observations, kept.observations)
+    np.testing.assert_allclose(kept.observations, np.hstack([kept.qpos[:, 1:], kept.qvel]), rtol=1e-6)
