@@ -9,6 +9,8 @@ import sys
 import gymnasium as gym
 import numpy as np
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 part = dict(np.load(sys.argv[1], allow_pickle=False))
 layers = sum(name.startswith("kernel_") for name in part)
 

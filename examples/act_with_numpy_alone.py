@@ -1,5 +1,6 @@
 """Act with a trained policy in NumPy alone. TensorFlow is never imported.
 
+pip install -e .    # once, in the checkout
 python examples/act_with_numpy_alone.py                            # the shipped expert of CartPole
 python examples/act_with_numpy_alone.py runs/cartpole-dyna-seed0   # the policy of a run
 """

@@ -10,6 +10,8 @@ import gymnasium as gym
 import numpy as np
 import onnxruntime
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 session = onnxruntime.InferenceSession(sys.argv[1])
 sys.path.append("")  # for an environment of your own in the current directory
 env = gym.make(sys.argv[2])

@@ -1,5 +1,6 @@
 """Eq. 2 and 3 by hand, beside the gradient of `unroll`: the same number.
 
+pip install -e .    # once, in the checkout
 python examples/gradient_by_hand.py
 
 The system is one number: a = theta s + noise, s' = s + 0.5 a, and the cost s^2 + a^2 stands in for log D.

@@ -1,5 +1,6 @@
 """Imitate an expert in an environment of your own.
 
+pip install -e .    # once, in the checkout
 python examples/imitate_your_own_environment.py
 
 The file defines a small Gymnasium environment and an expert for it, records demonstrations, saves them, and imitates

@@ -1,5 +1,6 @@
 """An algorithm of your own: Dyna-AIL that plans only while its model predicts well (an idea of the paper's sec. 5).
 
+pip install -e .    # once, in the checkout
 python examples/own_algorithm.py --env cartpole --mode dyna-switch
 """
 

@@ -1,5 +1,6 @@
 """A discriminator of your own: it judges states alone, so the demonstrations' actions do not matter to it.
 
+pip install -e .    # once, in the checkout
 python examples/own_discriminator.py --env cartpole --mode dyna-states
 """
 

@@ -1,5 +1,6 @@
 """A dynamics model of your own, linear and without memory. It has what `DynamicsModel` asks for and no more.
 
+pip install -e .    # once, in the checkout
 python examples/own_dynamics.py --env cartpole --mode dyna-linear
 """
 

@@ -1,5 +1,6 @@
 """Train with a loop of your own: evaluate as you like, keep the best policy, stop when it is good enough.
 
+pip install -e .    # once, in the checkout
 python examples/train_with_your_own_loop.py
 
 An agent needs three things: a configuration, a function that makes the environment, and demonstrations. Each call of

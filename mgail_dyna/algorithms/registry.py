@@ -173,7 +173,9 @@ _IGNORED_BY_TRPO = (
 # One step costs about as much as five of Adam's.
 _NATURAL = {"steps": 6}
 
-_JUDGED = "D right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert"
+_JUDGED = (
+    "discriminator right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert"
+)
 _MODEL = "model error in standard deviations: 1 step ahead {dynamics/error_1:.2f}, {T} ahead {dynamics/error_T:.2f}"
 _SWITCH = "the model is {switch/sureness:.0%} sure of new steps"
 _TRUST_REGION = ("KL {policy/kl:.3f}", "value explains {policy/explained_variance:.0%}")

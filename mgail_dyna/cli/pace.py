@@ -11,6 +11,8 @@ from collections.abc import Callable
 WINDOW = 20
 # Iterations become shorter while the newest is below this share of the first, and hardly above the shortest.
 SHORTER, HARDLY = 0.8, 1.1
+# Share of an iteration that is no iteration.
+EVEN = 0.01
 
 
 class Pace:
@@ -94,7 +96,8 @@ class Pace:
         if self.seconds is None:
             return None
         steps = sum(steps for _, steps in self._counted) / len(self._counted)
-        by_steps = (self.total - self.done) / steps if steps else float("inf")
+        # The last iteration takes as long as any, however few steps are left for it.
+        by_steps = math.ceil((self.total - self.done) / steps - EVEN) if steps else math.inf
         to_do = by_steps if self.last is None else min(by_steps, self.last - self.iteration)
         return max(to_do * self.seconds - (self._clock() - self._newest), 0.0)
 

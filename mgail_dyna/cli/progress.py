@@ -38,9 +38,11 @@ def import_tensorflow(threads: int = 1) -> None:
     shown = sys.stderr is not None and sys.stderr.isatty()
     if shown:
         print(words, end="\r", file=sys.stderr, flush=True)
-    runtime.import_tensorflow(threads)
-    if shown:
-        print(" " * len(words), end="\r", file=sys.stderr, flush=True)
+    try:
+        runtime.import_tensorflow(threads)
+    finally:  # after Ctrl-C, too
+        if shown:
+            print("\r" + " " * len(words), end="\r", file=sys.stderr, flush=True)
 
 
 class Column(NamedTuple):
@@ -148,6 +150,8 @@ class ProgressDisplay:
         """What stands behind the bar; the time left comes first where there is little room."""
         pace, left = self.pace, self.pace.left()
         iteration = f"iteration {pace.iteration}" + (f" of {pace.last}" if pace.last else "")
+        if pace.done >= pace.total:  # the final episodes are played
+            return [f"{share:.0%}", f"{duration(pace.elapsed)} so far"]
         if pace.seconds is None or left is None:
             shown = [f"{share:.0%}", f"{duration(pace.elapsed)} so far"]
             return [*shown, "measuring time left"] if pace.iteration else shown

@@ -204,10 +204,13 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     name = environment_name(config.env)
     if command.expert is None and name not in shipped_experts():
         shipped = f"{', '.join(shipped_experts())} do" if shipped_experts() else f"{SHIPPED} has none"
-        raise UserError(
-            f"--expert: no demonstrations of {config.env} ship ({shipped}); give some, "
-            f"or train an expert first: {runtime.program()} expert --env {config.env}, "
+        train = (
+            f", or train an expert first: {runtime.program()} expert --env {config.env}, "
             f"then --expert runs/expert/{name}-seed0"
+        )
+        raise UserError(
+            f"--expert: no demonstrations of {config.env} ship ({shipped}); give some"
+            f"{train if config.env_kwargs is None else ''}"
         )
     settings = RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
     demos = _demonstrations(settings.expert, command)

@@ -12,15 +12,18 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
     config = imitation_preset("tuned", "CartPole-v1")
     longer = replace(config, plan=replace(config.plan, length=50))
     configs = [config, replace(config, seed=1, evaluate_every=7), longer, imitation_preset("tuned", "Hopper-v5")]
-    short = "cartpole dyna, plan.length 10"
+    short = "cartpole dyna, --plan.length 10"
     assert _labels([RunSettings("dyna", "recipe", "mine", None, each) for each in configs]) == [
         *(short, short),
-        "cartpole dyna, plan.length 50",
+        "cartpole dyna, --plan.length 50",
         "hopper dyna",
     ]
     used = [RunSettings("gail", "paper-like", name, None, config) for name in ("mine", "mine", "theirs")]
     assert _labels(used[:2]) == ["cartpole gail (paper-like)"] * 2
-    assert _labels(used)[-1] == "cartpole gail (paper-like), expert theirs"
+    few = [replace(config, demonstrations=number) for number in (None, 1)]
+    several = _labels([RunSettings("dyna", "recipe", "mine", None, each) for each in few])
+    assert several == ["cartpole dyna", "cartpole dyna, --demonstrations 1"], "what is not set is not named"
+    assert _labels(used)[-1] == "cartpole gail (paper-like), --expert theirs"
 
 
 def test_cloning_is_a_level_line_in_a_plot():

@@ -122,6 +122,15 @@ def test_the_time_left_follows_iterations_that_become_longer_and_ends_with_the_l
     )
 
 
+def test_the_last_iteration_takes_as_long_as_any_however_few_steps_are_left_for_it():
+    clock = Clock()
+    pace = Pace(total=2_050, clock=clock)
+    for iteration in range(1, 5):
+        clock.now += 40.0
+        pace.finish(iteration, 500 * iteration)
+    assert pace.left() == pytest.approx(40.0)
+
+
 def test_a_resumed_run_counts_its_own_steps_only():
     clock = Clock()
     pace = Pace(total=1_000, done=500, iteration=5, clock=clock)
@@ -178,7 +187,7 @@ def test_a_row_waits_until_the_bar_is_drawn(monkeypatch):
 def test_what_a_row_of_a_clone_says_of_the_next_ones():
     assert about_clone(row(1, 65.0), frozen=False) == "row 1 is the clone"
     same = about_clone(row(1, 65.0), frozen=True)
-    assert "rows 1 and 2 are the same clone" in same and "good" not in same
+    assert "row 1 is the clone, and row 2 will be" in same and "good" not in same
     assert "the clone is good" in about_clone(row(1, 95.0), frozen=True)
     assert "good" not in about_clone(row(1, NAN), frozen=True)
     assert about_clone(row(1, 95.0), frozen=False) == "row 1 is the clone", "it may be thrown away"
@@ -201,7 +210,9 @@ def test_the_bar_fits_the_terminal(width):
     assert len(first) == 1 and len(first[0].rstrip()) <= width
     for iteration in (1, 2):
         clock.now += 8.0
-        display.update(iteration, 2_048 * iteration, ["D right on 90% of agent, 80% of expert", "a phrase " * 20])
+        display.update(
+            iteration, 2_048 * iteration, ["discriminator right on 90% of agent, 80% of expert", "a phrase " * 20]
+        )
     line, *phrases = bar(display, width)
     assert all(len(each.rstrip()) <= width - len("^C") for each in (line, *phrases)), "which would break the line"
     assert " ".join(" ".join(phrases).split()) == " ".join("  ·  ".join(display.phrases).split()), "words stay whole"

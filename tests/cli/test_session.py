@@ -50,7 +50,7 @@ def test_the_phrases_show_what_an_algorithm_has():
         return phrases_of(row, horizon, ALGORITHMS[algorithm].progress)
 
     judged = {"discriminator/accuracy_agent": 0.9, "discriminator/accuracy_expert": 0.8, "policy/kl": 0.02}
-    assert phrases("gail", judged) == ["D right on 90% of agent, 80% of expert", "KL 0.020"]
+    assert phrases("gail", judged) == ["discriminator right on 90% of agent, 80% of expert", "KL 0.020"]
     assert phrases("bc", {"cloning/loss": 0.1}) == ["loss 0.1"]
     modelled = {"dynamics/error_1": 0.1, "dynamics/error_4": 0.3, "learn/gradient_norm": 5.0, "plan/gradient_norm": 6.0}
     for algorithm in ("dyna", "mgail", "dyna-trpo"):

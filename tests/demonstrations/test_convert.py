@@ -517,6 +517,9 @@ def test_another_suffix_a_missing_file_and_an_empty_directory(tmp_path, refused)
         CHEETAH,
     )
     refused([tmp_path / "no.npz", "no such file"], convert, tmp_path / "no.npz", CHEETAH)
+    (tmp_path / "drone.npz").touch()
+    said = refused([tmp_path / "dron.npz", "no such file"], convert, tmp_path / "dron.npz", CHEETAH)
+    assert said.endswith(f"; did you mean {tmp_path / 'drone.npz'}?")
     refused([tmp_path, "main_data.hdf5"], convert, tmp_path, CHEETAH)
 
 

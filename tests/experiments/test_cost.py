@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from mgail_dyna.cli.commands.sweep import _by_kind
 from mgail_dyna.experiments.cost import estimated, spent
 from mgail_dyna.experiments.markdown import cost_sentence, refresh
 from mgail_dyna.experiments.records import from_run, record_path, write_record
@@ -51,6 +52,12 @@ def test_a_dry_run_says_what_is_left_and_what_was_spent(recorded, cli):
     assert left == "about 1.0 core-hours left (0.5 hours with 2 at once), by the CPU time of recorded runs"
     assert unknown == "no estimate for 9 runs: no run of the same algorithm and task is recorded"
     assert took == "2 recorded runs took 2.0 core-hours"
+
+
+def test_runs_of_several_suites_are_listed_by_suite():
+    kinds = [dataclasses.replace(DYNA, suite=suite) for suite in ("learning", "tasks")]
+    names = list(_by_kind([kind.run(seed) for seed in (0, 1) for kind in kinds]))
+    assert names == [f"{suite}/cartpole-dyna-seed{{0..1}}" for suite in ("learning", "tasks")]
 
 
 def test_a_dry_run_without_records_promises_nothing(cli, tmp_path):

@@ -162,7 +162,7 @@ def test_a_run_broken_on_purpose_is_found(name, made, cli):
     done = cli("doctor", directory / CHECKPOINT)
     lines = done.stdout.splitlines()
     at = next(i for i, line in enumerate(lines) if re.match(rf"\d+\. {name}: ", line))
-    assert lines[at].endswith(f", found {finding.when}")
+    assert lines[at].endswith(f" ({finding.when} is a fault)")
     said = [line.split(":")[0].split(",")[0].strip() for line in lines[at + 1 : at + 4]]
     assert said == ["measured", "meaning", "try"]
     tries = list(itertools.takewhile(lambda line: line.startswith("     "), lines[at + 4 :]))

@@ -68,7 +68,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"note: {note}"
     for number, (finding, value) in enumerate(diagnosis.found, 1):
         reads = finding.reads.replace("`", "")
-        yield f"{number}. {finding.name}: {finding.form.format(value)}, found {finding.when}"
+        yield f"{number}. {finding.name}: {finding.form.format(value)} ({finding.when} is a fault)"
         yield f"   measured: {reads}"
         yield f"   meaning: {finding.meaning}"
         tries = _tries(finding, directory, diagnosis)
@@ -78,7 +78,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if not diagnosis.found:
         yield f"no fault found, of the {len(diagnosis.looked_for)} that such a run can show (docs/troubleshooting.md)"
     if diagnosis.skipped:
-        yield "not looked for, as the run has no numbers on them yet:"
+        yield "not looked for, as the run has no numbers on them:"
         yield from (f"  {name}" for name in diagnosis.skipped)
     if diagnosis.failing:
         shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])

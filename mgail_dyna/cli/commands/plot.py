@@ -102,9 +102,13 @@ def _labels(settings: Sequence[RunSettings]) -> list[str]:
         keys = {
             key for other in alike[name] for key, _, _ in config_differences(config, other, each.algorithm)
         } - EVALUATION_ONLY
-        labels.append(", ".join([name, *(f"{key} {_value(config, key)}" for key in sorted(keys))]))
+        flags = (_flag(config, key) for key in sorted(keys))
+        labels.append(", ".join(filter(None, [name, *flags])))
     return labels
 
 
-def _value(config: dict[str, Any], key: str) -> Any:
-    return functools.reduce(operator.getitem, key.split("."), config)
+def _flag(config: dict[str, Any], key: str) -> str:
+    """A setting as the command line takes it; empty for none."""
+    value = functools.reduce(operator.getitem, key.split("."), config)
+    shown = " ".join(map(str, value)) if isinstance(value, tuple | list) else value
+    return "" if value is None else f"--{key.replace('_', '-')} {shown}"

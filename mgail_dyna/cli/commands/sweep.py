@@ -19,7 +19,7 @@ from mgail_dyna.cli.arguments import parse, peek
 from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.help import HELP
 from mgail_dyna.errors import UserError, counted, unknown_name
-from mgail_dyna.experiments.kinds import Kind
+from mgail_dyna.experiments.kinds import Kind, Run
 from mgail_dyna.experiments.suites import FIGURES, SEEDS, SUITES, everything, runs_of
 
 # Of `--suite`: every suite and every figure.
@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> None:
     jobs = [Job(run, logdir, results) for run in runs_of(kinds, command.seeds)]
     waiting = [job for job in jobs if not job.recorded]
     if command.dry_run:
-        names = ", ".join(_by_kind([job.run.name for job in waiting]))
+        names = ", ".join(_by_kind([job.run for job in waiting]))
         print(_wrapped(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else "")))
         left = {job.run: kind for job, kind in zip(jobs, itertools.cycle(kinds), strict=False) if job in waiting}
         print(*map(_wrapped, _costs(kinds, list(left.values()), command.jobs, results)), sep="\n")
@@ -98,12 +98,14 @@ def _wrapped(line: str) -> str:
     return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
-def _by_kind(runs: Sequence[str]) -> Iterator[str]:
-    """Names of runs, those that differ in their seed together: "hopper-bc-seed0", "hopper-dyna-seed{0..4}"."""
+def _by_kind(runs: Sequence[Run]) -> Iterator[str]:
+    """Names of runs, those that differ in their seed together: "hopper-bc-seed0", "hopper-dyna-seed{0..4}"; with their
+    suites before them where two suites have runs of one name."""
     seeds: dict[str, list[int]] = {}
+    clash = len({run.name for run in runs}) < len(runs)
     for run in runs:
-        kind, _, seed = run.rpartition("-seed")
-        seeds.setdefault(kind, []).append(int(seed))
+        kind, _, seed = run.name.rpartition("-seed")
+        seeds.setdefault(f"{run.suite}/{kind}" if clash else kind, []).append(int(seed))
     for kind, found in seeds.items():
         whole = found == list(range(found[0], found[-1] + 1))
         listed = f"{found[0]}..{found[-1]}" if whole else ",".join(map(str, found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import zipfile
 from collections.abc import Callable, Collection
@@ -32,7 +33,10 @@ def recognise(path: Path) -> str:
         UserError: another layout, which the message names if it is known, with a remedy.
     """
     if not path.exists():
-        raise UserError(f"{path}: no such file or directory")
+        near = difflib.get_close_matches(path.name, [each.name for each in path.parent.glob("*")], 1, 0.7)
+        raise UserError(
+            f"{path}: no such file or directory{f'; did you mean {path.with_name(near[0])}?' if near else ''}"
+        )
     if path.is_dir():
         return _directory(path)
     try:
