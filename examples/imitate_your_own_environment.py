@@ -72,10 +72,12 @@ def main(directory: str = "own_demonstrations", demonstrations: int = 5, env_ste
     demos = mgail_dyna.load_demonstrations(directory)
     print(f"{len(demos.trajectories)} demonstrations, mean return {demos.returns.mean():.1f}")
 
-    # The task is easy, so few updates will do.
+    # The task is easy, so few updates will do. Without a clone as the start, one sees it learn.
     config = mgail_dyna.imitation_preset("recipe", "Mass-v0")
     rollout = dataclasses.replace(config.rollout, steps=100)
-    config = dataclasses.replace(config, env_steps=env_steps, updates_per_iteration=3, rollout=rollout)
+    config = dataclasses.replace(
+        config, warm_start="none", env_steps=env_steps, updates_per_iteration=5, rollout=rollout
+    )
     run = mgail_dyna.ImitationRun(config, demos, "dyna", make_env)
     for row in run.iterate():
         print(f"{row['env_steps']:6,} env steps: return {row['return_mean']:5.1f}, {row['expert_percent']:5.1f}%")
