@@ -11,8 +11,8 @@ from collections.abc import Callable
 WINDOW = 20
 # Iterations become shorter while the newest is below this share of the first, and hardly above the shortest.
 SHORTER, HARDLY = 0.8, 1.1
-# Share of an iteration that is no iteration.
-EVEN = 0.01
+# So small a share of an iteration is rounding.
+ROUNDING = 0.01
 
 
 class Pace:
@@ -97,7 +97,7 @@ class Pace:
             return None
         steps = sum(steps for _, steps in self._counted) / len(self._counted)
         # The last iteration takes as long as any, however few steps are left for it.
-        by_steps = math.ceil((self.total - self.done) / steps - EVEN) if steps else math.inf
+        by_steps = math.ceil((self.total - self.done) / steps - ROUNDING) if steps else math.inf
         to_do = by_steps if self.last is None else min(by_steps, self.last - self.iteration)
         return max(to_do * self.seconds - (self._clock() - self._newest), 0.0)
 
