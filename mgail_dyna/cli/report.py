@@ -24,7 +24,7 @@ Row = dict[str, float]
 # Below the row of a clone, and below the bar.
 FIRST_IS_CLONE = "row 1 is the clone"
 # Where its first update round leaves the policy as it is.
-BOTH_ARE_CLONE = "row 1 is the clone, and row 2 will be: discriminator and model are trained first, in 10 s to 2 min"
+BOTH_ARE_CLONE = "row 1 is the clone, and so will be row 2: discriminator and model are trained first, in 10 s to 2 min"
 GOOD_CLONE = "; the clone is good, so rows change little"
 FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
 # A standard error of so many points is worth a word.

@@ -108,7 +108,8 @@ def _labels(settings: Sequence[RunSettings]) -> list[str]:
 
 
 def _flag(config: dict[str, Any], key: str) -> str:
-    """A setting as the command line takes it; empty for none."""
-    value = functools.reduce(operator.getitem, key.split("."), config)
-    shown = " ".join(map(str, value)) if isinstance(value, tuple | list) else value
-    return "" if value is None else f"--{key.replace('_', '-')} {shown}"
+    """A flag and its value; empty where nothing is set or the flag is off."""
+    value, flag = functools.reduce(operator.getitem, key.split("."), config), f"--{key.replace('_', '-')}"
+    if value is None or isinstance(value, bool):
+        return flag if value else ""
+    return f"{flag} {' '.join(map(str, value)) if isinstance(value, tuple | list) else value}"
