@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.config.expert import ExpertConfig
+from mgail_dyna.demonstrations.recorded_environment import parse_arguments
 from mgail_dyna.environments.make import make_env, time_limit
 from mgail_dyna.environments.rollout import RolloutCollector, play_episode
 from mgail_dyna.environments.spaces import action_spec, observation_size
@@ -52,16 +53,18 @@ class ExpertTrainer:
 
     Attributes:
         config: the same, with the time limit it leaves to the environment.
+        env_kwargs: keyword arguments of the environment.
         finalists: the policies with the best evaluations so far, the best first.
     """
 
     def __init__(self, config: ExpertConfig) -> None:
+        arguments = parse_arguments(config.env_kwargs) or {}
         if config.length is None:
-            config = replace(config, length=time_limit(config.env))
-        self.config = config
+            config = replace(config, length=time_limit(config.env, **arguments))
+        self.config, self.env_kwargs = config, arguments
         seeds = [int(s) for s in np.random.SeedSequence(config.seed).generate_state(4) >> 1]
-        envs = [make_env(config.env, config.length) for _ in range(config.num_envs)]
-        self.evaluation_env = make_env(config.env, config.length)
+        envs = [make_env(config.env, config.length, **arguments) for _ in range(config.num_envs)]
+        self.evaluation_env = make_env(config.env, config.length, **arguments)
         self.nudging_env = Nudged(self.evaluation_env, config.evaluation_noise)
         self.action = action_spec(envs[0].action_space)
         size = observation_size(envs[0].observation_space)

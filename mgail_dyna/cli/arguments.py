@@ -7,12 +7,17 @@ import difflib
 import io
 import itertools
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mgail_dyna.cli.help import HELP, HELP_ALL, Flag, flags_of, help_text, usage
 from mgail_dyna.errors import UserError
+
+if TYPE_CHECKING:
+    from mgail_dyna.config.expert import ExpertConfig
+    from mgail_dyna.config.imitation import ImitationConfig
 
 Config = TypeVar("Config")
 
@@ -203,6 +208,12 @@ def _first_section(report: str) -> str:
             sections[-1].append(text)
     # The title comes before the first rule; in a box nothing does.
     return " ".join(sections[1] if len(sections) > 1 else sections[0])
+
+
+def environment_flags(config: ExpertConfig | ImitationConfig) -> str:
+    """The flags that make the environment of `config`, to paste."""
+    arguments = "" if config.env_kwargs is None else f" --env-kwargs {shlex.quote(config.env_kwargs)}"
+    return f"--env {shlex.quote(config.env)}{arguments}"
 
 
 def peek(argv: Sequence[str], flag: str) -> str | None:

@@ -21,6 +21,7 @@ from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay, import_
 from mgail_dyna.config.expert import ExpertConfig, TrustRegionConfig
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.record import record
+from mgail_dyna.demonstrations.recorded_environment import parse_arguments
 from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.environments.contract import check_contract
 from mgail_dyna.environments.make import make_env
@@ -67,7 +68,9 @@ def train(command: ExpertCommand) -> None:
     out, config = command.directory(), command.config
     if not (command.resume or command.overwrite) and any((out / name).exists() for name in (CHECKPOINT, "data")):
         raise UserError(f"{out}: holds an earlier run; pass --resume, --overwrite or another --out")
-    with contextlib.closing(make_env(config.env, config.length)) as env:  # what is wrong is reported at once
+    arguments = parse_arguments(config.env_kwargs) or {}
+    # What is wrong is reported at once.
+    with contextlib.closing(make_env(config.env, config.length, **arguments)) as env:
         check_contract(env, config.env)
     out.mkdir(parents=True, exist_ok=True)
     with lock_run(out):
@@ -201,7 +204,7 @@ def _write_demonstrations(trainer: ExpertTrainer, out: Path, cpu_seconds: float)
         "versions": runtime.versions(),
         "commit": runtime.git_commit(),
     }
-    demos = record(config.env, config.length, policy, config.trajectories, provenance)
+    demos = record(config.env, config.length, policy, config.trajectories, provenance, trainer.env_kwargs)
     save_demonstrations(out, demos, overwrite=True)
     console = Console()
     console.print(table(demos, out / "data"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mgail_dyna import runtime
 from mgail_dyna.algorithms.registry import algorithm_named
+from mgail_dyna.cli.arguments import environment_flags
 from mgail_dyna.cli.commands.train import TrainCommand, refuse_changes
 from mgail_dyna.cli.progress import import_tensorflow
 from mgail_dyna.config.presets import environment_name
@@ -204,13 +205,9 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     name = environment_name(config.env)
     if command.expert is None and name not in shipped_experts():
         shipped = f"{', '.join(shipped_experts())} do" if shipped_experts() else f"{SHIPPED} has none"
-        train = (
-            f", or train an expert first: {runtime.program()} expert --env {config.env}, "
-            f"then --expert runs/expert/{name}-seed0"
-        )
         raise UserError(
-            f"--expert: no demonstrations of {config.env} ship ({shipped}); give some"
-            f"{train if config.env_kwargs is None else ''}"
+            f"--expert: no demonstrations of {config.env} ship ({shipped}); give some, or train an expert first: "
+            f"{runtime.program()} expert {environment_flags(config)}, then --expert runs/expert/{name}-seed0"
         )
     settings = RunSettings(command.mode, command.preset, command.expert or name, command.iterations, config)
     demos = _demonstrations(settings.expert, command)

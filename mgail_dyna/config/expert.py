@@ -77,6 +77,8 @@ class ExpertConfig:
     env: str = "HalfCheetah-v5"
     """Gymnasium id, module:Id for one of your own, or a short name: cartpole, hopper, halfcheetah, walker2d, swimmer,
     pusher, invertedpendulum, inverteddoublependulum, ant, humanoid."""
+    env_kwargs: str | None = None
+    """Keyword arguments of the environment as JSON; None: its defaults."""
     steps: int = 3_000_000
     """Environment steps of training."""
     seed: int = 0

@@ -13,13 +13,19 @@ from mgail_dyna.environments.make import joined_parts, make_env, wrapper_names
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
+from mgail_dyna.types import Trajectory
 
 # First seed of demonstrations; the seeds are consecutive.
 DEMONSTRATION_SEED = 0
 
 
 def record(
-    env_id: str, length: int | None, policy: NumpyPolicy, trajectories: int, provenance: dict[str, Any] | None = None
+    env_id: str,
+    length: int | None,
+    policy: NumpyPolicy,
+    trajectories: int,
+    provenance: dict[str, Any] | None = None,
+    env_kwargs: dict[str, Any] | None = None,
 ) -> Demonstrations:
     """Plays the policy's mean action for `trajectories` episodes with consecutive seeds and keeps every one.
 
@@ -31,20 +37,14 @@ def record(
         policy: the expert.
         trajectories: how many episodes.
         provenance: of the expert; the returns are added to it.
+        env_kwargs: keyword arguments of the environment.
 
     Raises:
         UserError: every episode is too short.
     """
-    env = make_env(env_id, length)
+    env = make_env(env_id, length, **(env_kwargs or {}))
     seeds = range(DEMONSTRATION_SEED, DEMONSTRATION_SEED + trajectories)
-    played = {seed: play_episode(env, policy, seed, simulated=True) for seed in seeds}
-    short = [seed for seed, episode in played.items() if len(episode) < SHORTEST_EPISODE]
-    episodes = tuple(episode for seed, episode in played.items() if seed not in short)
-    if not episodes:
-        raise UserError(
-            f"{env_id}: expected demonstrations of at least {SHORTEST_EPISODE} steps, found {len(short)} of 1; train "
-            "for longer: --resume --steps N"
-        )
+    episodes, short = _played(env, env_id, policy, seeds)
     returns = np.array([episode.episode_return for episode in episodes])
     space = env.observation_space
     assert isinstance(space, gym.spaces.Box) and isinstance(env.action_space, gym.spaces.Box | gym.spaces.Discrete)
@@ -55,6 +55,7 @@ def record(
         env_id=env_id,
         length=length,
         policy=policy,
+        env_kwargs=env_kwargs or {},
         env_wrappers=wrapper_names(env),
         provenance={
             **(provenance or {}),
@@ -67,3 +68,21 @@ def record(
             **{f"return_{name}": float(getattr(returns, name)()) for name in ("mean", "std", "min", "max")},
         },
     )
+
+
+def _played(
+    env: gym.Env[Any, Any], env_id: str, policy: NumpyPolicy, seeds: range
+) -> tuple[tuple[Trajectory, ...], list[int]]:
+    """The episodes, and the seeds of those that are too short.
+
+    Raises:
+        UserError: all of them are.
+    """
+    played = {seed: play_episode(env, policy, seed, simulated=True) for seed in seeds}
+    short = [seed for seed, episode in played.items() if len(episode) < SHORTEST_EPISODE]
+    if len(short) == len(played):
+        raise UserError(
+            f"{env_id}: expected demonstrations of at least {SHORTEST_EPISODE} steps, found {len(short)} of 1; train "
+            "for longer: --resume --steps N"
+        )
+    return tuple(episode for seed, episode in played.items() if seed not in short), short

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
 from mgail_dyna.config.expert import ExpertConfig
+from mgail_dyna.demonstrations.record import record
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.wrappers import Nudged
@@ -59,6 +60,14 @@ def test_an_expert_is_trained_under_the_environments_own_time_limit(told, limit)
     trainer = ExpertTrainer(ExpertConfig(env="Pendulum-v1", evaluation_episodes=1, **told))
     assert trainer.config.length == limit
     assert len(play_episode(trainer.evaluation_env, trainer.policy, 0)) == limit
+
+
+def test_an_expert_is_trained_in_the_environment_that_was_asked_for():
+    trainer = ExpertTrainer(ExpertConfig(env="Pendulum-v1", env_kwargs='{"g": 1.6}'))
+    envs = [*(copy.env for copy in trainer.collector.copies), trainer.evaluation_env, trainer.nudging_env]
+    assert {env.unwrapped.g for env in envs} == {1.6}
+    demos = record("Pendulum-v1", 5, trainer.policy, 1, env_kwargs=trainer.env_kwargs)
+    assert demos.env_kwargs == {"g": 1.6}
 
 
 @pytest.mark.slow

@@ -147,6 +147,7 @@ def test_output_that_cannot_be_written_is_no_traceback(dataset):
         (["data", "convert", "DATASET", "OUT", "--env", "hoper"], ["unknown environment 'hoper'", "Hopper-v5"]),
         (["expert", "--env", "hoper"], ["unknown environment 'hoper'", "Hopper-v5"]),
         (["expert", "--steps", "many"], ["--steps", "many"]),
+        (["expert", "--env-kwargs", "g=9"], ["--env-kwargs: expected a JSON object", "g=9"]),
         (["data", "check"], ["missing FILE; usage: python run.py data check FILE [options]"]),
         (["data", "convert", "DATASET", "OUT"], ["missing --env; usage: "]),
     ],

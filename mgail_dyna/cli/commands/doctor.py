@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from mgail_dyna import runtime
-from mgail_dyna.cli.arguments import parse
+from mgail_dyna.cli.arguments import environment_flags, parse
 from mgail_dyna.errors import counted
 
 if TYPE_CHECKING:
@@ -128,7 +128,6 @@ def _filled(command: str, directory: Path, diagnosis: Diagnosis) -> str | None:
         return None
     if "--video" in command and not can_film(directory, settings):
         command = command.partition(" --video")[0]
-    arguments = "" if config.env_kwargs is None else f" --env-kwargs {shlex.quote(config.env_kwargs)}"
     expert, fewer = shlex.quote(settings.expert), ""
     if config.demonstrations is not None:
         fewer = f" --demonstrations {config.demonstrations}"
@@ -136,13 +135,13 @@ def _filled(command: str, directory: Path, diagnosis: Diagnosis) -> str | None:
         fewer += f" --subsample {config.subsample}"
     names = {
         "--mode bc": f"--mode bc --expert {expert}{fewer}",
-        "ENV": f"{shlex.quote(config.env)}{arguments}",
+        "--env ENV": environment_flags(config),
         "EXPERT": expert,
         "RUN": shlex.quote(str(directory)),
         "SEED": str(next((seed for seed, _ in diagnosis.failing), "SEED")),
         "LIMIT": str(diagnosis.episode_limit or "LIMIT"),
     }
-    filled = re.sub(r"--mode bc|\b(?:ENV|EXPERT|RUN|SEED|LIMIT)\b", lambda found: names[found[0]], command)
+    filled = re.sub(r"--mode bc|--env ENV\b|\b(?:EXPERT|RUN|SEED|LIMIT)\b", lambda found: names[found[0]], command)
     return f"{runtime.program()} {filled}"
 
 
