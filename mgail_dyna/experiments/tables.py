@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +31,15 @@ from mgail_dyna.experiments.statistics import (
 )
 
 LEVEL, HIGHER_LEVEL = 90.0, 95.0
+TO_LEVEL, TO_HIGHER_LEVEL = (f"to {level:.0f}%" for level in (LEVEL, HIGHER_LEVEL))
 # Characters of a printed table where there is no terminal.
 WIDTH = 185
 NAMES = ("task", "kind of run", "seeds")
 MEASURES = (
     "% of expert at the end",
     "last ten",
-    f"to {LEVEL:.0f}%",
-    f"to {HIGHER_LEVEL:.0f}%",
+    TO_LEVEL,
+    TO_HIGHER_LEVEL,
     "stays",
     "lowest after",
     "worst episode",
@@ -45,18 +47,22 @@ MEASURES = (
 # Columns that break their lines on a narrow terminal, down to so many characters.
 NARROWEST = {"task": 12, "kind of run": 12}
 # Columns that a narrow terminal does without, the first ones first.
-SPARE = (f"to {HIGHER_LEVEL:.0f}%", "last ten", "lowest after", "stays", "worst episode")
+SPARE = (TO_HIGHER_LEVEL, "last ten", "lowest after", "stays", "worst episode")
 NOTE = (
     f"{INTERVAL_SEEDS} seeds or more: interquartile mean [95% bootstrap interval]. "
-    "Fewer: mean (lowest to highest seed). "
-    f"last ten: mean of the last {LAST} evaluations, in % of the expert's return. "
-    f"to {LEVEL:.0f}%: env steps until a run is at {LEVEL:.0f}%. "
-    "Runs that are compared are read at the same multiples of env steps; the last evaluation so far counts. "
-    f"stays: % of evaluations at {LEVEL:.0f}% or more, from the first one there on; 0 if there is none. "
-    "lowest after: the lowest of these evaluations. Both are those of the worst seed. "
-    "worst episode: the lowest of all seeds' final episodes, in % of the expert. "
-    f"In brackets: how many episodes of one seed are below {FAILURE:.0f}%, at most."
+    "Fewer: mean (lowest to highest seed)."
 )
+# What the columns mean, where their names do not say it.
+MEANINGS = {
+    "last ten": f"mean of the last {LAST} evaluations, in % of the expert's return.",
+    TO_LEVEL: f"env steps until a run is at {LEVEL:.0f}%. Runs that are compared are read at the same multiples "
+    "of env steps; the last evaluation so far counts.",
+    "stays": f"% of evaluations at {LEVEL:.0f}% or more, from the first one there on, in the worst seed; 0 if there is "
+    "none.",
+    "lowest after": f"the lowest evaluation from the first one at {LEVEL:.0f}% on, of all seeds.",
+    "worst episode": "the lowest of all seeds' final episodes, in % of the expert. In brackets: how many episodes of "
+    f"one seed are below {FAILURE:.0f}%, at most.",
+}
 # Runs that are compared: those on one task, TRPO by itself.
 Group = tuple[str, bool]
 
@@ -75,25 +81,54 @@ def check_directory(flag: str, directory: Path) -> None:
         raise UserError(f"--results: {directory}: {wanted}; give {directory.absolute().parent}")
 
 
-def summary(kinds: Iterable[Kind], results: Path, title: str = "", without: Sequence[str] = ()) -> Table:
-    """A row per kind, and one per label over all its tasks. `NOTE`, the caption, explains the columns.
+class _Rows(NamedTuple):
+    """Cells of `NAMES` and `MEASURES`: a row per kind, and one per label over all its tasks."""
+
+    of_kinds: list[list[str]]
+    of_labels: list[list[str]]
+    spacings: Mapping[Group, float]
+
+
+def summary(kinds: Iterable[Kind], results: Path, title: str = "") -> Table:
+    """A row per kind, and one per label over all its tasks. The caption explains the columns.
 
     Args:
         kinds: of runs; those without records have a row that says so.
         results: directory of records.
         title: above the table.
-        without: measures to leave out.
 
     Raises:
         UserError: a record is damaged, or a kind's records are of different configurations.
     """
+    return _table(_rows(kinds, results), title)
+
+
+def _rows(kinds: Iterable[Kind], results: Path) -> _Rows:
     found = {kind: read_kind(results, kind) for kind in kinds}
     spacings = common_spacings(found)
-    caption = f"{NOTE} {_spacings_note(spacings)}".strip()
+    of_kinds: list[list[str]] = []
+    across: dict[str, list[tuple[Kind, list[Record]]]] = defaultdict(list)
+    for kind, records in found.items():
+        cells = [""] * len(MEASURES)
+        if records:
+            across[kind.label].append((kind, records))
+            cells = _cells([records], kind.baseline, spacings[_group(kind)])
+        of_kinds.append([environment_title(kind.task), kind.label, seeds_of(records), *cells])
+    of_labels = [
+        [f"{len(tasks)} tasks", label, "", *_cells([records for _, records in tasks], tasks[0][0].baseline, None)]
+        for label, tasks in across.items()
+        if len(tasks) > 1
+    ]
+    return _Rows(of_kinds, of_labels, spacings)
+
+
+def _table(rows: _Rows, title: str, without: Collection[str] = ()) -> Table:
+    kept = [place for place, name in enumerate((*NAMES, *MEASURES)) if name not in without]
+    meanings = {**MEANINGS, TO_LEVEL: f"{MEANINGS[TO_LEVEL]} {_spacings_note(rows.spacings)}".strip()}
     table = Table(
         title=title,
         title_justify="left",
-        caption=caption,
+        caption="\n".join([NOTE, *(f"{name}: {said}" for name, said in meanings.items() if name not in without)]),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -102,22 +137,13 @@ def summary(kinds: Iterable[Kind], results: Path, title: str = "", without: Sequ
     for name in NAMES:
         narrowest = NARROWEST.get(name)
         table.add_column(name, no_wrap=narrowest is None, min_width=narrowest, overflow="fold")
-    kept = [place for place, name in enumerate(MEASURES) if name not in without]
-    for place in kept:
-        table.add_column(MEASURES[place], justify="right", no_wrap=True)
-    across: dict[str, list[tuple[Kind, list[Record]]]] = defaultdict(list)
-    for kind, records in found.items():
-        cells = [""] * len(MEASURES)
-        if records:
-            across[kind.label].append((kind, records))
-            cells = _cells([records], kind.baseline, spacings[_group(kind)])
-        shown = [cells[place] for place in kept]
-        table.add_row(environment_title(kind.task), kind.label, seeds_of(records), *shown)
-    table.add_section()
-    for label, tasks in across.items():
-        if len(tasks) > 1:
-            cells = _cells([records for _, records in tasks], tasks[0][0].baseline, None)
-            table.add_row(f"{len(tasks)} tasks", label, "", *(cells[place] for place in kept))
+    for name in MEASURES:
+        if name not in without:
+            table.add_column(name, justify="right", no_wrap=True)
+    for section in (rows.of_kinds, rows.of_labels):
+        for row in section:
+            table.add_row(*(row[place] for place in kept))
+        table.add_section()
     return table
 
 
@@ -156,18 +182,23 @@ def _spacings_note(spacings: Mapping[Group, float]) -> str:
 
 
 def print_summary(kinds: Iterable[Kind], results: Path, title: str = "") -> None:
-    """Prints `summary` on standard output, with as many columns as fit."""
+    """Prints `summary` on standard output, with as many columns as fit and without empty ones."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
-    kinds = list(kinds)
-    table = summary(kinds, results, title)
+    rows = _rows(kinds, results)
+    measured = {name: [row[len(NAMES) + place] for row in rows.of_kinds] for place, name in enumerate(MEASURES)}
+    without = {name for name, cells in measured.items() if not any(cells)}
     unlimited = console.options.update(width=10_000)
-    for count in range(1, len(SPARE) + 1):
+    table, left_out = _table(rows, title, without), []
+    for name in SPARE:
         if console.measure(table, options=unlimited).maximum <= console.width:
             break
-        table = summary(kinds, results, title, SPARE[:count])
-        table.caption = f"Left out, as the terminal is narrow: {', '.join(SPARE[:count])}. {table.caption}"
+        if name not in without:
+            left_out.append(name)
+            table = _table(rows, title, without.union(left_out))
+    if left_out:
+        table.caption = f"Left out, as the terminal is narrow: {', '.join(left_out)}.\n{table.caption}"
     for column in table.columns:
         if column.no_wrap:
             column.min_width = max(console.measure(cell).maximum for cell in (column.header, *column.cells))
