@@ -150,6 +150,17 @@ def test_nothing_is_found_in_a_healthy_run(made, cli):
     assert watch.startswith("   to watch one: ") and " --episodes 1 --seed 99 --video seed-99.mp4" in watch
 
 
+@pytest.mark.parametrize(("name", "good"), [("the model errs on new steps", True), ("some final episodes fail", False)])
+def test_a_run_that_ended_near_its_expert_need_not_be_mended(name, good, made):
+    run = made(**BROKEN[name])
+    diagnosis = diagnose(run)
+    assert diagnosis.percent >= 90
+    lines = list(report(run, diagnosis))
+    assert (lines[1] == "note: the run ended at 90% of the expert or more, so what follows need not be mended") == good
+    worse = list(report(run, replace(diagnosis, percent=89.0)))
+    assert not any("need not be mended" in line for line in worse)
+
+
 def test_every_finding_is_tried():
     assert list(BROKEN) == [finding.name for finding in FINDINGS]
 

@@ -57,6 +57,8 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         directory: of the run.
         diagnosis: of it.
     """
+    from mgail_dyna.runs.evidence import NEAR
+
     settings = diagnosis.settings
     about = [f"{settings.algorithm} on {settings.config.env}", counted(diagnosis.iterations, "iteration")]
     if settings.algorithm != "bc":
@@ -66,6 +68,9 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     yield f"{directory}: {', '.join(about)}"
     for note in diagnosis.notes:
         yield f"note: {note}"
+    names = [each.finding.name for each in diagnosis.found]
+    if names and diagnosis.percent >= NEAR and FAILING not in names:
+        yield f"note: the run ended at {NEAR:.0f}% of the expert or more, so what follows need not be mended"
     for number, (finding, value) in enumerate(diagnosis.found, 1):
         reads = finding.reads.replace("`", "")
         yield f"{number}. {finding.name}: {finding.form.format(value)} ({finding.when} is a fault)"
@@ -83,7 +88,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if diagnosis.failing:
         shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])
         more = f" and {len(diagnosis.failing) - MOST_SEEDS:,} more" if len(diagnosis.failing) > MOST_SEEDS else ""
-        few = "" if any(each.finding.name == FAILING for each in diagnosis.found) else ", too few to be a fault"
+        few = "" if FAILING in names else ", too few to be a fault"
         yield f"final episodes below half of the expert's return{few}: {shown}{more}"
         if few:
             from mgail_dyna.runs.findings import FINDINGS
