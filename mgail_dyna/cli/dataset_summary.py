@@ -59,14 +59,16 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None,
     about = summary(demos, where, replay)
     returns, lengths, origin = about["return"], about["episode_length"], about["provenance"]
     observations, action = demos.observation_space.shape[0], demos.action
-    spread = f"{returns['mean']:,.1f} ± {returns['std']:,.1f}, from {returns['min']:,.1f} to {returns['max']:,.1f}"
+    spread = f"standard deviation {returns['std']:,.1f}, from {returns['min']:,.1f} to {returns['max']:,.1f}"
     rows = {
         "environment": f"{demos.env_id or 'not named'}, episodes of at most {about['length_limit'] or '?'} steps",
         **({"fits": fits} if fits else {}),
         **({"recorded with": with_} if (with_ := recorded_with(demos)) else {}),
         "episodes": f"{about['episodes']:,}, of which {about['terminated']:,} terminated{_left_out(about)}",
         "steps": f"{about['steps']:,}, from {lengths['min']:,} to {lengths['max']:,} per episode",
-        "return": spread if demos.has_rewards else "unknown, as rewards are all 0, or there are none",
+        "return": f"{returns['mean']:,.1f}, {spread}"
+        if demos.has_rewards
+        else "unknown, as rewards are all 0, or there are none",
         "observation": _numbers(observations),
         "action": _numbers(action.size) if action.kind == "continuous" else f"one of {action.size}",
         **({} if about["actions"] else {"expert's actions": "unknown; imitated with --observations-only"}),
@@ -78,7 +80,7 @@ def table(demos: Demonstrations, where: Path, replay: ReplayCheck | None = None,
         missing = "actions" if about["simulator_state"] else "simulator states"
         rows["replay"] = f"not possible without {missing}; learning does not need it"
     rows["expert's policy"] = "in the file" if about["policy"] else "none"
-    rows["algorithm"] = str(origin.get("algorithm", "unknown"))
+    rows["expert made by"] = str(origin.get("algorithm", "unknown"))
     for key in ("seed", "steps_trained", "steps_at_selection", "actions", "left_out", "commit", "source"):
         if (value := origin.get(key)) is not None:
             rows[key.replace("_", " ")] = f"{value:,}" if isinstance(value, int) else str(value)

@@ -277,7 +277,8 @@ def table(result: dict[str, Any]) -> Table:
     returns = result["returns"]
     rows = {"return": f"{result['return_mean']:,.1f}"}
     if len(returns) > 1:
-        rows["return"] += f" ± {result['return_std']:,.1f}, from {min(returns):,.1f} to {max(returns):,.1f}"
+        spread = f"standard deviation {result['return_std']:,.1f}"
+        rows["return"] += f", {spread}, from {min(returns):,.1f} to {max(returns):,.1f}"
     if result["expert_percent"] is None:
         rows["expert"] = "no return to compare with"
     else:

@@ -23,6 +23,8 @@ HELP = ("-h", "--help", HELP_ALL)
 WIDEST, NARROWEST = 110, 50
 # Columns before the help of a flag; a longer flag stands on a line of its own.
 INDENT = 24
+# What None means, at the end of a sentence of help.
+_WITHOUT = re.compile(r"; None: ([^.;]+)\.")
 VALUES = {int: "N", float: "X", Path: "PATH"}
 
 
@@ -212,9 +214,12 @@ def _section(title: str, flags: Sequence[Flag], width: int) -> str:
 def _lines(flag: Flag, width: int) -> list[str]:
     shown = flag.off if flag.switch and flag.default == "True" else flag.name
     left = f"  {shown} {flag.value}".rstrip()
-    default = "" if flag.default is None or flag.switch else f" (default: {flag.default})"
+    said, value = flag.help, flag.default
+    if value == "None" and (without := _WITHOUT.search(said)):  # what it means says more than the word
+        said, value = _WITHOUT.sub(".", said, count=1), without[1]
+    default = "" if value is None or flag.switch else f" (default: {value})"
     # Flags take "none" for Python's None.
-    words = re.sub(r"\bNone\b", "none", f"{flag.help}{default}")
+    words = re.sub(r"\bNone\b", "none", f"{said}{default}")
     text = textwrap.wrap(words, width - INDENT, break_on_hyphens=False) or [""]
     lines = [f"{'':{INDENT}}{line}" for line in text]
     if len(left) < INDENT - 1:

@@ -43,7 +43,7 @@ def _usage() -> str:
     program = runtime.program()
     return "\n".join(
         [
-            f"{program} --env ENV [options]",
+            f"{program} [--env ENV] [options]",
             "  trains an agent to imitate an expert",
             f"{program} COMMAND --help",
             "  lists the options of a command. Commands:",

@@ -155,7 +155,7 @@ class ProgressDisplay:
         if pace.seconds is None or left is None:
             shown = [f"{share:.0%}", f"{duration(pace.elapsed)} so far"]
             return [*shown, "measuring time left"] if pace.iteration else shown
-        most = "at most " if pace.at_most else ""
+        most = "probably at most " if pace.at_most else ""
         shown = [f"{share:.0%}", iteration, f"{pace.seconds:.1f} s each", f"{most}{duration(left)} left"]
         return shown if len("  ".join(shown)) <= width else [shown[0], shown[-1]]
 

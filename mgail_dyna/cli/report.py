@@ -24,8 +24,10 @@ Row = dict[str, float]
 # Below the row of a clone, and below the bar.
 FIRST_IS_CLONE = "row 1 is the clone"
 # Where its first update round leaves the policy as it is.
-BOTH_ARE_CLONE = "row 1 is the clone, and so will be row 2: discriminator and model are trained first, in 10 s to 2 min"
-GOOD_CLONE = "; the clone is good, so rows change little"
+BOTH_ARE_CLONE = (
+    "row 1 is the clone; row 2 will equal it, as iteration 2 trains only discriminator and model, in 10 s to 2 min"
+)
+GOOD_CLONE = "; later rows change little, as the clone is good"
 FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0
@@ -143,7 +145,7 @@ def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     failed = int((percents < FAILURE).sum())
     agent_error = final.returns.std() / math.sqrt(len(final.returns))
     points = 100 * math.hypot(agent_error, expert.error) / abs(expert.mean)
-    whose = ", the demonstrations' included" if expert.error else ""
+    whose = ", with that of the demonstrations' mean" if expert.error else ""
     known = points >= UNCERTAIN
     mean = f"{percents.mean():.1f}{f' ± {points:.1f}' if known else ''}% of the expert"
     error = f" (standard error{whose})" if known else ""
@@ -189,6 +191,11 @@ def beats_the_end(best: BestPolicy | None, history: Sequence[Row], episodes: int
     return best.return_mean - spread / math.sqrt(max(episodes, 1)) > end
 
 
+def clones_return(history: Sequence[Row], config: ImitationConfig) -> float:
+    """What the clone returned; NaN if there was none, or if it was not evaluated."""
+    return history[0]["return_mean"] if config.warm_start == "bc" else math.nan
+
+
 def summary(
     title: str,
     history: Sequence[Row],
@@ -221,7 +228,7 @@ def summary(
         )
         rows |= arrival(history)
         if best is not None and best.iteration != end["iteration"]:
-            of_clone = " (the clone's)" if config.warm_start == "bc" and not best.env_steps else ""
+            of_clone = " (the clone's)" if best.return_mean == clones_return(history, config) else ""
             where = _place({"iteration": best.iteration, "env_steps": best.env_steps})
             rows["best evaluation"] = f"{best.return_mean:,.1f}{of_clone} at {where}; that policy is kept, too (--best)"
     if config.warm_start == "bc":
@@ -229,7 +236,7 @@ def summary(
         rows["start"] = "a clone of the demonstrations" + ("" if math.isnan(clone) else f", {clone:.1f}% of the expert")
         if any(row.get("cloning/kept") == 0 for row in history):
             rows["start"] += "; thrown away, as its episodes strayed"
-        elif clone >= LEVEL and abs(learned - clone) < NOTHING_CHANGED:
+        elif clone >= LEVEL and abs(evaluated[-1]["expert_percent"] - clone) < NOTHING_CHANGED:
             rows["start"] += "; learning has changed little, as the clone was good"
         elif learned < clone - WORSE:
             rows["start"] += "; learning has made it worse"

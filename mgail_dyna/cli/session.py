@@ -64,14 +64,17 @@ class Session:
             UserError: training failed; the message names the last checkpoint.
         """
         run, budget = self.run, self.run.agent.budget
+        if run.ended(self.iterations) and not run.final_due:  # nothing is to be written
+            self._report()
+            return
         pace = Pace(budget.total, self._done(), len(run.history), self.iterations, self._compiling)
         display = ProgressDisplay(self.directory.name, pace, budget.unit, self.rows.columns)
         try:
             with Interrupts(pace.of_this_iteration) as interrupts, display:
-                if not run.ended(self.iterations):
-                    self._announce(display)
-                elif run.final_due:
+                if run.ended(self.iterations):
                     self._announce_final(display, interrupts)
+                else:
+                    self._announce(display)
                 for row in run.iterate(self.iterations):
                     self._show(display, row)
                     self._record(row)

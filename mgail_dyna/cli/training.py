@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mgail_dyna import runtime
 from mgail_dyna.algorithms.registry import algorithm_named
 from mgail_dyna.cli.arguments import environment_flags
-from mgail_dyna.cli.commands.train import TrainCommand, refuse_changes
+from mgail_dyna.cli.commands.train import EXTENDABLE, TrainCommand, refuse_changes
 from mgail_dyna.cli.progress import import_tensorflow
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.compatibility import (
@@ -85,7 +85,7 @@ def train(command: TrainCommand) -> None:
             print(f"note: {note}", file=sys.stderr)
         if directory is None:
             name = f"{environment_name(run.config.env)}-{settings.algorithm}-seed{run.config.seed}"
-            if unfinished := _unfinished(command.logdir / name, settings.expert):
+            if unfinished := _unfinished(command.logdir / name, settings):
                 print(f"note: {unfinished}", file=sys.stderr)
             directory = new_directory(command.logdir, name)
             stack.enter_context(lock_run(directory))
@@ -115,8 +115,10 @@ def _remember(directory: Path, run: ImitationRun, settings: RunSettings, ended: 
         print(f"note: its demonstrations are taken from {settings.expert} from now on", file=sys.stderr)
 
 
-def _unfinished(directory: Path, expert: str) -> str | None:
-    """A note if there is a run in `directory`, of the same name and `expert` as a new one, and how to continue it."""
+def _unfinished(directory: Path, new: RunSettings) -> str | None:
+    """A note if the run in `directory` has the settings of a `new` one, but for its length, and how to continue it."""
+    from mgail_dyna.experiments.records import config_differences
+
     try:
         done = int(read_progress(directory, ["env_steps"])["env_steps"][-1])
         before = read_settings(directory)
@@ -125,12 +127,15 @@ def _unfinished(directory: Path, expert: str) -> str | None:
         return None
     if not done or not (directory / CHECKPOINT).exists():  # a clone takes no env steps
         return None
-    if before.expert != expert and Path(before.expert).resolve() != Path(expert).resolve():
+    if before.expert != new.expert and Path(before.expert).resolve() != Path(new.expert).resolve():
+        return None
+    differing = (key for key, *_ in config_differences(asdict(before.config), asdict(new.config), new.algorithm))
+    if set(differing) - EXTENDABLE:
         return None
     again = f"{runtime.program()} --resume {shlex.quote(str(directory))}"
     longer = "" if done < budget else f" --env-steps {2 * done}"
     taken = counted(done, "env step")
-    return f"this is a new run; {directory} has taken {taken}; to continue that one, with its settings: {again}{longer}"
+    return f"this is a new run; {directory} has taken {taken}; to continue that one: {again}{longer}"
 
 
 def _own_end(stored: RunSettings, now: RunSettings) -> int | None:

@@ -213,11 +213,13 @@ def named_environment(demos: Demonstrations, where: Path) -> str | None:
     """
     env_id = demos.env_id
     if env_id is not None and ":" in env_id:
-        raise UserError(f"{where}: names the environment {env_id}, which is not run unasked; to use it: --env {env_id}")
+        raise UserError(
+            f"{where}: names the environment {env_id}, whose code runs only if you ask for it: --env {env_id}"
+        )
     if env_id is not None and env_id not in gym.registry and (module := recorded_module(where)):
         raise UserError(
             f"{where}: names the environment {env_id}, which Gymnasium does not know; it comes from the module "
-            f"{module}, which is not run unasked; to use it: --env {module}:{env_id}"
+            f"{module}, whose code runs only if you ask for it: --env {module}:{env_id}"
         )
     return env_id
 

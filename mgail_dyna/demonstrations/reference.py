@@ -97,8 +97,9 @@ def reference(demos: Demonstrations, limit: int) -> Reference:
     doubt = None
     if error > DOUBT * abs(mean):
         doubt = (
-            f"the demonstrations' returns vary ({_plain(mean)} ± {_plain(returns.std())} in {len(returns)} episodes), "
-            f"so every percentage of the expert is uncertain by {100 * error / abs(mean):.0f} points"
+            f"the demonstrations' returns vary (mean {_plain(mean)}, standard deviation {_plain(returns.std())}, "
+            f"{len(returns)} episodes), so every percentage of the expert is uncertain by "
+            f"{100 * error / abs(mean):.0f} points"
         )
     return replace(known, failures=failures, doubt=doubt, error=error)
 

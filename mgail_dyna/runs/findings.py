@@ -135,7 +135,8 @@ FINDINGS = (
     ),
     Finding(
         "some final episodes fail",
-        "percent of `final_episodes.csv` below half of the expert's return, beyond the expert's own such episodes",
+        "percent of the final episodes (`final_episodes.csv`) below half of the expert's return, less that of the "
+        "demonstrations",
         evidence.final_failures,
         FEW_FAIL,
         50.0,

@@ -79,9 +79,10 @@ def test_numbers_beyond_float32_are_one_line_too(dataset, data_file, put, cli):
     assert done.stderr.count("\n") == 1
 
 
-def test_output_that_takes_ascii_alone_or_nothing(dataset):
-    done = run("data", "check", dataset, env={**os.environ, "PYTHONIOENCODING": "ascii"})
-    assert (done.returncode, done.stderr) == (0, "") and " ? " in done.stdout
+def test_output_that_takes_ascii_alone_or_nothing(dataset, tmp_path):
+    shutil.copytree(dataset, tmp_path / "guépard")
+    done = run("data", "check", tmp_path / "guépard", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "") and "gu?pard" in done.stdout.replace("\n", "")
     closed = subprocess.run(
         ["bash", "-c", '"$@" >&-', "-", sys.executable, "run.py", "data", "check", str(dataset)],
         cwd=ROOT,

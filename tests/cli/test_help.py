@@ -117,6 +117,12 @@ def test_the_help_shows_the_environments_own_defaults(capsys):
     assert "\n  --policy.no-train-noise" in text, "it is on by default, so the flag turns it off"
 
 
+def test_a_default_of_none_is_shown_as_what_it_means(capsys):
+    text = " ".join(help_of(capsys).split())
+    assert "Imitate this many demonstrations, the first ones. (default: all)" in text
+    assert "none: no limit. (default: 5.0)" in text, "what is not the default is still said"
+
+
 def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert max(map(len, help_of(capsys).splitlines())) <= 80

@@ -26,6 +26,9 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
         "what is not set is not named"
     )
     assert _labels(used)[-1] == "cartpole gail (paper-like), --expert theirs"
+    cloned = RunSettings("bc", "recipe", "mine", None, config)
+    assert _labels([*used, cloned])[-1] == "cartpole bc, --expert mine", "so that nobody compares it with all"
+    assert _labels([used[0], cloned])[-1] == "cartpole bc"
 
 
 def test_cloning_is_a_level_line_in_a_plot():

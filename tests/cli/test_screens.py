@@ -187,7 +187,7 @@ def test_a_row_waits_until_the_bar_is_drawn(monkeypatch):
 def test_what_a_row_of_a_clone_says_of_the_next_ones():
     assert about_clone(row(1, 65.0), frozen=False) == "row 1 is the clone"
     same = about_clone(row(1, 65.0), frozen=True)
-    assert "row 1 is the clone, and so will be row 2" in same and "good" not in same
+    assert "row 1 is the clone; row 2 will equal it" in same and "good" not in same
     assert "the clone is good" in about_clone(row(1, 95.0), frozen=True)
     assert "good" not in about_clone(row(1, NAN), frozen=True)
     assert about_clone(row(1, 95.0), frozen=False) == "row 1 is the clone", "it may be thrown away"
@@ -373,6 +373,7 @@ def test_an_expert_ends_with_the_commands_that_use_it(tmp_path, capsys):
         choose=lambda: (random_policy("CartPole-v1"), {}),
         collector=SimpleNamespace(env_steps=5),
         evaluation_steps=6,
+        env_kwargs={},
     )
     out = tmp_path / "my expert"
     _write_demonstrations(trainer, out, 1.0)

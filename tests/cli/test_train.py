@@ -228,12 +228,15 @@ def test_a_run_cannot_be_made_shorter_than_it_is_and_a_new_one_of_its_name_says_
     again = cli(*words, "--iterations", 1, "--logdir", tmp_path)
     assert f"this is a new run; {directory} has taken {done} env steps" in again.stderr
     assert (tmp_path / "cartpole-dyna-seed0-2").exists()
+    new = read_settings(directory)
     for text in ("env_steps\n0\n", "damaged"):  # a clone, and nothing that can be read
         (directory / "progress.csv").write_text(text)
-        assert _unfinished(directory, "cartpole") is None
+        assert _unfinished(directory, new) is None
     for done, longer in ((200, ""), (300, " --env-steps 600")):
         (directory / "progress.csv").write_text(f"env_steps\n{done}\n")
-        assert _unfinished(directory, "cartpole").endswith(f"--resume {directory}{longer}"), (
+        shorter = replace(new, config=replace(new.config, env_steps=77, evaluate_every=3))
+        assert _unfinished(directory, shorter).endswith(f"--resume {directory}{longer}"), (
             "of its own budget, not the new run's"
         )
-    assert _unfinished(directory, "of another expert") is None
+    assert _unfinished(directory, replace(new, expert="another")) is None
+    assert _unfinished(directory, replace(new, config=replace(new.config, demonstrations=1))) is None

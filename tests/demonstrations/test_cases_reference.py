@@ -157,12 +157,15 @@ def test_returns_in_notes_have_no_exponent(scale, said):
 
 def test_large_returns_in_the_note_on_their_spread_have_no_exponent():
     doubt = reference(demos([10_000, 14_000, 16_000, 12_000]), 50).doubt
-    assert "returns vary (13,000.0 ± 2,236.1 in 4 episodes)" in doubt
+    assert "returns vary (mean 13,000.0, standard deviation 2,236.1, 4 episodes)" in doubt
 
 
 def test_a_mean_that_is_not_known_well_is_said_to_be_so():
     vary, steady = reference(demos([10, 4, 16, 12, 8, 4]), 50), reference(demos([10, 11, 9, 10]), 50)
-    assert "returns vary (9.0 ± 4.3 in 6 episodes)" in vary.doubt and "uncertain by 21 points" in vary.doubt
+    assert (
+        "returns vary (mean 9.0, standard deviation 4.3, 6 episodes)" in vary.doubt
+        and "uncertain by 21 points" in vary.doubt
+    )
     assert vary.failures == pytest.approx(2 / 6) and steady.failures == 0
     assert reference(demos([10, 10.1, 9.9, 10]), 50).doubt is None
 

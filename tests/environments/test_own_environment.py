@@ -347,10 +347,10 @@ def test_a_dataset_is_not_trusted_with_a_module(own, tmp_path, capsys):
     )
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "ds")]) == 2
-    assert f"to use it: --env {own}:Point-v0" in capsys.readouterr().err
+    assert f"if you ask for it: --env {own}:Point-v0" in capsys.readouterr().err
     assert main(["data", "check", str(tmp_path / "ds")]) == 0, "what is in the file can be checked without it"
     shown = capsys.readouterr()
-    assert f"to use it: --env {own}:Point-v0; checked without it" in shown.err
+    assert f"if you ask for it: --env {own}:Point-v0; this time, only the file is checked" in shown.err
     assert "not possible without simulator states" in shown.out
     assert main(["evaluate", str(tmp_path / "ds"), "--env", f"{own}:Point-v0"]) == 0
 

@@ -49,7 +49,7 @@ def test_a_dry_run_says_what_is_left_and_what_was_spent(recorded, cli):
     assert done.returncode == 0, done.stderr
     counted, left, unknown, took = done.stdout.splitlines()[:4]
     assert counted.startswith("10 of 12 runs to do: cartpole-mgail-seed{0..2}, ")
-    assert left == "about 1.0 core-hours left (0.5 hours with 2 at once), by the CPU time of recorded runs"
+    assert left == "about 1.0 core-hours left (0.5 hours with 2 at once), estimated from recorded runs"
     assert unknown == "no estimate for 9 runs: no run of the same algorithm and task is recorded"
     assert took == "2 recorded runs took 2.0 core-hours"
 

@@ -156,9 +156,21 @@ def test_a_run_that_ended_near_its_expert_need_not_be_mended(name, good, made):
     diagnosis = diagnose(run)
     assert diagnosis.percent >= 90
     lines = list(report(run, diagnosis))
-    assert (lines[1] == "note: the run ended at 90% of the expert or more, so what follows need not be mended") == good
+    assert (lines[1] == "note: the run is at 90% of the expert or more, so what follows need not be mended") == good
     worse = list(report(run, replace(diagnosis, percent=89.0)))
     assert not any("need not be mended" in line for line in worse)
+    assert worse[1].startswith("note: the run has not ended, and early faults can pass; to continue it: ")
+    assert worse[1].endswith(f" --resume {run}")
+    assert not any("has not ended" in line for line in report(run, replace(diagnosis, percent=89.0, spent=True)))
+
+
+def test_a_run_that_made_its_clone_worse_is_not_to_be_extended(made):
+    run = made(**BROKEN["learning has made the clone worse"])
+    diagnosis = replace(diagnose(run), spent=True)
+    rising = replace(diagnose(made(**BROKEN["the return was still rising"])), spent=True)
+    assert any("--resume" in line for line in report(run, rising))
+    both = replace(diagnosis, found=(*rising.found, *diagnosis.found))
+    assert not any("--resume" in line for line in report(run, both))
 
 
 def test_every_finding_is_tried():

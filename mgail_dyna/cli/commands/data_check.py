@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> None:
         env_id = environment_id(command.env) if command.env else named_environment(demos, where)
     except UserError as error:  # a file must not decide which module is imported
         env_id = None
-        print(f"note: {error}; checked without it", file=sys.stderr)
+        print(f"note: {error}; this time, only the file is checked", file=sys.stderr)
     replay = None if env_id is None else _in_environment(demos, where, env_id, command)
     for note in data_notes(demos):
         print(note, file=sys.stderr)

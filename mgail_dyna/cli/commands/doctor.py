@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 # Failing episodes that are named, at most; the finding that many of them are.
-MOST_SEEDS, FAILING, STOPPED = 10, "some final episodes fail", "learning has stopped"
+MOST_SEEDS = 10
+FAILING, STOPPED, WORSE = "some final episodes fail", "learning has stopped", "learning has made the clone worse"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,10 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"note: {note}"
     names = [each.finding.name for each in diagnosis.found]
     if names and diagnosis.percent >= NEAR and FAILING not in names:
-        yield f"note: the run ended at {NEAR:.0f}% of the expert or more, so what follows need not be mended"
+        yield f"note: the run is at {NEAR:.0f}% of the expert or more, so what follows need not be mended"
+    elif names and not diagnosis.spent and diagnosis.iterations != settings.iterations:
+        more = _extension(directory, diagnosis)
+        yield f"note: the run has not ended, and early faults can pass{f'; to continue it: {more}' if more else ''}"
     for number, (finding, value) in enumerate(diagnosis.found, 1):
         reads = finding.reads.replace("`", "")
         yield f"{number}. {finding.name}: {finding.form.format(value)} ({finding.when} is a fault)"
@@ -119,7 +123,7 @@ def _extension(directory: Path, diagnosis: Diagnosis) -> str | None:
 
     settings = diagnosis.settings
     known = settings.algorithm in ALGORITHMS
-    if any(each.finding.name == STOPPED for each in diagnosis.found):
+    if any(each.finding.name in (STOPPED, WORSE) for each in diagnosis.found):
         return None
     return extension(directory, settings, diagnosis.iterations, diagnosis.spent) if known else None
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 # Settings that change how a run is evaluated, not what it learns; labels leave them out.
 EVALUATION_ONLY = {"evaluation_episodes", "evaluate_every", "final_episodes"}
+# What is imitated.
+IMITATED = ("expert", "demonstrations", "subsample", "observations_only")
 
 
 @dataclass(frozen=True)
@@ -88,20 +90,26 @@ def _evaluations(smooth: str) -> int:
 
 
 def _labels(settings: Sequence[RunSettings]) -> list[str]:
-    """A label for each run: environment, algorithm, preset, and the settings in which such runs differ, seeds apart."""
+    """A label for each run: environment, algorithm, preset, and the settings in which such runs differ, seeds apart.
+
+    What is imitated stands in all labels of an environment if it differs in any two.
+    """
     from mgail_dyna.experiments.records import config_differences
 
-    names, alike = [], defaultdict(list)
+    names, alike, data = [], defaultdict(list), defaultdict(list)
     for each in settings:
         preset = "" if each.preset == "recipe" else f" ({each.preset})"
         names.append(f"{environment_name(each.config.env)} {each.algorithm}{preset}")
-        alike[names[-1]].append({**asdict(each.config), "expert": each.expert})
+        config = {**asdict(each.config), "expert": each.expert}
+        alike[names[-1]].append(config)
+        data[each.config.env].append(config)
     labels = []
     for name, each in zip(names, settings, strict=True):
         config = {**asdict(each.config), "expert": each.expert}
         keys = {
             key for other in alike[name] for key, _, _ in config_differences(config, other, each.algorithm)
         } - EVALUATION_ONLY
+        keys |= {key for other in data[each.config.env] for key in IMITATED if config[key] != other[key]}
         flags = (_flag(config, key) for key in sorted(keys))
         labels.append(", ".join(filter(None, [name, *flags])))
     return labels

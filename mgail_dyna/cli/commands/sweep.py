@@ -118,9 +118,13 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
 
     cost, at_once = estimated(left, results), min(jobs, len(left))
     if cost.unknown < len(left):
-        others = f"; for {cost.guessed} of them, of other kinds of the same algorithm and task" if cost.guessed else ""
+        others = (
+            f"; {cost.guessed} runs have none of their kind, so others of their mode and task count"
+            if cost.guessed
+            else ""
+        )
         needed = f"about {cost.hours:.1f} core-hours left ({cost.hours / at_once:.1f} hours with {at_once} at once)"
-        yield f"{needed}, by the CPU time of recorded runs{others}"
+        yield f"{needed}, estimated from recorded runs{others}"
     if cost.unknown:
         yield f"no estimate for {counted(cost.unknown, 'run')}: no run of the same algorithm and task is recorded"
     count, hours = spent(kinds, results)

@@ -37,7 +37,8 @@ _GROUPED = re.compile(rf"^--({'|'.join(_GROUPS)})-")
 class TrainCommand:
     """Trains an agent to imitate an expert from its demonstrations, without reward.
 
-    --mode and --preset set the defaults of the other options. With tuned, reset or a preset of your own, so does --env.
+    --mode and --preset set the defaults of the other options. With the presets tuned and reset, and with your own,
+    --env does, too.
     """
 
     mode: str = "dyna"

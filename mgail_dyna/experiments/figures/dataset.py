@@ -51,7 +51,8 @@ def _histogram(axes: Axes, values: NDArray[np.float64], label: str) -> None:
     digits = 0 if max(abs(low), abs(high)) >= 100 or (values == np.round(values)).all() else 2
     mean, spread, *ends = (f"{number:,.{digits}f}" for number in (values.mean(), values.std(), low, high))
     axes.set_title(
-        f"all {mean}" if equal else f"mean {mean} (line) ± {spread}, from {ends[0]} to {ends[1]}", fontsize=9
+        f"all {mean}" if equal else f"mean {mean} (line), standard deviation {spread}, from {ends[0]} to {ends[1]}",
+        fontsize=9,
     )
     count_on(axes.yaxis)
     axes.xaxis.set_major_locator(FixedLocator([low]) if equal else MaxNLocator(5, integer=digits == 0))
@@ -89,14 +90,14 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     edges = np.linspace(0.0, float(found.steps.max()) + 1.0, BINS + 1)
     bins = np.digitize(found.steps, edges[1:-1])
     middles = (edges[1:] + edges[:-1]) / 2
-    for share, line, words in ((0.5, "-", "median"), (0.9, "--", "90% below")):
+    for share, line, words in ((0.5, "-", "median"), (0.9, "--", "90th percentile")):
         level = [np.quantile(found.actions[bins == i], share) if (bins == i).any() else np.nan for i in range(BINS)]
-        axes.plot(middles, level, line, color=_COLOUR, label=f"of actions, {words}")
+        axes.plot(middles, level, line, color=_COLOUR, label=f"actions, {words}")
     distance = [np.median(found.distances[bins == i]) if (bins == i).any() else np.nan for i in range(BINS)]
-    axes.plot(middles, distance, ":", color=_OTHER, label="of states, median")
+    axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("step of the episode")
-    axes.set_ylabel("difference to the nearest state of another\ndemonstration, in standard deviations", fontsize=9)
+    axes.set_xlabel("step of the episode\ndemonstrations disagree where actions differ but states do not")
+    axes.set_ylabel("difference from the nearest state of another\ndemonstration, in standard deviations", fontsize=9)
     _legend(axes)
 
 
