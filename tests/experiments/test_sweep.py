@@ -450,14 +450,12 @@ def test_records_that_their_command_would_not_make_today_are_named(tmp_path, mon
     from mgail_dyna.cli.commands import sweep as command
     from mgail_dyna.experiments.kinds import Kind
 
+    today = ("--env", "cartpole", "--preset", "tuned")
     kinds = (
-        Kind("tiny", "cartpole", "dyna", "as today", ("--env", "cartpole", "--preset", "tuned")),
-        Kind(
-            "tiny",
-            "cartpole",
-            "fewer",
-            "not so",
-            ("--env", "cartpole", "--preset", "tuned", "--updates-per-iteration", "3", "--env-steps", "2000"),
+        Kind("tiny", "cartpole", "dyna", "as today", today),
+        *(
+            Kind("tiny", "cartpole", name, "not so", (*today, "--updates-per-iteration", "3", "--env-steps", "2000"))
+            for name in ("fewer", "again")
         ),
     )
     for kind in kinds:
@@ -467,4 +465,4 @@ def test_records_that_their_command_would_not_make_today_are_named(tmp_path, mon
         ["sweep", "--suite", "paper", "--seeds", "1", "--results", str(tmp_path / "results"), "--logdir", str(tmp_path)]
     )
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "made with other settings" in line]
-    assert "tiny/cartpole-fewer-seed*: updates_per_iteration 10 (now 3); remove the records" in line
+    assert "updates_per_iteration 10 (now 3): tiny/cartpole-fewer-seed*, tiny/cartpole-again-seed*; they" in line

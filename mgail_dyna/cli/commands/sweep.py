@@ -139,20 +139,23 @@ def _print_results(kinds: Sequence[Kind], results: Path, title: str) -> None:
     if title != EVERYTHING:
         print_summary(kinds, results, title)
     for line in _outdated(kinds, results):
-        print(line)
+        print(_wrapped(line))
 
 
 def _outdated(kinds: Sequence[Kind], results: Path) -> Iterator[str]:
-    """One line for each kind of run whose records were made with other settings than today's."""
+    """One line for each change of settings since records were made, with the kinds of run that it concerns."""
     from mgail_dyna.experiments.records import differences, read_kind
 
+    changed: dict[str, list[str]] = {}
     for kind in kinds:
         records = read_kind(results, kind)
         changes = differences(records[0], asdict(resolved(kind.arguments).settings)) if records else ()
         listed = ", ".join(f"{key} {then} (now {now})" for key, then, now in changes)
         if listed:
-            names = f"{kind.suite}/{kind.task}-{kind.name}-seed*"
-            yield f"made with other settings than today's: {names}: {listed}; remove the records to repeat the runs"
+            changed.setdefault(listed, []).append(f"{kind.suite}/{kind.task}-{kind.name}-seed*")
+    for listed, names in changed.items():
+        what = f"records made with other settings than today's: {listed}: {', '.join(names)}"
+        yield f"{what}; they count as they are; to repeat a run, remove its record"
 
 
 def _asked(figure: str | None, suite: str | None, helping: bool) -> tuple[str, tuple[Kind, ...]]:
