@@ -96,8 +96,8 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     distance = [np.median(found.distances[bins == i]) if (bins == i).any() else np.nan for i in range(BINS)]
     axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("step of the episode\ndemonstrations disagree where actions differ but states do not")
-    axes.set_ylabel("difference from the nearest state of another\ndemonstration, in standard deviations", fontsize=9)
+    axes.set_xlabel("step of the episode\n(they disagree where actions differ but states do not)")
+    axes.set_ylabel("difference from the nearest state\nof another demonstration,\nin standard deviations")
     _legend(axes)
 
 
