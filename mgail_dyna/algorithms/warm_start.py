@@ -11,7 +11,7 @@ from mgail_dyna.algorithms.bc import Cloner
 from mgail_dyna.algorithms.networks import unit_of_changes
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.learners.demonstrated import Cloning, Following
+from mgail_dyna.learners.demonstrated import Anchored, Cloning, Following
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.replay import Replay
@@ -35,20 +35,24 @@ def _up_to(full: float | None, strayed: float) -> float:
 class WarmStart:
     """Trains the clone, and keeps what is learned later close to the demonstrations.
 
-    The demonstrations say what to do in the states they visit. The discriminator and the model say the rest.
+    The demonstrations say what to do in the states they visit. Elsewhere the clone itself says it, as long as its
+    episodes stray little from them; the more they stray, the more the discriminator and the model say.
 
     Args:
         config: `warm_start`, `cloning`, and what holds without a clone.
         demos: the demonstrations as the networks see them.
         count: how many there are.
+        replay: what the agent visited.
 
     Attributes:
         cloned: whether the clone was made.
+        original: the clone as it was made; None before that, and in runs of older versions.
         kept: whether it has passed its trial; None before it, or without one.
     """
 
-    def __init__(self, config: ImitationConfig, demos: Replay, count: int) -> None:
-        self.config, self.demos, self.count, self.cloned = config, demos, count, False
+    def __init__(self, config: ImitationConfig, demos: Replay, count: int, replay: Replay) -> None:
+        self.config, self.demos, self.count, self.replay, self.cloned = config, demos, count, replay, False
+        self.original: NumpyPolicy | None = None
         self.kept: bool | None = None
 
     @property
@@ -62,8 +66,9 @@ class WarmStart:
         Returns:
             `steps`, how many are `left`, and the `loss` of the last ones.
         """
-        self.cloned = True
-        return Cloner(policy, acting, demos, self.config, self.config.cloning.steps).finish()
+        metrics = Cloner(policy, acting, demos, self.config, self.config.cloning.steps).finish()
+        self.cloned, self.original = True, NumpyPolicy.from_state(acting.state())
+        return metrics
 
     @property
     def on_trial(self) -> bool:
@@ -115,8 +120,9 @@ class WarmStart:
             share = max(_up_to(self.config.cloning.fewer_updates_below, strayed), FEWEST_ROUNDS)
         return math.ceil(self.config.updates_per_iteration * share)
 
-    def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> Cloning | None:
-        """Pairs for a cloning loss in `steps` gradient steps; None without a clone.
+    def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> Cloning | Anchored | None:
+        """Pairs for a cloning loss in `steps` gradient steps, and visited states with the clone's actions; None
+        without a clone.
 
         Args:
             rng: draws the pairs.
@@ -126,8 +132,13 @@ class WarmStart:
         config = self.config.cloning
         if not self.holds or config.bc_weight == 0:
             return None
-        weight = weight_of(config.bc_weight, self.demos.steps, strayed)
-        return Cloning(*self.demos.pairs(rng, (steps, config.batch)), weight)
+        shape, full = (steps, config.batch), config.anchor_below
+        demonstrated = Cloning(*self.demos.pairs(rng, shape), weight_of(config.bc_weight, self.demos.steps, strayed))
+        if full is None or self.original is None:
+            return demonstrated
+        states, _ = self.replay.pairs(rng, shape)
+        weight = weight_of(config.bc_weight, self.demos.steps, _up_to(full, strayed))
+        return Anchored(demonstrated, Cloning(states, self.original.targets(states), weight))
 
 
 class Follower:

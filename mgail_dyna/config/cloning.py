@@ -32,6 +32,10 @@ class CloningConfig:
     fewer_updates_below: float | None = 0.1
     """--warm-start bc: as --cloning.slow-below, for the number of update rounds, of which at least a tenth is made;
     None: always all."""
+    anchor_below: float | None = None
+    """--warm-start bc: while a clone's episodes are away from the demonstrations for a smaller share than this, the
+    cloning loss is also taken in states that the agent visited, against the clone's own actions. Its weight there is
+    w^(1 - share/this); None: never."""
     acting_averaging: float = 0.0
     """--warm-start bc: --policy.acting-averaging of a clone."""
     reset_length: int = 1_000
@@ -46,7 +50,7 @@ class CloningConfig:
     """Largest mean share of the trial's episodes (`rollout/strayed`) with which a clone is kept."""
 
     def __post_init__(self) -> None:
-        slow, fewer = self.slow_below, self.fewer_updates_below
+        slow, fewer, anchor = self.slow_below, self.fewer_updates_below, self.anchor_below
         require(
             self,
             "cloning.",
@@ -56,6 +60,7 @@ class CloningConfig:
             interval=(self.interval >= 1, "at least 1"),
             freeze_iterations=(self.freeze_iterations >= 0, "at least 0"),
             bc_weight=(self.bc_weight >= 0, "at least 0"),
+            anchor_below=(anchor is None or 0 < anchor <= 1, "above 0 and at most 1"),
             slow_below=(slow is None or 0 < slow <= 1, "above 0 and at most 1"),
             fewer_updates_below=(fewer is None or 0 < fewer <= 1, "above 0 and at most 1"),
             acting_averaging=(0 <= self.acting_averaging < 1, "at least 0 and below 1"),

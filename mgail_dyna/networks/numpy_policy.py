@@ -214,6 +214,10 @@ class NumpyPolicy:
         outputs: FloatArray = hidden.dot(kernel) + bias
         return self.spec.reach * np.tanh(outputs / self.spec.reach) if self.squash else outputs
 
+    def targets(self, states: FloatArray) -> FloatArray:
+        """The mean action as a clone of this policy would learn it, `[..., a]`, for normalised `states [..., d]`."""
+        return self.head.vectors(self.head.executed(self.head.mode(self.outputs(states))))
+
     def act(self, observations: Array, noise: FloatArray | None = None) -> Array:
         """Actions as executed, for raw `observations [..., d]`: the mean action, or the one `noise` picks."""
         outputs = self.outputs(self.normalise(observations))

@@ -9,6 +9,7 @@ from helpers import assert_same_weights, small_config, without_clocks
 
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.straying import Straying
+from mgail_dyna.learners.demonstrated import Cloning
 from mgail_dyna.runs.run import ImitationRun
 
 
@@ -107,12 +108,37 @@ def test_a_clone_is_on_trial_if_demonstrations_are_few(cartpole_demos, below, on
 
 
 @pytest.mark.usefixtures("eager")
-def test_a_run_whose_clone_was_thrown_away_is_resumed_exactly(cartpole_demos):
-    config = on_trial(0.0)
+def test_a_clone_keeps_its_own_actions_where_the_agent_was(cartpole_demos):
+    agent = DynaAgent(warm_config(anchor_below=0.5, bc_weight=2.0, batch=8), make_env, cartpole_demos)
+    agent.iterate()
+    clone = agent.acting.outputs
+    answers = {tuple(state): np.argmax(clone(state)) for state in agent.demo_replay.pairs(agent.rng, (50,))[0]}
+    agent.iterate()
+    agent.acting.load({name: 0 * weight for name, weight in agent.acting.weights.items()})
+    most = 2.0 * np.sqrt(agent.demo_replay.steps)
+    for strayed, weight in ((0.0, most), (0.25, most**0.5), (0.5, 1.0), (0.9, 1.0)):
+        demonstrated, visited = agent.warm_start.regularizer(np.random.default_rng(1), 3, strayed)
+        assert visited.weight == pytest.approx(weight, rel=1e-5)
+        assert demonstrated.weight == pytest.approx(most ** (1 - strayed), rel=1e-5)
+        assert visited.states.shape == (3, 8, 4) and visited.actions.shape == (3, 8, 2)
+        assert (visited.states[..., None, :] == agent.replay._columns["states"]).all(axis=-1).any(axis=-1).all()
+        np.testing.assert_array_equal(
+            visited.actions.argmax(axis=-1), agent.warm_start.original.outputs(visited.states).argmax(axis=-1)
+        )
+    assert all(np.argmax(agent.warm_start.original.outputs(np.float32(state))) == a for state, a in answers.items())
+    alone = DynaAgent(warm_config(anchor_below=None), make_env, cartpole_demos)
+    alone.iterate()
+    assert isinstance(alone.warm_start.regularizer(np.random.default_rng(1), 3, 0.1), Cloning)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("limit", [0.0, 1.0])
+def test_a_run_whose_clone_was_on_trial_is_resumed_exactly(cartpole_demos, limit):
+    config = on_trial(limit)
     whole, saved, resumed = (ImitationRun(config, cartpole_demos, "dyna") for _ in range(3))
     list(saved.iterate(iterations=2))
     resumed.restore(saved.state())
-    assert resumed.agent.warm_start.kept is False
+    assert resumed.agent.warm_start.kept is (limit == 1.0)
     for run in (whole, resumed):
         list(run.iterate(iterations=4))
     assert without_clocks(whole.history) == without_clocks(resumed.history)
@@ -150,7 +176,7 @@ def test_a_clone_keeps_to_the_demonstrations_the_less_the_more_it_strays(
     cartpole_demos, warm_start, weight, strayed, expected
 ):
     pairs = cartpole_demos.total_steps
-    config = replace(warm_config(bc_weight=weight / pairs**0.5, batch=32), warm_start=warm_start)
+    config = replace(warm_config(bc_weight=weight / pairs**0.5, batch=32, anchor_below=None), warm_start=warm_start)
     agent, seen = DynaAgent(config, make_env, cartpole_demos), []
     if warm_start == "bc":
         agent.iterate()
