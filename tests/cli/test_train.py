@@ -208,7 +208,10 @@ def test_a_run_resumed_for_some_iterations_continues_to_its_own_end_afterwards(t
     assert resumed.returncode == 0, resumed.stderr
     assert "20,000 gradient steps, of which 20 are done, at most 2 iterations" in resumed.stderr
     assert read_settings(directory).iterations is None, "the limit was this session's"
+    before = {path: path.stat().st_mtime_ns for path in directory.iterdir()}
     again = cli("--resume", directory, "--iterations", 2)
+    after = {path: path.stat().st_mtime_ns for path in directory.iterdir()}
+    assert {path for path in after if after[path] != before.get(path)} <= {directory / "lock"}, "nothing is written"
     continued = f"python run.py --resume {directory}"
     assert f"iteration 2 is over, so nothing was done; to continue it: {continued}\n" in again.stderr
     assert f"\n  {continued}\n" in again.stdout, "and what comes next says so, too"
