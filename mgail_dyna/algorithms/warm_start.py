@@ -35,8 +35,8 @@ def _up_to(full: float | None, strayed: float) -> float:
 class WarmStart:
     """Trains the clone, and keeps what is learned later close to the demonstrations.
 
-    The demonstrations say what to do in the states they visit. Elsewhere the clone itself says it, as long as its
-    episodes stray little from them; the more they stray, the more the discriminator and the model say.
+    The demonstrations say what to do in the states they visit. The discriminator and the model say the rest, and with
+    `cloning.anchor_below` so does the clone itself, as long as its episodes stray little.
 
     Args:
         config: `warm_start`, `cloning`, and what holds without a clone.
@@ -46,7 +46,7 @@ class WarmStart:
 
     Attributes:
         cloned: whether the clone was made.
-        original: the clone as it was made; None before that, and in runs of older versions.
+        original: the clone as it was made, if it is to be an anchor; None before that.
         kept: whether it has passed its trial; None before it, or without one.
     """
 
@@ -67,7 +67,9 @@ class WarmStart:
             `steps`, how many are `left`, and the `loss` of the last ones.
         """
         metrics = Cloner(policy, acting, demos, self.config, self.config.cloning.steps).finish()
-        self.cloned, self.original = True, NumpyPolicy.from_state(acting.state())
+        self.cloned = True
+        if self.config.cloning.anchor_below is not None:
+            self.original = NumpyPolicy.from_state(acting.state())
         return metrics
 
     @property
@@ -132,12 +134,12 @@ class WarmStart:
         config = self.config.cloning
         if not self.holds or config.bc_weight == 0:
             return None
-        shape, full = (steps, config.batch), config.anchor_below
+        shape = steps, config.batch
         demonstrated = Cloning(*self.demos.pairs(rng, shape), weight_of(config.bc_weight, self.demos.steps, strayed))
-        if full is None or self.original is None:
+        if self.original is None:
             return demonstrated
         states, _ = self.replay.pairs(rng, shape)
-        weight = weight_of(config.bc_weight, self.demos.steps, _up_to(full, strayed))
+        weight = weight_of(config.bc_weight, self.demos.steps, _up_to(config.anchor_below, strayed))
         return Anchored(demonstrated, Cloning(states, self.original.targets(states), weight))
 
 

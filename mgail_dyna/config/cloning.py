@@ -35,7 +35,7 @@ class CloningConfig:
     anchor_below: float | None = None
     """--warm-start bc: while a clone's episodes are away from the demonstrations for a smaller share than this, the
     cloning loss is also taken in states that the agent visited, against the clone's own actions. Its weight there is
-    w^(1 - share/this); None: never."""
+    w^(1 - share/this), with w as above; None: never."""
     acting_averaging: float = 0.0
     """--warm-start bc: --policy.acting-averaging of a clone."""
     reset_length: int = 1_000

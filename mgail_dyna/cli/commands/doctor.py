@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from mgail_dyna.runs.findings import Finding
 
 
-# Failing episodes that are named, at most; the finding that many of them are.
+# Failing episodes that are named, at most.
 MOST_SEEDS = 10
+# Findings that decide what is said of others.
 FAILING, STOPPED, WORSE = "some final episodes fail", "learning has stopped", "learning has made the clone worse"
 
 

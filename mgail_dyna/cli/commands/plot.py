@@ -97,15 +97,14 @@ def _labels(settings: Sequence[RunSettings]) -> list[str]:
     from mgail_dyna.experiments.records import config_differences
 
     names, alike, data = [], defaultdict(list), defaultdict(list)
-    for each in settings:
+    configs = [{**asdict(each.config), "expert": each.expert} for each in settings]
+    for each, config in zip(settings, configs, strict=True):
         preset = "" if each.preset == "recipe" else f" ({each.preset})"
         names.append(f"{environment_name(each.config.env)} {each.algorithm}{preset}")
-        config = {**asdict(each.config), "expert": each.expert}
         alike[names[-1]].append(config)
         data[each.config.env].append(config)
     labels = []
-    for name, each in zip(names, settings, strict=True):
-        config = {**asdict(each.config), "expert": each.expert}
+    for name, each, config in zip(names, settings, configs, strict=True):
         keys = {
             key for other in alike[name] for key, _, _ in config_differences(config, other, each.algorithm)
         } - EVALUATION_ONLY
