@@ -92,14 +92,14 @@ class Pace:
         return sum(seconds for seconds, _ in counted) / len(counted) if counted else None
 
     def left(self) -> float | None:
-        """Seconds until the end; None until that is known, or bounded."""
+        """Seconds until the end, at least one; None until that is known, or bounded."""
         if self.seconds is None:
             return None
         steps = sum(steps for _, steps in self._counted) / len(self._counted)
         # The last iteration takes as long as any, however few steps are left for it.
         by_steps = math.ceil((self.total - self.done) / steps - ROUNDING) if steps else math.inf
         to_do = by_steps if self.last is None else min(by_steps, self.last - self.iteration)
-        return max(to_do * self.seconds - (self._clock() - self._newest), 0.0)
+        return max(to_do * self.seconds - (self._clock() - self._newest), 1.0)
 
     def of_this_iteration(self) -> float | None:
         """Seconds until this iteration is over; None until that is known, or bounded."""

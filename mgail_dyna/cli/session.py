@@ -75,7 +75,7 @@ class Session:
                     self._announce_final(display, interrupts)
                 else:
                     self._announce(display)
-                for row in run.iterate(self.iterations):
+                for row in run.iterate(self.iterations, lambda number: self._count_final(display, number)):
                     self._show(display, row)
                     self._record(row)
                     if interrupts.asked:
@@ -130,6 +130,9 @@ class Session:
     def _announce_final(self, display: ProgressDisplay, interrupts: Interrupts) -> None:
         interrupts.seconds_left, interrupts.work = lambda: None, ("the final episodes", "them")
         display.wait(f"playing {counted(self.run.config.final_episodes, 'final episode')}")
+
+    def _count_final(self, display: ProgressDisplay, number: int) -> None:
+        display.phrases = [f"playing final episode {number:,} of {self.run.config.final_episodes:,}"]
 
     def _show(self, display: ProgressDisplay, row: dict[str, float]) -> None:
         run = self.run

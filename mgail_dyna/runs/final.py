@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,22 @@ class FinalEpisodes:
     returns: NDArray[np.float64]
 
     @classmethod
-    def play(cls, env: gym.Env[Any, Any], policy: NumpyPolicy, first_seed: int, episodes: int) -> FinalEpisodes:
-        """Plays `episodes` of them; the first is reset with `first_seed`, the next with the seed after it."""
-        seeds = np.arange(first_seed, first_seed + episodes)
-        played = [play_episode(env, policy, int(seed)) for seed in seeds]
+    def play(
+        cls,
+        env: gym.Env[Any, Any],
+        policy: NumpyPolicy,
+        first_seed: int,
+        episodes: int,
+        before_each: Callable[[int], object] = lambda number: None,
+    ) -> FinalEpisodes:
+        """Plays `episodes` of them; the first is reset with `first_seed`, the next with the seed after it.
+
+        `before_each` is called with the number of the one that begins, from 1 on.
+        """
+        seeds, played = np.arange(first_seed, first_seed + episodes), []
+        for number, seed in enumerate(seeds, 1):
+            before_each(number)
+            played.append(play_episode(env, policy, int(seed)))
         steps, returns = ([len(one) for one in played], [one.episode_return for one in played])
         return cls(seeds, np.array(steps, np.int64), np.array(returns, np.float64))
 

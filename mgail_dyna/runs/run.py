@@ -112,10 +112,13 @@ class ImitationRun:
         """Whether the budget is spent and the final episodes are still to be played."""
         return self.agent.progress >= 1.0 and self.final is None and self.config.final_episodes > 0
 
-    def iterate(self, iterations: int | None = None) -> Iterator[dict[str, float]]:
+    def iterate(
+        self, iterations: int | None = None, before_final: Callable[[int], object] = lambda number: None
+    ) -> Iterator[dict[str, float]]:
         """Trains until the agent's budget is spent or `iterations` in all are done; yields the rows of `history`.
 
-        Once the budget is spent and the last row was taken, the final episodes are played, if they are not yet.
+        Once the budget is spent and the last row was taken, the final episodes are played, if they are not yet;
+        `before_final` is called with the number of each.
 
         Raises:
             DivergenceError: a metric is NaN or infinite; the message names it, the iteration and the env step.
@@ -145,7 +148,7 @@ class ImitationRun:
         if self.final_due:
             first = FINAL_SEED + EVALUATION_SEEDS * self.config.seed
             episodes = self.config.final_episodes
-            self.final = FinalEpisodes.play(self.evaluation_env, self.agent.acting, first, episodes)
+            self.final = FinalEpisodes.play(self.evaluation_env, self.agent.acting, first, episodes, before_final)
 
     def _evaluated(self, due: bool) -> dict[str, float]:
         if not due or not self.config.evaluation_episodes:

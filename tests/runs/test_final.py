@@ -22,9 +22,10 @@ def run_of(demos, **changes):
 
 def test_the_final_episodes_are_the_last_policys_own_and_start_where_no_evaluation_does(cartpole_demos, tmp_path):
     run = run_of(cartpole_demos, evaluation_episodes=2)
-    rows = list(run.iterate())
+    begun = []
+    rows = list(run.iterate(before_final=begun.append))
     final = run.final
-    assert len(final.returns) == 3
+    assert len(final.returns) == 3 and begun == [1, 2, 3]
     again = [play_episode(run.evaluation_env, run.agent.acting, int(seed)) for seed in final.seeds]
     np.testing.assert_array_equal(final.returns, [episode.episode_return for episode in again])
     np.testing.assert_array_equal(final.steps, [len(episode) for episode in again])
