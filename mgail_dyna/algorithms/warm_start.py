@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mgail_dyna.algorithms.bc import Cloner
+from mgail_dyna.algorithms.bc import Cloner, gradient_steps
 from mgail_dyna.algorithms.networks import unit_of_changes
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
@@ -35,8 +35,8 @@ def _up_to(full: float | None, strayed: float) -> float:
 class WarmStart:
     """Trains the clone, and keeps what is learned later close to the demonstrations.
 
-    The demonstrations say what to do in the states they visit. The discriminator and the model say the rest, and with
-    `cloning.anchor_below` so does the clone itself, as long as its episodes stray little.
+    The demonstrations say what to do in the states they visit. The discriminator and the model say the rest, and so
+    does the clone itself, until its episodes have strayed.
 
     Args:
         config: `warm_start`, `cloning`, and what holds without a clone.
@@ -46,7 +46,7 @@ class WarmStart:
 
     Attributes:
         cloned: whether the clone was made.
-        original: the clone as it was made, if it is to be an anchor; None before that.
+        original: the clone as it was made, while it is an anchor.
         kept: whether it has passed its trial; None before it, or without one.
     """
 
@@ -66,16 +66,23 @@ class WarmStart:
         Returns:
             `steps`, how many are `left`, and the `loss` of the last ones.
         """
-        metrics = Cloner(policy, acting, demos, self.config, self.config.cloning.steps).finish()
+        config = self.config.cloning
+        # From few demonstrations an exact clone is a better start than a good one (results/notes/one-recipe.md, P).
+        steps = config.steps if self._few else gradient_steps(config, demos.total_steps)
+        metrics = Cloner(policy, acting, demos, self.config, steps).finish()
         self.cloned = True
-        if self.config.cloning.anchor_below is not None:
+        if config.anchor_below is not None:
             self.original = NumpyPolicy.from_state(acting.state())
         return metrics
 
     @property
     def on_trial(self) -> bool:
         """Whether the clone is to be judged by the next episodes."""
-        return self.cloned and self.kept is None and self.count < self.config.cloning.trial_below
+        return self.cloned and self.kept is None and self._few
+
+    @property
+    def _few(self) -> bool:
+        return self.count < self.config.cloning.trial_below
 
     @property
     def holds(self) -> bool:
@@ -123,8 +130,10 @@ class WarmStart:
         return math.ceil(self.config.updates_per_iteration * share)
 
     def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> Cloning | Anchored | None:
-        """Pairs for a cloning loss in `steps` gradient steps, and visited states with the clone's actions; None
-        without a clone.
+        """Pairs for a cloning loss in `steps` gradient steps; None without a clone.
+
+        While the clone is an anchor, there are visited states with its own actions, too. Once its episodes have
+        strayed it knows too little to be one again.
 
         Args:
             rng: draws the pairs.
@@ -136,10 +145,12 @@ class WarmStart:
             return None
         shape = steps, config.batch
         demonstrated = Cloning(*self.demos.pairs(rng, shape), weight_of(config.bc_weight, self.demos.steps, strayed))
+        if config.anchor_below is None or strayed >= config.anchor_below:
+            self.original = None
         if self.original is None:
             return demonstrated
         states, _ = self.replay.pairs(rng, shape)
-        weight = weight_of(config.bc_weight, self.demos.steps, _up_to(config.anchor_below, strayed))
+        weight = np.minimum(np.float32(config.anchor_weight), demonstrated.weight)
         return Anchored(demonstrated, Cloning(states, self.original.targets(states), weight))
 
 

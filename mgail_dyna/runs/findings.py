@@ -88,7 +88,7 @@ FINDINGS = (
         100.0,
         "{:.0f} points",
         "D and the model mislead the policy where the demonstrations are few, or contradict each other",
-        (Change("cloning.anchor-below", 0.5),),
+        (Change("cloning.anchor-weight", 100.0),),
         commands=("--env ENV --mode bc", "data check EXPERT --env ENV --plot check.png"),
         advice="more demonstrations",
         settings=("cloning", "warm_start"),

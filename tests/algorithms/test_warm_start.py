@@ -109,14 +109,15 @@ def test_a_clone_is_on_trial_if_demonstrations_are_few(cartpole_demos, below, on
 
 @pytest.mark.usefixtures("eager")
 def test_a_clone_keeps_its_own_actions_where_the_agent_was(cartpole_demos):
-    agent = DynaAgent(warm_config(anchor_below=0.5, bc_weight=2.0, batch=8), make_env, cartpole_demos)
+    cloning = {"anchor_below": 0.8, "anchor_weight": 7.0, "bc_weight": 2.0, "batch": 8}
+    agent = DynaAgent(warm_config(**cloning), make_env, cartpole_demos)
     agent.iterate()
     clone = agent.acting.outputs
     answers = {tuple(state): np.argmax(clone(state)) for state in agent.demo_replay.pairs(agent.rng, (50,))[0]}
     agent.iterate()
     agent.acting.load({name: 0 * weight for name, weight in agent.acting.weights.items()})
     most = 2.0 * np.sqrt(agent.demo_replay.steps)
-    for strayed, weight in ((0.0, most), (0.25, most**0.5), (0.5, 1.0), (0.9, 1.0)):
+    for strayed, weight in ((0.0, 7.0), (0.1, 7.0), (0.75, most**0.25)):
         demonstrated, visited = agent.warm_start.regularizer(np.random.default_rng(1), 3, strayed)
         assert visited.weight == pytest.approx(weight, rel=1e-5)
         assert demonstrated.weight == pytest.approx(most ** (1 - strayed), rel=1e-5)
@@ -126,9 +127,19 @@ def test_a_clone_keeps_its_own_actions_where_the_agent_was(cartpole_demos):
             visited.actions.argmax(axis=-1), agent.warm_start.original.outputs(visited.states).argmax(axis=-1)
         )
     assert all(np.argmax(agent.warm_start.original.outputs(np.float32(state))) == a for state, a in answers.items())
+    for strayed in (0.8, 0.1):  # once it has strayed it is no anchor again
+        assert isinstance(agent.warm_start.regularizer(np.random.default_rng(1), 3, strayed), Cloning)
     alone = DynaAgent(warm_config(anchor_below=None), make_env, cartpole_demos)
     alone.iterate()
     assert isinstance(alone.warm_start.regularizer(np.random.default_rng(1), 3, 0.1), Cloning)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("below", "few"), [(3, False), (4, True)])
+def test_a_clone_is_exact_where_demonstrations_are_few(cartpole_demos, below, few):
+    agent = DynaAgent(warm_config(trial_below=below, steps=5_000, interval=500), make_env, cartpole_demos)
+    usual = np.ceil(100 * np.sqrt(cartpole_demos.total_steps))
+    assert agent.iterate()["cloning/steps"] == (5_000 if few else usual) and usual < 5_000
 
 
 @pytest.mark.usefixtures("eager")
