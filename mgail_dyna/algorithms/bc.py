@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mgail_dyna.algorithms.base import Budget, MakeEnv, prefixed
-from mgail_dyna.algorithms.networks import Networks, numpy_copy
+from mgail_dyna.algorithms.networks import Networks, network_seeds, numpy_copy
 from mgail_dyna.config.cloning import CloningConfig
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import check_compatible, check_known
@@ -113,7 +113,8 @@ class BCAgent:
         check_compatible(demos, self.idle_env, "the demonstrations")
         check_known(demos, config, clones=True)
         make = (networks or Networks()).policy
-        policy = make(demos.action, demos.observation_space.shape[0], config.policy, config.seed)
+        (seed,) = network_seeds(config.seed, 1)
+        policy = make(demos.action, demos.observation_space.shape[0], config.policy, seed)
         self.acting = numpy_copy(policy, config.policy, demos)
         total = gradient_steps(config.cloning, demos.total_steps)
         self.cloner = Cloner(policy, self.acting, demos, config, total)

@@ -9,7 +9,7 @@ import numpy as np
 from mgail_dyna.algorithms.averaging import WeightAverager
 from mgail_dyna.algorithms.base import Budget, MakeEnv, mean_metrics, prefixed
 from mgail_dyna.algorithms.collector import Collector
-from mgail_dyna.algorithms.networks import Networks, demo_replay, numpy_copy, view_of
+from mgail_dyna.algorithms.networks import Networks, demo_replay, network_seeds, numpy_copy, view_of
 from mgail_dyna.algorithms.pairs import PairSampler
 from mgail_dyna.algorithms.switch import SWITCHES, Round
 from mgail_dyna.algorithms.warm_start import Follower, WarmStart
@@ -51,7 +51,7 @@ class DynaAgent:
         if config.follow_weight and demos.has_actions:
             raise UserError("--follow-weight: has no effect without --observations-only; leave it out")
         make, action, size = networks or Networks(), demos.action, demos.observation_space.shape[0]
-        seeds = [int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3) >> 1]
+        seeds = network_seeds(config.seed, 3)
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
 
         policy, average = (make.policy(action, size, config.policy, seeds[0]) for _ in range(2))

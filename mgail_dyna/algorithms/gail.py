@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mgail_dyna.algorithms.base import Budget, MakeEnv, prefixed
-from mgail_dyna.algorithms.networks import Networks, demo_replay, numpy_copy, view_of
+from mgail_dyna.algorithms.networks import Networks, demo_replay, network_seeds, numpy_copy, view_of
 from mgail_dyna.algorithms.pairs import PairSampler
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import check_compatible, check_known
@@ -64,7 +64,7 @@ class GailAgent:
         check_known(demos, config, clones=False)
         self.config, make = config, networks or Networks()
         action, size = demos.action, demos.observation_space.shape[0]
-        seeds = [int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(5) >> 1]
+        seeds = network_seeds(config.seed, 5)
         self.rng = np.random.default_rng(np.random.SeedSequence([config.seed, 1]))
 
         policy = make.policy(action, size, config.policy, seeds[0])

@@ -24,6 +24,11 @@ from mgail_dyna.types import ActionSpec, FloatArray, Trajectory
 LEAST_DEVIATION = 0.05
 
 
+def network_seeds(seed: int, count: int) -> list[int]:
+    """Of the networks of a run. The first is the policy's, so that every algorithm begins with the same one."""
+    return [int(each) for each in np.random.SeedSequence(seed).generate_state(count) >> 1]
+
+
 def build_policy(action: ActionSpec, observation_size: int, config: PolicyConfig, seed: int) -> PolicyNetwork:
     """The policy of the paper (sec. 4); its means stay inside the action space."""
     return PolicyNetwork(

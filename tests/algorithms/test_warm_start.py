@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers import assert_same_weights, small_config, without_clocks
 
+from mgail_dyna.algorithms.bc import BCAgent
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.straying import Straying
 from mgail_dyna.learners.demonstrated import Cloning
@@ -140,6 +141,16 @@ def test_a_clone_is_exact_where_demonstrations_are_few(cartpole_demos, below, fe
     agent = DynaAgent(warm_config(trial_below=below, steps=5_000, interval=500), make_env, cartpole_demos)
     usual = np.ceil(100 * np.sqrt(cartpole_demos.total_steps))
     assert agent.iterate()["cloning/steps"] == (5_000 if few else usual) and usual < 5_000
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_clone_is_that_of_cloning_alone_to_the_last_bit(cartpole_demos):
+    config = warm_config(steps=20_000, batch=8)
+    start, alone = (make(config, make_env, cartpole_demos) for make in (DynaAgent, BCAgent))
+    start.iterate()
+    while alone.progress < 1.0:
+        alone.iterate()
+    assert_same_weights(start.acting, alone.acting)
 
 
 @pytest.mark.usefixtures("eager")
