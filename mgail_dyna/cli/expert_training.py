@@ -184,7 +184,7 @@ def _phrases(iteration: Iteration) -> list[str]:
 def _cells(curve: list[dict[str, float]], finalists: list[dict[str, Any]]) -> list[str]:
     """The newest evaluation as a row of `COLUMNS`."""
     now, before = curve[-1], curve[-2] if len(curve) > 1 else None
-    change = "" if before is None else f"{now['return_mean'] - before['return_mean']:+,.1f}"
+    change = "" if before is None else f"{round(now['return_mean'], 1) - round(before['return_mean'], 1):+,.1f}"
     best = f"{finalists[0]['return_mean']:,.1f}" if finalists else ""
     returns = [f"{now['return_mean']:,.1f}", f"{now['return_min']:,.1f}", change, best]
     return [f"{now['env_steps']:,.0f}", *returns, duration(now["wall_seconds"])]

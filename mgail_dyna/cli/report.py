@@ -71,7 +71,7 @@ class EvaluationRows:
         cells = [f"{row['iteration']:,.0f}", f"{done:,}"]
         if self.evaluated:
             shown = "expert_percent" if self.compared else "return_mean"
-            change = "" if before is None else f"{row[shown] - before[shown]:+,.1f}"
+            change = "" if before is None else f"{round(row[shown], 1) - round(before[shown], 1):+,.1f}"
             if change in ("+0.0", "-0.0"):
                 change = "0.0"
             percent = [f"{row['expert_percent']:,.1f}"] if self.compared else []
@@ -145,7 +145,7 @@ def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     failed = int((percents < FAILURE).sum())
     agent_error = final.returns.std() / math.sqrt(len(final.returns))
     points = 100 * math.hypot(agent_error, expert.error) / abs(expert.mean)
-    whose = ", with that of the demonstrations' mean" if expert.error else ""
+    whose = ", the demonstrations' included" if expert.error else ""
     known = points >= UNCERTAIN
     mean = f"{percents.mean():.1f}{f' ± {points:.1f}' if known else ''}% of the expert"
     error = f" (standard error{whose})" if known else ""

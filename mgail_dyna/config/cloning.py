@@ -32,7 +32,7 @@ class CloningConfig:
     fewer_updates_below: float | None = 0.1
     """--warm-start bc: as --cloning.slow-below, for the number of update rounds, of which at least a tenth is made;
     None: always all."""
-    anchor_below: float | None = 0.2
+    anchor_below: float | None = None
     """--warm-start bc: until its episodes have been away from the demonstrations for this share (`rollout/strayed`), a
     clone is an anchor: the cloning loss is also taken in states that the agent visited, against the clone's own
     actions; None: never."""

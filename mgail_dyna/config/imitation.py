@@ -171,7 +171,8 @@ class ImitationConfig:
     """dyna: an iteration takes a whole rollout and all of its rounds plan, or the environment is queried while the
     model is unsure, and as many rounds plan as it can be trusted with (paper sec. 5)."""
     sure_from: float = 0.8
-    """With --switch adaptive: the model is sure where it foresees this share of what it foresees of known steps."""
+    """With --switch adaptive: the model foresees a part of how states change. It is sure if that part is on new steps
+    at least this share of what it is on known ones."""
     final_learning_rate: float = 0.1
     """Learning rates fall linearly to this share of their start by the end of the run."""
     evaluation_episodes: int = 10

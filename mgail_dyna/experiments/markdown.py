@@ -45,9 +45,9 @@ MEASURES = {
     "last": ("last ten", "mean of the last 10 evaluations"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "% of evaluations at 90% or more after the first such, worst seed"),
+    "stays": ("stays", "% of evaluations at 90% or more once it was there, worst seed"),
     "lowest": ("lowest after", "lowest after 90%, worst seed"),
-    "episode": ("worst episode", "lowest final episode of all seeds (episodes of 100 below 50%, worst seed)"),
+    "episode": ("worst episode", "lowest final episode (how many of 100 are below 50%, worst seed)"),
 }
 HEADINGS = {
     "budget": "env steps given",

@@ -276,11 +276,11 @@ def format_estimate(found: Estimate, digits: str) -> str:
 
     Returns:
         "97.1 [95.0, 98.2]" with an interval, "97.1 (95.0 to 98.2)" with a range, "97.1" for one seed; "never" if no
-        number is finite, "not always (soonest 400)" if the mean of a range is not.
+        number is finite, "some never (soonest 400)" if the mean of a range is not.
     """
     value, low, high = (_number(float(each), digits) for each in (found.value, found.low, found.high))
     if found.spread == "range" and value == "never" != low:  # the mean, as some seed never gets there
-        return f"not always (soonest {low})"
+        return f"some never (soonest {low})"
     if found.spread == "none" or {value, low, high} == {"never"}:
         return value
     return f"{value} [{low}, {high}]" if found.spread == "interval" else f"{value} ({low} to {high})"

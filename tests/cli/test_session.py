@@ -97,7 +97,7 @@ def test_the_end_says_how_the_final_episodes_went():
     sure = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([999.0, 1000.0, 1001.0, 1000.0]))
     assert ": 100.0% of the expert" in at_the_end(sure, Reference(1000.0, 200))
     both = at_the_end(sure, Reference(1000.0, 200, error=50.0))
-    assert ": 100.0 ± 5.0% of the expert (standard error, with that of the demonstrations' mean)," in both
+    assert ": 100.0 ± 5.0% of the expert (standard error, the demonstrations' included)," in both
     evaluation = cells(history_of(95), final=final)["evaluation"]
     assert evaluation.startswith("450 env steps"), "50 of evaluations and 400 of these"
     vary = Reference(1000.0, 200, failures=0.3)

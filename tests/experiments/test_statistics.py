@@ -56,7 +56,7 @@ def test_an_estimate_as_text_says_what_its_spread_is():
     assert format_estimate(Estimate(98.1, 97.6, 98.4, "range"), ".1f") == "98.1 (97.6 to 98.4)"
     assert format_estimate(estimate([[98.13]]), ".1f") == "98.1"
     assert format_estimate(Estimate(np.inf, 10_400, np.inf, "interval"), ",.0f") == "never [10,400, never]"
-    assert format_estimate(Estimate(np.inf, 10_400, np.inf, "range"), ",.0f") == "not always (soonest 10,400)"
+    assert format_estimate(Estimate(np.inf, 10_400, np.inf, "range"), ",.0f") == "some never (soonest 10,400)"
     assert format_estimate(estimate([[np.inf] * 3]), ",.0f") == "never"
 
 

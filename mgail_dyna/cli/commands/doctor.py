@@ -88,7 +88,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if not diagnosis.found:
         yield f"no fault found, of the {len(diagnosis.looked_for)} that such a run can show (docs/troubleshooting.md)"
     if diagnosis.skipped:
-        yield "not looked for, as the run has no numbers on them:"
+        yield "not checked, as the run has no numbers on them:"
         yield from (f"  {name}" for name in diagnosis.skipped)
     if diagnosis.failing:
         shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from mgail_dyna.experiments.suites import FIGURES, SEEDS, SUITES, everything, ru
 
 # Of `--suite`: every suite and every figure.
 ALL, EVERYTHING = "all", "every suite and figure"
+# Kinds of run that are named one by one, at most.
+MOST_NAMED = 30
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,15 @@ def _wrapped(line: str) -> str:
 
 def _by_kind(runs: Sequence[Run]) -> Iterator[str]:
     """Names of runs, those that differ in their seed together: "hopper-bc-seed0", "hopper-dyna-seed{0..4}"; with their
-    suites before them where two suites have runs of one name."""
+    suites before them where two suites have runs of one name. Of many, how many each suite has: "few 51"."""
     seeds: dict[str, list[int]] = {}
     clash = len({run.name for run in runs}) < len(runs)
     for run in runs:
         kind, _, seed = run.name.rpartition("-seed")
         seeds.setdefault(f"{run.suite}/{kind}" if clash else kind, []).append(int(seed))
+    if len(seeds) > MOST_NAMED:
+        yield from (f"{suite} {count}" for suite, count in Counter(run.suite for run in runs).items())
+        return
     for kind, found in seeds.items():
         whole = found == list(range(found[0], found[-1] + 1))
         listed = f"{found[0]}..{found[-1]}" if whole else ",".join(map(str, found))
@@ -129,7 +135,7 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
         yield f"no estimate for {counted(cost.unknown, 'run')}: no run of the same algorithm and task is recorded"
     count, hours = spent(kinds, results)
     if count:
-        yield f"{counted(count, 'recorded run')} took {hours:.1f} core-hours"
+        yield f"{counted(count, 'recorded run')}, of these and other seeds, took {hours:.1f} core-hours"
 
 
 def _print_results(kinds: Sequence[Kind], results: Path, title: str) -> None:
