@@ -87,6 +87,16 @@ def test_the_time_left_is_true_once_the_first_iterations_are_over():
     assert (pace.left(), pace.of_this_iteration()) == (1.0, 1.0)
 
 
+def test_an_iteration_that_takes_longer_does_not_shorten_the_others():
+    clock = Clock()
+    pace = Pace(total=500, clock=clock)
+    for iteration in (1, 2):
+        clock.now += 8.0
+        pace.finish(iteration, 100 * iteration)
+    clock.now += 60.0
+    assert pace.left() == pytest.approx(16.0), "two more"
+
+
 def test_neither_the_clone_nor_the_iteration_that_compiles_counts():
     clock = Clock()
     pace = Pace(total=1_000, compiling=2, clock=clock)
