@@ -9,7 +9,6 @@ import numpy as np
 
 from mgail_dyna.algorithms.base import Budget, MakeEnv, prefixed
 from mgail_dyna.algorithms.networks import Networks, network_seeds, numpy_copy
-from mgail_dyna.config.cloning import CloningConfig
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import check_compatible, check_known
 from mgail_dyna.demonstrations.dataset import Demonstrations
@@ -18,13 +17,9 @@ from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.types import Array
 
-# Gradient steps of a clone for the square root of the number of pairs, at most: more overfit where pairs are few.
+# Gradient steps of a clone for the square root of the number of pairs, at most: more overfit where pairs are few. As a
+# start of Dyna-AIL an exact clone is better than a good one (results/notes/one-recipe.md, P).
 PER_ROOT_PAIR = 100.0
-
-
-def gradient_steps(config: CloningConfig, pairs: int) -> int:
-    """How many a clone of so many `pairs` takes."""
-    return min(config.steps, math.ceil(PER_ROOT_PAIR * math.sqrt(pairs)))
 
 
 class Cloner:
@@ -116,7 +111,7 @@ class BCAgent:
         (seed,) = network_seeds(config.seed, 1)
         policy = make(demos.action, demos.observation_space.shape[0], config.policy, seed)
         self.acting = numpy_copy(policy, config.policy, demos)
-        total = gradient_steps(config.cloning, demos.total_steps)
+        total = min(config.cloning.steps, math.ceil(PER_ROOT_PAIR * math.sqrt(demos.total_steps)))
         self.cloner = Cloner(policy, self.acting, demos, config, total)
 
     @property

@@ -66,7 +66,7 @@ class DynaAgent:
         self.discriminator = DiscriminatorLearner(discriminator, config.discriminator)
         self.dynamics = DynamicsLearner(dynamics, config.dynamics)
         self.policy = self.policy_learner(policy, average, discriminator, dynamics, action, config, self.view)
-        self.warm_start = WarmStart(config, self.demo_replay, len(demos.trajectories), self.replay)
+        self.warm_start = WarmStart(config, self.demo_replay, len(demos.trajectories))
         self.guide = self.warm_start if demos.has_actions else Follower(config, self.demo_replay)
         self.collector = Collector(
             env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
@@ -228,7 +228,6 @@ class DynaAgent:
             "acting": self.acting.state(),
             "cloned": self.warm_start.cloned,
             "kept": self.warm_start.kept,
-            "clone": None if self.warm_start.original is None else self.warm_start.original.state(),
             **self.collector.state(),
         }
 
@@ -240,8 +239,6 @@ class DynaAgent:
         self.averager.iterations = int(state["iterations"])
         self.warm_start.cloned, kept = bool(state["cloned"]), state.get("kept")  # old checkpoints have none
         self.warm_start.kept = None if kept is None else bool(kept)
-        clone = state.get("clone")
-        self.warm_start.original = None if clone is None else NumpyPolicy.from_state(clone)
         self.averager.explore(self.policy.average.acting_weights())
         self.acting.load(state["acting"]["weights"])
         self.collector.restore(state)

@@ -155,7 +155,7 @@ _GRAPH_ONLY = (
 _SWITCH_ONLY = ("switch", "sure_from")
 _WARM_START_ONLY = (
     *(f"cloning.{name}" for name in ("freeze_iterations", "bc_weight", "slow_below", "fewer_updates_below")),
-    *(f"cloning.{name}" for name in ("anchor_below", "anchor_weight", "acting_averaging", "reset_length")),
+    *(f"cloning.{name}" for name in ("acting_averaging", "reset_length")),
     *(f"cloning.trial_{name}" for name in ("below", "steps", "strayed")),
 )
 _ROLLOUTS_ONLY = ("rollout.num_envs", "rollout.replay_capacity")

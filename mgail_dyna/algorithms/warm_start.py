@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mgail_dyna.algorithms.bc import Cloner, gradient_steps
+from mgail_dyna.algorithms.bc import Cloner
 from mgail_dyna.algorithms.networks import unit_of_changes
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
-from mgail_dyna.learners.demonstrated import Anchored, Cloning, Following
+from mgail_dyna.learners.demonstrated import Cloning, Following
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.replay import Replay
@@ -35,24 +35,20 @@ def _up_to(full: float | None, strayed: float) -> float:
 class WarmStart:
     """Trains the clone, and keeps what is learned later close to the demonstrations.
 
-    The demonstrations say what to do in the states they visit. The discriminator and the model say the rest, and so
-    does the clone itself, until its episodes have strayed.
+    The demonstrations say what to do in the states they visit. The discriminator and the model say the rest.
 
     Args:
         config: `warm_start`, `cloning`, and what holds without a clone.
         demos: the demonstrations as the networks see them.
         count: how many there are.
-        replay: what the agent visited.
 
     Attributes:
         cloned: whether the clone was made.
-        original: the clone as it was made, while it is an anchor.
         kept: whether it has passed its trial; None before it, or without one.
     """
 
-    def __init__(self, config: ImitationConfig, demos: Replay, count: int, replay: Replay) -> None:
-        self.config, self.demos, self.count, self.replay, self.cloned = config, demos, count, replay, False
-        self.original: NumpyPolicy | None = None
+    def __init__(self, config: ImitationConfig, demos: Replay, count: int) -> None:
+        self.config, self.demos, self.count, self.cloned = config, demos, count, False
         self.kept: bool | None = None
 
     @property
@@ -66,23 +62,13 @@ class WarmStart:
         Returns:
             `steps`, how many are `left`, and the `loss` of the last ones.
         """
-        config = self.config.cloning
-        # From few demonstrations an exact clone is a better start than a good one (results/notes/one-recipe.md, P).
-        steps = config.steps if self._few else gradient_steps(config, demos.total_steps)
-        metrics = Cloner(policy, acting, demos, self.config, steps).finish()
         self.cloned = True
-        if config.anchor_below is not None:
-            self.original = NumpyPolicy.from_state(acting.state())
-        return metrics
+        return Cloner(policy, acting, demos, self.config, self.config.cloning.steps).finish()
 
     @property
     def on_trial(self) -> bool:
         """Whether the clone is to be judged by the next episodes."""
-        return self.cloned and self.kept is None and self._few
-
-    @property
-    def _few(self) -> bool:
-        return self.count < self.config.cloning.trial_below
+        return self.cloned and self.kept is None and self.count < self.config.cloning.trial_below
 
     @property
     def holds(self) -> bool:
@@ -129,11 +115,8 @@ class WarmStart:
             share = max(_up_to(self.config.cloning.fewer_updates_below, strayed), FEWEST_ROUNDS)
         return math.ceil(self.config.updates_per_iteration * share)
 
-    def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> Cloning | Anchored | None:
+    def regularizer(self, rng: np.random.Generator, steps: int, strayed: float) -> Cloning | None:
         """Pairs for a cloning loss in `steps` gradient steps; None without a clone.
-
-        While the clone is an anchor, there are visited states with its own actions, too. Once its episodes have
-        strayed it knows too little to be one again.
 
         Args:
             rng: draws the pairs.
@@ -143,15 +126,8 @@ class WarmStart:
         config = self.config.cloning
         if not self.holds or config.bc_weight == 0:
             return None
-        shape = steps, config.batch
-        demonstrated = Cloning(*self.demos.pairs(rng, shape), weight_of(config.bc_weight, self.demos.steps, strayed))
-        if config.anchor_below is None or strayed >= config.anchor_below:
-            self.original = None
-        if self.original is None:
-            return demonstrated
-        states, _ = self.replay.pairs(rng, shape)
-        weight = np.minimum(np.float32(config.anchor_weight), demonstrated.weight)
-        return Anchored(demonstrated, Cloning(states, self.original.targets(states), weight))
+        weight = weight_of(config.bc_weight, self.demos.steps, strayed)
+        return Cloning(*self.demos.pairs(rng, (steps, config.batch)), weight)
 
 
 class Follower:

@@ -14,8 +14,8 @@ class CloningConfig:
     learning_rate: float = 1e-3
     """Adam's learning rate at the start."""
     steps: int = 20_000
-    """Gradient steps, or 100 times the square root of the number of pairs, if that is less: more overfit few pairs.
-    --warm-start bc: always so many if there are fewer demonstrations than --cloning.trial-below."""
+    """Gradient steps. bc: or 100 times the square root of the number of pairs, if that is less: more overfit few
+    pairs."""
     batch: int = 256
     """State-action pairs per gradient step."""
     interval: int = 500
@@ -32,12 +32,6 @@ class CloningConfig:
     fewer_updates_below: float | None = 0.1
     """--warm-start bc: as --cloning.slow-below, for the number of update rounds, of which at least a tenth is made;
     None: always all."""
-    anchor_below: float | None = None
-    """--warm-start bc: until its episodes have been away from the demonstrations for this share (`rollout/strayed`), a
-    clone is an anchor: the cloning loss is also taken in states that the agent visited, against the clone's own
-    actions; None: never."""
-    anchor_weight: float = 10.0
-    """--warm-start bc: the weight of that loss, at most w^(1 - share) as above."""
     acting_averaging: float = 0.0
     """--warm-start bc: --policy.acting-averaging of a clone."""
     reset_length: int = 1_000
@@ -52,7 +46,7 @@ class CloningConfig:
     """Largest mean share of the trial's episodes (`rollout/strayed`) with which a clone is kept."""
 
     def __post_init__(self) -> None:
-        slow, fewer, anchor = self.slow_below, self.fewer_updates_below, self.anchor_below
+        slow, fewer = self.slow_below, self.fewer_updates_below
         require(
             self,
             "cloning.",
@@ -62,8 +56,6 @@ class CloningConfig:
             interval=(self.interval >= 1, "at least 1"),
             freeze_iterations=(self.freeze_iterations >= 0, "at least 0"),
             bc_weight=(self.bc_weight >= 0, "at least 0"),
-            anchor_below=(anchor is None or 0 < anchor <= 1, "above 0 and at most 1"),
-            anchor_weight=(self.anchor_weight >= 0, "at least 0"),
             slow_below=(slow is None or 0 < slow <= 1, "above 0 and at most 1"),
             fewer_updates_below=(fewer is None or 0 < fewer <= 1, "above 0 and at most 1"),
             acting_averaging=(0 <= self.acting_averaging < 1, "at least 0 and below 1"),

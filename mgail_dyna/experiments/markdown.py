@@ -45,9 +45,9 @@ MEASURES = {
     "last": ("last ten", "mean of the last 10 evaluations"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "% of evaluations at 90% or more once it was there, worst seed"),
+    "stays": ("stays", "% of evaluations at 90% or more from the first such on, worst seed"),
     "lowest": ("lowest after", "lowest after 90%, worst seed"),
-    "episode": ("worst episode", "lowest final episode (how many of 100 are below 50%, worst seed)"),
+    "episode": ("worst episode", "lowest final episode of all seeds (of 100, how many below 50%, worst seed)"),
 }
 HEADINGS = {
     "budget": "env steps given",
@@ -242,7 +242,7 @@ def experts_table() -> Rows:
 
 def findings_table() -> Rows:
     """What `doctor` looks for, in the order of its table."""
-    rows = [["finding", "measured", "found", "meaning", "try"]]
+    rows = [["finding", "measured", "a fault if", "meaning", "try"]]
     return [*rows, *([each.name, each.reads, each.when, each.meaning, each.tries] for each in FINDINGS)]
 
 

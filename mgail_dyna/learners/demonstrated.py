@@ -31,20 +31,9 @@ class Cloning(NamedTuple):
     actions: FloatArray
     weight: FloatArray
 
-    def cost(self, learner: Learner, k: tf.Tensor) -> tf.Tensor:
-        """Of minibatch `k`: the weighted loss of the policy's mean action against `actions`."""
-        return self.weight * learner.cloning_loss(learner.network(self.states[k]), self.actions[k])
-
-
-class Anchored(NamedTuple):
-    """What a clone keeps to: the expert's actions where demonstrations are, its own where the agent was."""
-
-    demonstrated: Cloning
-    visited: Cloning
-
-    def cost(self, learner: Learner, k: tf.Tensor) -> tf.Tensor:
-        """Of minibatch `k`: both costs."""
-        return self.demonstrated.cost(learner, k) + self.visited.cost(learner, k)
+    def loss(self, learner: Learner, k: tf.Tensor) -> tf.Tensor:
+        """Of minibatch `k`: the policy's mean action against the expert's."""
+        return learner.cloning_loss(learner.network(self.states[k]), self.actions[k])
 
 
 class Following(NamedTuple):
@@ -62,13 +51,12 @@ class Following(NamedTuple):
     unit: FloatArray
     weight: FloatArray
 
-    def cost(self, learner: Learner, k: tf.Tensor) -> tf.Tensor:
-        """Of minibatch `k`: weighted mean square of s + f(s, pi(s)) - s' in units of a step's change. No gradient
-        reaches f."""
+    def loss(self, learner: Learner, k: tf.Tensor) -> tf.Tensor:
+        """Of minibatch `k`: mean square of s + f(s, pi(s)) - s' in units of a step's change. No gradient reaches f."""
         seen, burn_in = self.states[k], learner.burn_in
         with read_once(learner.network, learner.dynamics):
             memory = learner.dynamics.observe(seen[:burn_in], self.mask[k, :burn_in])
             without_noise = tf.zeros((seen.shape[1], learner.noise_size))
             action = learner.reparameterize(learner.network(seen[burn_in]), without_noise)
             reached = learner.dynamics.predict(seen[burn_in], action, memory).state
-        return self.weight * tf.reduce_mean(tf.square((reached - seen[burn_in + 1]) / self.unit))
+        return tf.reduce_mean(tf.square((reached - seen[burn_in + 1]) / self.unit))

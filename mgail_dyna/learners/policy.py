@@ -10,7 +10,7 @@ import tensorflow as tf
 from mgail_dyna.backend import keras
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.learners.compiled import compiled
-from mgail_dyna.learners.demonstrated import Anchored, Cloning, Following
+from mgail_dyna.learners.demonstrated import Cloning, Following
 from mgail_dyna.learners.variables import read_once, restore_variables, variable_state
 from mgail_dyna.learners.views import View, costs_along
 from mgail_dyna.networks.discriminator import DiscriminatorModel
@@ -23,7 +23,7 @@ from mgail_dyna.replay import Windows
 from mgail_dyna.types import ActionSpec, FloatArray
 
 # What demonstrations add to the cost.
-Regularizer = Cloning | Anchored | Following
+Regularizer = Cloning | Following
 
 
 class Objective(NamedTuple):
@@ -157,7 +157,7 @@ class PolicyLearner:
                 total, states = unrolled(k)
                 cost = total
                 if regularizer is not None:
-                    total += regularizer.cost(self, k)
+                    total += regularizer.weight * regularizer.loss(self, k)
                 return Objective(total, cost, states)
 
             metrics = self.step(objective)

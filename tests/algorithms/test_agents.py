@@ -83,8 +83,6 @@ OTHERWISE = {
     "cloning.freeze_iterations": 7,
     "cloning.bc_weight": 0.7,
     "cloning.slow_below": 0.9,
-    "cloning.anchor_below": 0.9,
-    "cloning.anchor_weight": 3.0,
     "cloning.fewer_updates_below": 0.5,
     "cloning.acting_averaging": 0.5,
     "cloning.reset_length": 7,

@@ -118,9 +118,9 @@ def test_a_policy_that_follows_learns_the_actions_that_lead_to_the_states(kind):
     mask = np.ones((steps, burn_in + 1, batch), np.float32)
     unit = np.full(size, 0.05, np.float32)
     following = Following(states, mask, unit, np.float32(1e3))
-    before, weights = following.cost(learner, 0), [np.array(each) for each in model.variables]
+    before, weights = following.loss(learner, 0), [np.array(each) for each in model.variables]
     windows = Windows(states, np.zeros((steps, burn_in + 1, batch, 2), np.float32), None, mask)
     learner.plan(windows, np.zeros((steps, 3, batch, 2), np.float32), 1.0, following)
-    assert following.cost(learner, 0) < (0.1 if kind == "continuous" else 0.5) * before
+    assert following.loss(learner, 0) < (0.1 if kind == "continuous" else 0.5) * before
     for variable, weight in zip(model.variables, weights, strict=True):
         np.testing.assert_array_equal(variable, weight, err_msg="the model is not changed")

@@ -27,14 +27,14 @@ class ConvertCommand:
     An .npz file holds padded arrays: observations [n, T+1, d], lengths [n]; optionally actions [n, T, ...],
     rewards [n, T], terminations, truncations, qpos and qvel. A .csv file holds one row a step: columns episode,
     observation_0, observation_1, ...; optionally action_0, ..., reward, terminated, truncated. If an episode's last
-    row has an action, that step is left out.
+    row has an action, that step is left out, as the state after it is unknown.
 
     An episode of a D4RL file ends at a terminal, at a timeout, and where the next row is not the one that
     next_observations gives. A file without timeouts is cut at the environment's own time limit.
     """
 
     paths: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IN [IN ...] OUT")]
-    """Files or directories to read, of which several become one dataset, and the directory to write."""
+    """Files or directories to read (several become one dataset), and the directory to write."""
     env: str
     """Environment of the demonstrations: a short name such as halfcheetah, a Gymnasium id, or module:Id for one of
     your own."""

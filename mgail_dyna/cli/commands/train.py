@@ -37,8 +37,8 @@ _GROUPED = re.compile(rf"^--({'|'.join(_GROUPS)})-")
 class TrainCommand:
     """Trains an agent to imitate an expert from its demonstrations, without reward.
 
-    --mode and --preset set the defaults of the other options. So does --env with the presets tuned and reset, and
-    with your own.
+    --mode and --preset set the defaults of the other options. So does --env under the presets tuned and reset, and
+    under a preset of yours.
     """
 
     mode: str = "dyna"
