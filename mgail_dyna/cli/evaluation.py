@@ -254,7 +254,7 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
     policies = {"expert": expert, "agent": subject.policy} if expert is not None else {"agent": subject.policy}
     limit = subject.reference.episode_limit
     try:
-        with counting(len(policies) * min(steps, limit), "filming, steps") as done:
+        with counting(len(policies) * min(steps, limit), f"filming {' and '.join(policies)}, steps") as done:
             films = {
                 name: film_episode(subject.env_id, policy, steps, limit, seed, subject.arguments, done)
                 for name, policy in policies.items()

@@ -124,7 +124,10 @@ class _Session:
         title, done = f"TRPO {environment_name(config.env)}", self.trainer.collector.env_steps
         pace = Pace(config.steps, done)
         display = ProgressDisplay(title, pace, "env steps", COLUMNS)
-        with Interrupts(pace.of_this_iteration) as interrupts, display:
+        with (
+            Interrupts(pace.of_this_iteration, lambda line: display.print_line(line, titled=False)) as interrupts,
+            display,
+        ):
             display.wait("compiling; a row for every evaluation of the mean action")
             for number, iteration in enumerate(self.trainer.iterate(), 1):
                 display.update(number, min(iteration.env_steps, config.steps), _phrases(iteration))

@@ -87,18 +87,21 @@ def dispatch(argv: Sequence[str]) -> None:
     name = " ".join(argv[:2]) if argv[0] == "data" else argv[0]
     flag = _meant_flag(name)
     if flag is not None:
-        raise UserError(f"unknown command '{name}'; did you mean: {runtime.program()} {shlex.join([flag, *argv])}")
-    train = shlex.join(argv[1:]) if argv[0] == "train" else "--env ENV"
+        rest = argv[1:] if flag == f"--{name}" else argv
+        raise UserError(f"unknown command '{name}'; did you mean: {runtime.program()} {shlex.join([flag, *rest])}")
+    train = shlex.join(argv[1:]) if argv[0] == "train" and argv[1:] else "--env ENV"
     raise unknown_name("command", name, COMMANDS, f"to train: {runtime.program()} {train}")
 
 
 def _meant_flag(name: str) -> str | None:
-    """The flag that was left out before the name of an environment, an algorithm or a preset."""
+    """The flag that was left out before the name of an environment, an algorithm or a preset, or whose dashes were."""
     from mgail_dyna.algorithms.registry import ALGORITHMS
     from mgail_dyna.config.presets import PRESETS, environments
 
     if name.lower() in environments() or re.fullmatch(r"[\w./-]+(:[\w/-]+|-v\d+)", name):
         return "--env"
+    if name == "resume":
+        return "--resume"
     return "--mode" if name in ALGORITHMS else "--preset" if name in PRESETS else None
 
 

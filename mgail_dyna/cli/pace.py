@@ -103,8 +103,9 @@ class Pace:
         return max(to_do * self.seconds - min(self._clock() - self._newest, self.seconds), 1.0)
 
     def of_this_iteration(self) -> float | None:
-        """Seconds until this iteration is over; None until that is known, or bounded."""
-        return None if self.seconds is None else max(self.seconds - (self._clock() - self._newest), 1.0)
+        """Seconds until this iteration is over; None where that is not known, as where it takes longer than usual."""
+        left = None if self.seconds is None else self.seconds - (self._clock() - self._newest)
+        return left if left is None or left > 0 else None
 
 
 def duration(seconds: float) -> str:

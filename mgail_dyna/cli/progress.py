@@ -124,9 +124,9 @@ class ProgressDisplay:
         self.rows += 1
         self._print("  ".join(map(str.rjust, cells, widths)))
 
-    def print_line(self, line: str) -> None:
-        """Prints a line, which stays. A terminal breaks it between words."""
-        self._print(f"{self.title}: {line}", whole=not self.on_terminal)
+    def print_line(self, line: str, titled: bool = True) -> None:
+        """Prints a line, which stays, with the title before it if `titled`. A terminal breaks it between words."""
+        self._print(f"{self.title}: {line}" if titled else line, whole=not self.on_terminal)
 
     def _print(self, line: str, style: str = "", whole: bool = True) -> None:
         with self._drawing:
@@ -168,6 +168,7 @@ class Interrupts:
 
     Args:
         seconds_left: of the iteration; None while that is unknown.
+        say: prints a line.
 
     Attributes:
         asked: whether a stop was asked for.
@@ -176,8 +177,12 @@ class Interrupts:
         work: what is finished first, and its pronoun.
     """
 
-    def __init__(self, seconds_left: Callable[[], float | None] = lambda: None) -> None:
-        self.seconds_left, self.asked, self.again, self.terminated = seconds_left, False, False, False
+    def __init__(
+        self,
+        seconds_left: Callable[[], float | None] = lambda: None,
+        say: Callable[[str], object] = lambda line: print(line, file=sys.stderr),
+    ) -> None:
+        self.seconds_left, self.say, self.asked, self.again, self.terminated = seconds_left, say, False, False, False
         self.work = ("this iteration", "it")
         self._taking = threading.RLock()  # a handler can be interrupted by a handler
 
@@ -240,4 +245,4 @@ class Interrupts:
         about = "" if left is None else f" (about {duration(left)})"
         work, them = self.work
         again = "" if self.terminated else f"; press Ctrl-C again to stop now and lose {them}"
-        print(f"finishing {work}{about}{again}", file=sys.stderr)
+        self.say(f"finishing {work}{about}{again}")

@@ -28,6 +28,7 @@ BOTH_ARE_CLONE = (
     "row 1 is the clone; row 2 will equal it, as iteration 2 trains only discriminator and model, in 10 s to 2 min"
 )
 GOOD_CLONE = "; later rows change little, as the clone is good"
+PASSED = "the clone's episodes do not stray: it is kept, and this row is still the clone"
 FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0
@@ -124,7 +125,7 @@ def arrival(history: Sequence[Row]) -> dict[str, str]:
     percent, level = [row["expert_percent"] for row in seen], f"{LEVEL:g}% of expert"
     number = first_reached([row["iteration"] for row in seen], percent, LEVEL, 0)
     if math.isinf(number):
-        return {level: f"not reached; the highest evaluation was {max(percent):.1f}%"}
+        return {level: f"not reached in an evaluation; the highest was {max(percent):.1f}%"}
     row = next(row for row in seen if row["iteration"] == number)
     by = " by the clone," if row["env_steps"] == 0 else ""
     reached = {level: f"reached{by} at {_place(row)}, after {duration(row['wall_seconds'])}"}

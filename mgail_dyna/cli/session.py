@@ -18,6 +18,7 @@ from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
 from mgail_dyna.cli.report import (
     FIRST_UPDATES,
     FROM_SCRATCH,
+    PASSED,
     EvaluationRows,
     about_clone,
     evaluations,
@@ -70,7 +71,10 @@ class Session:
         pace = Pace(budget.total, self._done(), len(run.history), self.iterations, self._compiling)
         display = ProgressDisplay(self.directory.name, pace, budget.unit, self.rows.columns)
         try:
-            with Interrupts(pace.of_this_iteration) as interrupts, display:
+            with (
+                Interrupts(pace.of_this_iteration, lambda line: display.print_line(line, titled=False)) as interrupts,
+                display,
+            ):
                 if run.ended(self.iterations):
                     self._announce_final(display, interrupts)
                 else:
@@ -125,7 +129,12 @@ class Session:
         limit = "" if self.iterations is None else f", at most {counted(self.iterations, 'iteration')}"
         begun = f", of which {self._done():,} are done" if self.run.history else ""
         display.print_line(f"{budget.total:,} {budget.unit}{begun}{limit}; files in {self.directory}")
-        display.wait(f"{first}; the first row usually takes {least} to {most} s, longer on a busy machine")
+        takes = (
+            "the first row takes up to a minute longer than later ones"
+            if self.run.history
+            else f"the first row usually takes {least} to {most} s, longer on a busy machine"
+        )
+        display.wait(f"{first}; {takes}")
 
     def _announce_final(self, display: ProgressDisplay, interrupts: Interrupts) -> None:
         interrupts.seconds_left, interrupts.work = lambda: None, ("the final episodes", "them")
@@ -150,6 +159,8 @@ class Session:
                 display.print_line(about_clone(row, self._frozen))
         if row.get("cloning/kept") == 0:
             display.print_line(FROM_SCRATCH)
+        elif "cloning/kept" in row and self.rows.evaluated and self._frozen:
+            display.print_line(PASSED)
 
     def _report(self) -> None:
         console, run = Console(), self.run

@@ -75,10 +75,8 @@ def train(command: TrainCommand) -> None:
             stack.enter_context(lock_run(directory))
             saved = load_run(directory, ours=True)
             if command.expert != stored.expert and DEMONSTRATIONS not in saved:
-                why = "its checkpoint does not say what it learned from"
-                raise UserError(
-                    f"--resume: --expert cannot change: the run has {stored.expert}, found {command.expert}, and {why}"
-                )
+                why = f"you asked for {command.expert}, and its checkpoint does not say what it learned from"
+                raise UserError(f"--resume: --expert cannot change: the run has {stored.expert}, {why}")
         settings, run = _built(command)
         stack.callback(run.close)
         for note in _notes(command):

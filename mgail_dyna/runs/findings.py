@@ -156,7 +156,7 @@ FINDINGS = (
         STOPPED,
         0.0,
         "{:.3f}",
-        "a clone learns as fast as it strays from the demonstrations; this one hardly strays, so more env steps change nothing",
+        "a clone learns as fast as it strays; this one hardly does, so more env steps change nothing",
         advice="more demonstrations, of initial states from which it fails",
         settings=("cloning", "warm_start"),
     ),

@@ -77,6 +77,8 @@ def test_other_values_stay_as_they_are():
         ("--bogus 3", "unknown option '--bogus'; all options: "),
         ("hopper", "unknown command 'hopper'; did you mean: python run.py --env hopper"),
         ("Hopper-v5 --seed 3", "did you mean: python run.py --env Hopper-v5 --seed 3"),
+        ("resume runs/mine", "unknown command 'resume'; did you mean: python run.py --resume runs/mine"),
+        ("train", "; to train: python run.py --env ENV"),
         ("gail --env hopper", "did you mean: python run.py --mode gail --env hopper"),
         ("reset", "did you mean: python run.py --preset reset"),
         ("mine:Point-v0", "did you mean: python run.py --env mine:Point-v0"),

@@ -81,7 +81,7 @@ def test_a_run_that_ends_between_two_evaluations_shows_the_last_one():
 
 
 def test_the_end_says_whether_the_expert_was_reached_and_whether_it_stayed():
-    assert arrival(history_of(10.0, 89.9)) == {"90% of expert": "not reached; the highest evaluation was 89.9%"}
+    assert arrival(history_of(10.0, 89.9)) == {"90% of expert": "not reached in an evaluation; the highest was 89.9%"}
     reached = {"90% of expert": "reached at iteration 2, env step 200, after 1 min 20 s"}
     assert arrival(history_of(10.0, 90.0)) == reached, "nothing came after it"
     fell = arrival(history_of(10.0, 95.0, math.nan, 60.0, 92.0))

@@ -134,9 +134,9 @@ def test_a_stored_configuration_of_an_unknown_mode_is_refused(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--preset", "paper-like"], "--config: --preset cannot change: the file has tuned, found paper"),
-        (["--mode", "mgail"], "--config: --mode cannot change: the file has dyna, found mgail"),
-        (["--env", "hopper"], "--config: --env cannot change: the file has CartPole-v1, found Hopper-v5"),
+        (["--preset", "paper-like"], "--config: --preset cannot change: the file has tuned, you asked for paper"),
+        (["--mode", "mgail"], "--config: --mode cannot change: the file has dyna, you asked for mgail"),
+        (["--env", "hopper"], "--config: --env cannot change: the file has CartPole-v1, you asked for Hopper-v5"),
     ],
 )
 def test_a_stored_configuration_is_not_called_another(words, line, tmp_path, capsys):

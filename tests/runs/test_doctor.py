@@ -33,6 +33,7 @@ from mgail_dyna.runs.evidence import LEARNED, clones_factor
 from mgail_dyna.runs.final import FinalEpisodes, write_final
 from mgail_dyna.runs.findings import FINDINGS
 from mgail_dyna.runs.run import EVALUATION_SEED, EVALUATION_SEEDS
+from mgail_dyna.storage import locked
 
 EXPERT, STEPS, ITERATIONS, SIZE = 50.0, 6, 20, 17
 NAN = math.nan
@@ -161,6 +162,9 @@ def test_a_run_that_ended_near_its_expert_need_not_be_mended(name, good, made):
     assert not any("need not be mended" in line for line in worse)
     assert worse[1].startswith("note: the run has not ended, and early faults can pass; to continue it: ")
     assert worse[1].endswith(f" --resume {run}")
+    with locked(run / "lock"):
+        busy = list(report(run, replace(diagnosis, percent=89.0)))
+    assert busy[1] == "note: the run is in training, and early faults can pass", "a second process cannot continue it"
     assert not any("has not ended" in line for line in report(run, replace(diagnosis, percent=89.0, spent=True)))
 
 

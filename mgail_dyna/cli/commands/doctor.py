@@ -59,7 +59,9 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         directory: of the run.
         diagnosis: of it.
     """
+    from mgail_dyna.runs.directory import LOCK
     from mgail_dyna.runs.evidence import NEAR
+    from mgail_dyna.storage import in_use
 
     settings = diagnosis.settings
     about = [f"{settings.algorithm} on {settings.config.env}", counted(diagnosis.iterations, "iteration")]
@@ -74,8 +76,10 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if names and diagnosis.percent >= NEAR and FAILING not in names:
         yield f"note: the run is at {NEAR:.0f}% of the expert or more, so what follows need not be mended"
     elif names and not diagnosis.spent and diagnosis.iterations != settings.iterations:
-        more = _extension(directory, diagnosis)
-        yield f"note: the run has not ended, and early faults can pass{f'; to continue it: {more}' if more else ''}"
+        training = in_use(directory / LOCK)
+        more = None if training else _extension(directory, diagnosis)
+        state = "is in training" if training else "has not ended"
+        yield f"note: the run {state}, and early faults can pass{f'; to continue it: {more}' if more else ''}"
     for number, (finding, value) in enumerate(diagnosis.found, 1):
         reads = finding.reads.replace("`", "")
         yield f"{number}. {finding.name}: {finding.form.format(value)} ({finding.when} is a fault)"

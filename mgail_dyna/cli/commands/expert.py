@@ -85,4 +85,4 @@ def refuse_changes(stored: ExpertConfig, asked: ExpertConfig) -> None:
         before, now = getattr(stored, entry.name), getattr(asked, entry.name)
         if before != now and entry.name not in EXTENDABLE:
             flag = entry.name.replace("_", "-")
-            raise UserError(f"--resume: --{flag} cannot change: the run has {before}, found {now}")
+            raise UserError(f"--resume: --{flag} cannot change: the run has {before}, you asked for {now}")

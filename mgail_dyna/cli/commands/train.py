@@ -162,7 +162,9 @@ def _refuse_other_preset(stored: RunSettings, command: TrainCommand) -> None:
     }
     for name, (before, now) in pairs.items():
         if before != now:
-            raise UserError(f"--config: --{name} cannot change: the file has {before}, found {now}; leave --config out")
+            raise UserError(
+                f"--config: --{name} cannot change: the file has {before}, you asked for {now}; leave --config out"
+            )
 
 
 def refuse_changes(stored: RunSettings, command: TrainCommand) -> None:
@@ -176,7 +178,7 @@ def refuse_changes(stored: RunSettings, command: TrainCommand) -> None:
     pairs = {"mode": (stored.algorithm, command.mode), "preset": (stored.preset, command.preset)}
     for name, (before, now) in pairs.items():
         if before != now:
-            raise UserError(f"--resume: --{name} cannot change: the run has {before}, found {now}")
+            raise UserError(f"--resume: --{name} cannot change: the run has {before}, you asked for {now}")
     asked = dict(flatten(asdict(command.settings)))
     for name, before in flatten(asdict(stored.config)):
         if before != asked[name] and name not in EXTENDABLE:

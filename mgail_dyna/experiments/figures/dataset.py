@@ -75,10 +75,7 @@ def _coordinates(axes: Axes, demos: Demonstrations) -> None:
         axes.plot(constant, np.zeros(len(constant)), "x", color=_OTHER, label="never varies")
     _, unit = statistics(demos.observations)
     beyond = (unit > 1.001 * deviation).any()
-    axes.set_xlabel(
-        "coordinate of the observation"
-        + ("\n(if one is beyond 10, training uses a larger unit for it)" if beyond else "")
-    )
+    axes.set_xlabel("coordinate of the observation" + ("\n(training scales down what is beyond 10)" if beyond else ""))
     axes.set_ylabel("standard deviations from its mean")
     _legend(axes)
 
@@ -99,7 +96,7 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     distance = [np.median(found.distances[bins == i]) if (bins == i).any() else np.nan for i in range(BINS)]
     axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("step of the episode\n(actions that differ in near states: experts disagree)")
+    axes.set_xlabel("step of the episode\n(demonstrations disagree where actions differ in near states)")
     axes.set_ylabel("difference from the nearest state\nof another demonstration,\nin standard deviations")
     _legend(axes)
 

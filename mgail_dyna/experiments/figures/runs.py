@@ -127,7 +127,7 @@ def learning_curves(
     many = any(len(curves) > 1 for curves in kinds.values())
     means = "Thin lines are runs. A thick line is their mean; it ends where the first of them ends." if many else ""
     smoothed = f"Each point is the mean of {smooth} evaluations, the last of them there." if smooth > 1 else ""
-    ends = "Diamonds are the mean of a run's final episodes." if diamonds else ""
+    ends = "Diamonds and level lines are the mean of a run's final episodes." if diamonds else ""
     explain(figure, axes, " ".join(filter(None, [means, smoothed, ends])))
     return figure
 
