@@ -28,7 +28,7 @@ BOTH_ARE_CLONE = (
     "row 1 is the clone; row 2 will equal it, as iteration 2 trains only discriminator and model, in 10 s to 2 min"
 )
 GOOD_CLONE = "; later rows change little, as the clone is good"
-PASSED = "the clone's episodes do not stray: it is kept, and this row is still the clone"
+PASSED = "the clone's episodes do not stray: it is kept, and row 2 is the same clone"
 FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0
