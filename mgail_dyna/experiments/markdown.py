@@ -52,6 +52,7 @@ MEASURES = {
 HEADINGS = {
     "budget": "env steps given",
     "worst": "last evaluation, worst seed",
+    "hundred": "mean of the 100 final episodes",
     "failed": "final episodes of 100 below 50%, worst seed",
     "swing": "standard deviation of the last 10",
     "cpu": "CPU minutes",
@@ -155,7 +156,10 @@ def _measured(kinds: Sequence[Kind], results: Path) -> dict[Kind, dict[str, tupl
             cells[name] = heading, columns[printed][row] if records else NOT_RECORDED
         heading, both = cells["episode"]  # printed as "lowest (below 50%)"
         lowest, _, failed = both.partition(" (")
-        cells |= {"episode": (heading, lowest), "failed": (HEADINGS["failed"], failed.rstrip(")") if records else NOT_RECORDED)}
+        cells |= {
+            "episode": (heading, lowest),
+            "failed": (HEADINGS["failed"], failed.rstrip(")") if records else NOT_RECORDED),
+        }
         found[kind] = cells | {"seeds": ("seeds", seeds_of(records))}
     return found
 
@@ -173,6 +177,11 @@ def _worst(records: Sequence[Record]) -> str:
     return f"{min(record.final['expert_percent'] for record in records):z.1f}" if records else NOT_RECORDED
 
 
+def _final_episodes(records: Sequence[Record]) -> str:
+    means = [float(record.final_percents.mean()) for record in records if record.final_percents.size]
+    return format_estimate(estimate([means]), ".1f") if means else NOT_RECORDED
+
+
 def _swing(records: Sequence[Record]) -> str:
     if not records:
         return NOT_RECORDED
@@ -187,6 +196,7 @@ def _cpu_minutes(records: Sequence[Record]) -> str:
 _OWN: dict[str, Callable[[Sequence[Record]], str]] = {
     "budget": _budget,
     "worst": _worst,
+    "hundred": _final_episodes,
     "swing": _swing,
     "cpu": _cpu_minutes,
 }
