@@ -243,6 +243,13 @@ def test_data_check_names_what_differs(pendulum, tmp_path, capsys):
     assert "recorded with g=1.6, and the environment is made with the default g" in capsys.readouterr().err
 
 
+def test_data_convert_says_once_that_there_are_no_rewards(tmp_path, capsys):
+    arrays = {"observations": np.zeros((2, 5, 3)), "actions": np.zeros((2, 4, 1)), "lengths": [4, 4]}
+    np.savez(tmp_path / "mine.npz", **arrays)
+    assert main(["data", "convert", str(tmp_path / "mine.npz"), str(tmp_path / "out"), "--env", "Pendulum-v1"]) == 0
+    assert capsys.readouterr().err.count("returns cannot be compared") == 1
+
+
 def test_data_convert_takes_several_files_and_leaves_out_bad_episodes(pendulum, tmp_path, capsys):
     save_demonstrations(tmp_path / "a", pendulum)
     actions = np.zeros((2, 4, 1))

@@ -82,7 +82,8 @@ def main(argv: Sequence[str]) -> None:
     )
     save_demonstrations(out, demos, overwrite=command.overwrite)
     own = reference(demos, episode_limit(demos, environment_id(command.env)))
-    compared = [f"note: {said}" for said in (own.reason or own.doubt,) if said]
+    doubt = (own.reason or own.doubt) if demos.has_rewards else None  # without rewards, `notes` say so
+    compared = [f"note: {doubt}"] if doubt else []
     for note in [*(f"note: {note}" for note in notes), *data_notes(demos), *compared]:
         print(note, file=sys.stderr)
     console = Console()
