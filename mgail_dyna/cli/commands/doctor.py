@@ -59,9 +59,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
         directory: of the run.
         diagnosis: of it.
     """
-    from mgail_dyna.runs.directory import LOCK
     from mgail_dyna.runs.evidence import NEAR
-    from mgail_dyna.storage import in_use
 
     settings = diagnosis.settings
     about = [f"{settings.algorithm} on {settings.config.env}", counted(diagnosis.iterations, "iteration")]
@@ -76,10 +74,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if names and diagnosis.percent >= NEAR and FAILING not in names:
         yield f"note: the run is at {NEAR:.0f}% of the expert or more, so what follows need not be mended"
     elif names and not diagnosis.spent and diagnosis.iterations != settings.iterations:
-        training = in_use(directory / LOCK)
-        more = None if training else _extension(directory, diagnosis)
-        state = "is in training" if training else "has not ended"
-        yield f"note: the run {state}, and early faults can pass{f'; to continue it: {more}' if more else ''}"
+        yield _not_ended(directory, diagnosis)
     for number, (finding, value) in enumerate(diagnosis.found, 1):
         reads = finding.reads.replace("`", "")
         yield f"{number}. {finding.name}: {finding.form.format(value)} ({finding.when} is a fault)"
@@ -104,6 +99,17 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
 
             watch = next(each.commands[0] for each in FINDINGS if each.name == FAILING)
             yield f"   to watch one: {_filled(watch, directory, diagnosis)}"
+
+
+def _not_ended(directory: Path, diagnosis: Diagnosis) -> str:
+    """The note on a run that has not ended."""
+    from mgail_dyna.runs.directory import LOCK
+    from mgail_dyna.storage import in_use
+
+    training = in_use(directory / LOCK)
+    more = None if training else _extension(directory, diagnosis)
+    state = "is in training" if training else "has not ended"
+    return f"note: the run {state}, and early faults can pass{f'; to continue it: {more}' if more else ''}"
 
 
 def _tries(finding: Finding, directory: Path, diagnosis: Diagnosis) -> list[str]:
