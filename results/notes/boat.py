@@ -61,7 +61,7 @@ def expert(observation):
     return np.array([thrust, np.clip(1.5 * error - 0.8 * r, -1, 1)], np.float32)
 
 
-def recorded(env, seed):
+def recorded(env, expert, seed):
     """Observations, actions and rewards of an episode."""
     observations, actions, rewards, ended = [env.reset(seed=seed)[0]], [], [], False
     while not ended:
@@ -74,9 +74,14 @@ def recorded(env, seed):
     return observations, actions, rewards
 
 
-if __name__ == "__main__":
-    made = gym.make("Boat-v0")
-    episodes = zip(*(recorded(made, seed) for seed in range(int(sys.argv[1]))), strict=True)
+def write_demonstrations(env_id, expert):
+    """Writes `mine.npz` with as many episodes of the expert as the command line says."""
+    env = gym.make(env_id)
+    episodes = zip(*(recorded(env, expert, seed) for seed in range(int(sys.argv[1]))), strict=True)
     observations, actions, rewards = (np.array(each) for each in episodes)
     lengths = [actions.shape[1]] * len(actions)
     np.savez("mine.npz", observations=observations, actions=actions, rewards=rewards, lengths=lengths)
+
+
+if __name__ == "__main__":
+    write_demonstrations("Boat-v0", expert)

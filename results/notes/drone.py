@@ -7,10 +7,9 @@ run data convert mine.npz drone20 --env drone:Drone-v0
 run --env drone:Drone-v0 --expert drone20 --seed 113
 """
 
-import sys
-
 import gymnasium as gym
 import numpy as np
+from boat import write_demonstrations
 
 G, DT, ARM, MASS, INERTIA = 9.81, 0.04, 0.25, 1.0, 0.03
 
@@ -63,22 +62,5 @@ def expert(observation):
     return np.clip(thrust / (0.5 * G) - 1, -1, 1).astype(np.float32)
 
 
-def recorded(env, seed):
-    """Observations, actions and rewards of an episode."""
-    observations, actions, rewards, ended = [env.reset(seed=seed)[0]], [], [], False
-    while not ended:
-        actions.append(expert(observations[-1]))
-        observation, reward, terminated, truncated, _ = env.step(actions[-1])
-        observations.append(observation)
-        rewards.append(reward)
-        ended = terminated or truncated
-    assert not terminated, "the arrays below are for episodes of one length"
-    return observations, actions, rewards
-
-
 if __name__ == "__main__":
-    made = gym.make("Drone-v0")
-    episodes = zip(*(recorded(made, seed) for seed in range(int(sys.argv[1]))), strict=True)
-    observations, actions, rewards = (np.array(each) for each in episodes)
-    lengths = [actions.shape[1]] * len(actions)
-    np.savez("mine.npz", observations=observations, actions=actions, rewards=rewards, lengths=lengths)
+    write_demonstrations("Drone-v0", expert)
