@@ -53,7 +53,7 @@ class Agent(Protocol):
         """Share of the budget spent; 1 when there is nothing left to learn."""
 
     def iterate(self) -> dict[str, float]:
-        """Learns for one iteration; scalars named `part/what`, the same names every time."""
+        """Learns for one iteration; scalars named `part/what`, without those of parts that it skips."""
 
     def act(self, observations: Array) -> Array:
         """The acting policy's mean actions, as executed, for raw `observations [..., d]`."""

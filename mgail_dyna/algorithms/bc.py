@@ -17,9 +17,15 @@ from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.networks.policy import PolicyNetwork
 from mgail_dyna.types import Array
 
-# Gradient steps of a clone for the square root of the number of pairs, at most: more overfit where pairs are few. As a
-# start of Dyna-AIL an exact clone is better than a good one (results/notes/one-recipe.md, P).
+# Gradient steps of a clone for the square root of the number of pairs, at most: more overfit where pairs are few. But
+# as the start of Dyna-AIL, a clone trained to the end is better than one with a higher return
+# (results/notes/one-recipe.md, P).
 PER_ROOT_PAIR = 100.0
+
+
+def steps_alone(config: ImitationConfig, pairs: int) -> int:
+    """Gradient steps of a clone of `pairs` that is not improved on."""
+    return min(config.cloning.steps, math.ceil(PER_ROOT_PAIR * math.sqrt(pairs)))
 
 
 class Cloner:
@@ -111,8 +117,7 @@ class BCAgent:
         (seed,) = network_seeds(config.seed, 1)
         policy = make(demos.action, demos.observation_space.shape[0], config.policy, seed)
         self.acting = numpy_copy(policy, config.policy, demos)
-        total = min(config.cloning.steps, math.ceil(PER_ROOT_PAIR * math.sqrt(demos.total_steps)))
-        self.cloner = Cloner(policy, self.acting, demos, config, total)
+        self.cloner = Cloner(policy, self.acting, demos, config, steps_alone(config, demos.total_steps))
 
     @property
     def budget(self) -> Budget:

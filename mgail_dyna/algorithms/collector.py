@@ -68,9 +68,9 @@ class Collector:
         """Acts for some env steps and on to the end of the episode: a rollout.
 
         Args:
-            every: after so many env steps `enough` is asked whether they are. Then the rollout and its episode wait
-                where they are, and the next call continues them. None: rollouts are whole.
-            enough: asked.
+            every: after so many env steps `enough()` is called. If it is true, the rollout and its episode pause, and
+                the next call continues them. None: rollouts are never paused.
+            enough: says whether to pause.
             steps: of the rollout; `config.steps` if None.
 
         Returns:

@@ -18,23 +18,25 @@ MOST = 10_000
 # quarter of a demonstration.
 NEIGHBOURS, QUARTER = 50, 0.25
 # A state is away beyond so many times the distance within which this share of the demonstrated states have another one.
-# What one demonstration passes once, its beginning, has no counterpart in it: a larger share would measure that.
+# A demonstration passes its beginning once, so no other of its states is near that: a larger share would measure it.
 TIMES, SHARE = 4.0, 0.75
 # But not within so many units: an expert that stands still is always nearer to itself.
 ALWAYS_NEAR = 0.5
 # Weight of the episodes before the last one: one lost episode says little.
 MEMORY = 0.9
-# Demonstrated states whose distance to the others is taken.
+# Demonstrated states whose distance to the others is taken, and made-up states.
 DRAWN = 1_000
+# Where fewer made-up states than this share count as away, hardly any straying would be seen.
+SEEN = 0.25
 
 
 class Straying:
     """The share of an episode that is spent away from all demonstrated states, or is missing.
 
-    A state is away if it is farther from every demonstrated state than four times the distance within which 75% of the
-    demonstrated states have another one, neighbours in time left out, and than half a unit. Steps that an episode lacks
-    because it terminated sooner than the demonstrations count as away. Where demonstrations are subsampled, so may some
-    of the gaps.
+    Take each demonstrated state's distance to the nearest other one, neighbours in time left out. The limit is four
+    times the distance that 75% of them stay below, but at least half a unit. A state is away if it is farther than that
+    from all demonstrated states. Steps that an episode lacks because it terminated sooner than the demonstrations count
+    as away. Where demonstrations are subsampled, states between two kept ones may count as away too.
 
     Args:
         demos: the demonstrations.
@@ -44,6 +46,9 @@ class Straying:
     Attributes:
         share: a moving average over episodes, from 0 (as the expert) to 1. Before the first it is 1/(n + 1) with n
             demonstrations: the fewer there are, the less one may trust a clone that has not been seen to fail.
+        seen: the share of made-up states that count as away. Each of their coordinates is from another demonstrated
+            state, so they are not the expert's.
+        blind: straying would hardly be seen, because the demonstrations are so far apart that everything is near.
     """
 
     def __init__(self, demos: Demonstrations, policy: NumpyPolicy, rng: np.random.Generator) -> None:
@@ -63,6 +68,9 @@ class Straying:
         apart = float(np.quantile(self._distances(self.states[drawn], self.times[drawn]), SHARE))
         self.limit = max(TIMES * apart, ALWAYS_NEAR)
         self.share = 1.0 / (1.0 + len(demos.trajectories))
+        made_up = np.stack([rng.choice(column, DRAWN) for column in self.states.T], axis=-1)
+        self.seen = float(np.mean(~self.near(made_up)))
+        self.blind = self.seen < SEEN and self.limit > ALWAYS_NEAR
 
     def update(self, shares: Sequence[float]) -> float:
         """Takes the shares of an iteration's episodes into the average, and returns it."""

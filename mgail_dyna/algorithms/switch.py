@@ -43,7 +43,7 @@ def planning_rounds(full: int, new: float) -> int:
 
 
 def learning_rounds(full: int, steps: int, rollout: int) -> int:
-    """How many of `full` rounds learn: the share that `steps` env steps are of a `rollout`, but no more than all."""
+    """How many of `full` rounds learn on real trajectories: `steps` / `rollout` of them, at most all."""
     return math.ceil(full * min(steps / rollout, 1.0))
 
 
@@ -85,22 +85,22 @@ class Switch:
 class AdaptiveSwitch(Switch):
     """Queries the environment while the model is unsure, and plans as far as the model can be trusted (paper, sec. 5).
 
-    The quality of the model is the share that it foresees of how the state changes along a plan: 1 less the root mean
-    square of its error over that of the change, from 0 (no better than "nothing changes") to 1 (exact). It is measured
-    on steps that the model was trained on (`known`) and on the newest ones, that it was not (`new`).
+    The quality of the model is 1 - (root mean square of its error) / (root mean square of the change of state), along a
+    plan: from 0 (no better than "nothing changes") to 1 (exact). It is measured on steps that the model was trained on
+    (`known`) and on the newest ones, that it was not (`new`).
 
     - The environment: after every fifth of `rollout.steps` the episode continues if the sureness, `new / known`, is
       below `config.sure_from`: there is something to learn that the model does not know. Otherwise it waits where it
       is, and the next iteration continues it, so that replay has late parts of episodes as well as early ones. An
       iteration takes at most the rest of a rollout, so an agent that is never sure acts as one with the fixed schedule.
-    - Plans: of a full schedule's rounds the share `new` plans, at least a tenth. A share of what happens can stay
-      unforeseen however much is learned, so plans depend on `new` itself, queries on its relation to `known`.
-    - Learning on real trajectories keeps to the env steps: the share of the rounds that the iteration's steps are of a
-      rollout, at most all.
+    - Plans: the share of a full schedule's rounds that plan is `new`, at least a tenth. A share of what happens can
+      stay unforeseen however much is learned, so plans depend on `new` itself, queries on its relation to `known`.
+    - Learning on real trajectories: the share of the rounds is the iteration's env steps divided by `rollout.steps`,
+      at most 1.
 
-    So where the model is sure there are up to five times as many plans per env step as in the fixed schedule, or more,
-    as that finishes episodes, and where it foresees nothing a tenth. Measuring draws from a generator of its
-    own.
+    So where the model is sure there are about five times as many plans per env step as in the fixed schedule (or more,
+    as the fixed schedule also finishes its episode). Where it foresees nothing, a tenth of the rounds plan. Measuring
+    draws from a generator of its own.
     """
 
     def __init__(self, config: ImitationConfig, foreseen: Foreseen) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mgail_dyna.algorithms.bc import Cloner
+from mgail_dyna.algorithms.bc import Cloner, steps_alone
 from mgail_dyna.algorithms.networks import unit_of_changes
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.dataset import Demonstrations
@@ -41,14 +41,15 @@ class WarmStart:
         config: `warm_start`, `cloning`, and what holds without a clone.
         demos: the demonstrations as the networks see them.
         count: how many there are.
+        blind: hardly any straying from them would be seen, see `Straying`.
 
     Attributes:
         cloned: whether the clone was made.
         kept: whether it has passed its trial; None before it, or without one.
     """
 
-    def __init__(self, config: ImitationConfig, demos: Replay, count: int) -> None:
-        self.config, self.demos, self.count, self.cloned = config, demos, count, False
+    def __init__(self, config: ImitationConfig, demos: Replay, count: int, blind: bool) -> None:
+        self.config, self.demos, self.count, self.blind, self.cloned = config, demos, count, blind, False
         self.kept: bool | None = None
 
     @property
@@ -63,7 +64,13 @@ class WarmStart:
             `steps`, how many are `left`, and the `loss` of the last ones.
         """
         self.cloned = True
-        return Cloner(policy, acting, demos, self.config, self.config.cloning.steps).finish()
+        steps = steps_alone(self.config, demos.total_steps) if self.trusted else self.config.cloning.steps
+        return Cloner(policy, acting, demos, self.config, steps).finish()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether a clone stays as it is until it is seen to stray, which hardly any straying would be."""
+        return self.blind and self.count >= self.config.cloning.trial_below
 
     @property
     def on_trial(self) -> bool:

@@ -27,6 +27,11 @@ FIRST_IS_CLONE = "row 1 is the clone"
 BOTH_ARE_CLONE = (
     "row 1 is the clone; row 2 will equal it, as iteration 2 trains only discriminator and model, in 10 s to 2 min"
 )
+# Where its straying would not be seen.
+CLONE_STAYS = (
+    "row 1 is the clone; it learns only once episodes end early, because demonstrations this far apart do not show "
+    "whether it strays"
+)
 GOOD_CLONE = "; later rows change little, as the clone is good"
 PASSED = "the clone's episodes do not stray: it is kept, and row 2 is the same clone"
 FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
@@ -80,13 +85,16 @@ class EvaluationRows:
         return [*cells, duration(row["wall_seconds"])]
 
 
-def about_clone(row: Row, frozen: bool) -> str:
+def about_clone(row: Row, frozen: bool, trusted: bool = False) -> str:
     """What the row of a clone, the first one, says of the next ones.
 
     Args:
         row: of the history.
         frozen: whether the first updates leave the policy as it is; not if it may be thrown away.
+        trusted: whether it stays as it is until its episodes say otherwise.
     """
+    if trusted:
+        return CLONE_STAYS
     good = GOOD_CLONE if row["expert_percent"] >= LEVEL else ""  # NaN is not
     return f"{BOTH_ARE_CLONE}{good}" if frozen else FIRST_IS_CLONE
 

@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -30,6 +31,9 @@ from mgail_dyna.environments.video import can_be_filmed
 from mgail_dyna.errors import UserError, counted
 from mgail_dyna.runs.directory import CHECKPOINT, RunSettings, save_run, write_curve
 from mgail_dyna.runs.run import ImitationRun
+
+if TYPE_CHECKING:
+    from mgail_dyna.algorithms.warm_start import WarmStart
 
 CHECKPOINT_SECONDS = 30.0
 # Seconds between two rows of a run that is never evaluated.
@@ -114,9 +118,14 @@ class Session:
         return 1 if not self._clones_first else 3 if frozen else 2
 
     @property
+    def _clone(self) -> WarmStart | None:
+        clone: WarmStart | None = getattr(self.run.agent, "warm_start", None)
+        return clone
+
+    @property
     def _frozen(self) -> bool:
         """Whether the first updates after cloning leave the policy as it is; a clone on trial may be thrown away."""
-        clone = getattr(self.run.agent, "warm_start", None)
+        clone = self._clone
         return self.run.config.cloning.freeze_iterations > 0 and clone is not None and not clone.on_trial
 
     def _announce(self, display: ProgressDisplay) -> None:
@@ -156,7 +165,8 @@ class Session:
         elif seen and seen[-1] is row:
             display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None))
             if run.config.warm_start == "bc" and len(run.history) == 1:
-                display.print_line(about_clone(row, self._frozen))
+                trusted = self._clone is not None and self._clone.trusted
+                display.print_line(about_clone(row, self._frozen, trusted))
         if row.get("cloning/kept") == 0:
             display.print_line(FROM_SCRATCH)
         elif "cloning/kept" in row and self.rows.evaluated and self._frozen:

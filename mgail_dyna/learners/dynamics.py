@@ -64,11 +64,11 @@ class DynamicsLearner:
         return {"error_1": float(first), f"error_{horizon}": float(last)}
 
     def foreseen(self, windows: Windows) -> float:
-        """The share of how recorded states change that is foreseen, in one batch of windows `[1, W + T, B, ...]`.
+        """How much of the change of state is foreseen, in one batch of windows `[1, W + T, B, ...]`.
 
-        The change is that from the last observed state to each of the `T` after it. Returns 1 less the root mean square
-        of the predictions' errors over that of the changes: 1 if all are exact, 0 if they are no better than "nothing
-        changes".
+        The change is that from the last observed state to each of the `T` after it. Returns 1 - (root mean square of
+        the predictions' errors) / (root mean square of the changes), at least 0: 1 if all predictions are exact, 0 if
+        they are no better than "nothing changes".
         """
         error, change = self._missed(windows.states[0], windows.actions[0], windows.mask[0])
         return max(1.0 - float(error) / max(float(change), LEAST_CHANGE), 0.0)

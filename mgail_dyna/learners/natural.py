@@ -30,7 +30,7 @@ class NaturalPolicyLearner(PolicyLearner):
         self.max_kl = tf.Variable(self.trust_region.max_kl)
 
     def pace(self, learning_rate: float) -> None:
-        """As of `PolicyLearner`; the KL of a step is the square of its length."""
+        """As of `PolicyLearner`; the KL of a step grows with the square of its length."""
         self.max_kl.assign(self.trust_region.max_kl * learning_rate**2)
 
     def step(self, objective: Callable[[], Objective]) -> dict[str, tf.Tensor]:

@@ -81,9 +81,9 @@ class Source(Protocol):
 class Replayed(NamedTuple):
     """MF: what was recorded, `actions [T, B, a]` and the `states [T, B, d]` after them.
 
-    The policy chooses again with the recorded noise. With the weights that recorded them, its actions are the recorded
-    ones, bit for bit. With others, D judges its new actions, but the next states stay the recorded ones: nu absorbs
-    the difference.
+    The policy chooses again with the recorded noise. With the weights that recorded them and noise of the same standard
+    deviation, its actions are the recorded ones, bit for bit. With others, D judges its new actions, but the next
+    states stay the recorded ones: nu absorbs the difference.
     """
 
     actions: tf.Tensor

@@ -206,7 +206,7 @@ FINDINGS = (
     ),
     Finding(
         "the model predicts little better than no change",
-        "`dynamics/loss` as a share of d / 2, which predicting no change costs in d dimensions",
+        "`dynamics/loss` divided by d / 2 (d: size of a state); about 1 if the model predicts no change",
         evidence.model_loss,
         0.5,
         1.0,

@@ -88,6 +88,32 @@ def test_an_expert_that_stands_still_is_near_within_half_a_unit():
     assert list(straying.near(np.array([[0.3, 0.3], [0.5, 0.5]], np.float32))) == [True, False]
 
 
+def reaching(count, size=3):
+    """Straight ways from anywhere to anywhere, which never meet: the place that is to be reached is observed."""
+    rng = np.random.default_rng(0)
+    starts, goals = rng.uniform(-1.7, 1.7, (2, count, size))
+    ways = [np.linspace(start, goal, 21) for start, goal in zip(starts, goals, strict=True)]
+    states = [np.hstack([way, np.tile(way[-1], (21, 1))]).astype(np.float32) for way in ways]
+    episodes = tuple(Trajectory(each, np.zeros((20, 1), np.float32), np.zeros(20), False, True) for each in states)
+    box = gym.spaces.Box(-np.inf, np.inf, (2 * size,), np.float32)
+    return Demonstrations(episodes, box, gym.spaces.Box(-1, 1, (1,), np.float32))
+
+
+def scaled(demos, factor):
+    return replace(
+        demos, trajectories=tuple(replace(t, observations=factor * t.observations) for t in demos.trajectories)
+    )
+
+
+def test_where_demonstrations_are_far_apart_straying_is_not_seen():
+    rings = Straying(scaled(demonstrations(4), 5.0), Plain(), np.random.default_rng(0))
+    assert rings.seen > 0.5 and not rings.blind, "made-up states are inside the ring and outside of it"
+    ways = Straying(reaching(8), Plain(), np.random.default_rng(0))
+    assert ways.seen < 0.2 and ways.blind
+    still = Straying(scaled(demonstrations(4), 1e-3), Plain(), np.random.default_rng(0))
+    assert still.seen == 0.0 and not still.blind, "an expert that stands still is near, not far apart"
+
+
 def test_an_episode_is_lost_after_so_many_steps_away_in_a_row():
     straying = Straying(demonstrations(2), Plain(), np.random.default_rng(0))
     near, away = np.array([1.0, 0.0], np.float32), np.array([2.0, 0.0], np.float32)

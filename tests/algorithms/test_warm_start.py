@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 from helpers import assert_same_weights, small_config, without_clocks
 
+from mgail_dyna.algorithms import bc
 from mgail_dyna.algorithms.bc import BCAgent
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.straying import Straying
+from mgail_dyna.config.presets import apply
+from mgail_dyna.demonstrations.dataset import subset
+from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.runs.run import ImitationRun
 
 
@@ -27,7 +31,8 @@ def test_the_first_iteration_is_a_clone_and_takes_no_env_step(cartpole_demos):
     agent = DynaAgent(config, make_env, cartpole_demos)
     untrained = DynaAgent(config, make_env, cartpole_demos).acting
     metrics = agent.iterate()
-    assert agent.env_steps == 0 and metrics.keys() == {"cloning/steps", "cloning/left", "cloning/loss"}
+    assert agent.env_steps == 0
+    assert metrics.keys() == {f"cloning/{name}" for name in ("steps", "left", "loss", "seen")}
     states = np.concatenate([t.observations[:-1] for t in cartpole_demos.trajectories])
     actions = np.concatenate([t.actions for t in cartpole_demos.trajectories])
     assert np.mean(agent.act(states) == actions) > np.mean(untrained.act(states) == actions) + 0.1
@@ -115,6 +120,24 @@ def test_the_clone_is_that_of_cloning_alone_to_the_last_bit(cartpole_demos):
     while alone.progress < 1.0:
         alone.iterate()
     assert_same_weights(start.acting, alone.acting)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("below", "stays"), [(6, True), (7, False)])
+def test_a_clone_stays_as_it_is_where_straying_would_not_be_seen(monkeypatch, below, stays):
+    """Six demonstrations of Pusher are so far apart that everything is near them, until an episode is seen to stray."""
+    demos = subset(load_demonstrations("pusher"), 6, 1)
+    monkeypatch.setattr(bc, "PER_ROOT_PAIR", 1.0)
+    config = warm_config(trial_below=below, trial_strayed=1.0, steps=50, batch=4, freeze_iterations=0)
+    config = apply(config, {"env": "Pusher-v5", "rollout": {"steps": 10, "initial_states": "reset"}})
+    agent = DynaAgent(config, lambda: gym.make("Pusher-v5", max_episode_steps=20), demos)
+    assert agent.collector.straying.blind and agent.iterate()["cloning/steps"] == (25 if stays else 50)
+    clone = agent.acting.weights
+    agent.iterate()
+    assert all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items()) == stays
+    agent.collector.straying.near = lambda states: np.zeros(len(states), bool)
+    agent.iterate()
+    assert not all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items())
 
 
 @pytest.mark.usefixtures("eager")

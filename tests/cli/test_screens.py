@@ -201,6 +201,7 @@ def test_what_a_row_of_a_clone_says_of_the_next_ones():
     assert "the clone is good" in about_clone(row(1, 95.0), frozen=True)
     assert "good" not in about_clone(row(1, NAN), frozen=True)
     assert about_clone(row(1, 95.0), frozen=False) == "row 1 is the clone", "it may be thrown away"
+    assert "learns only once episodes end early" in about_clone(row(1, 65.0), frozen=True, trusted=True)
 
 
 def test_the_heading_comes_again():
