@@ -197,6 +197,17 @@ def test_an_algorithm_at_the_command_line(algorithm, unit, tmp_path, cli):
 
 
 @pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(
+    ("task", "said"), [("pusher", "it learns only once episodes end early"), ("swimmer", "row 2 will equal it")]
+)
+def test_a_run_says_what_follows_its_clone(task, said, tmp_path, cli):
+    flags = ["--env", task, "--demonstrations", 6, *small_flags("dyna"), "--iterations", 1]
+    result = cli(*flags, "--logdir", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert f"row 1 is the clone; {said}" in " ".join(result.stderr.split())
+
+
+@pytest.mark.usefixtures("eager")
 def test_a_run_resumed_for_some_iterations_continues_to_its_own_end_afterwards(tmp_path, cli):
     config = small_config("bc")
     directory = tmp_path / "cartpole-bc-seed0"
