@@ -69,8 +69,10 @@ class DynaAgent:
         self.collector = Collector(
             env, self.averager.exploring, self.replay, demos, config.rollout, config.env_steps, self.rng
         )
-        blind = self.collector.straying.blind
-        self.warm_start = WarmStart(config, self.demo_replay, len(demos.trajectories), blind)
+        straying = self.collector.straying
+        self.warm_start = WarmStart(config, self.demo_replay, len(demos.trajectories), straying.blind)
+        if self.warm_start.trusted:
+            straying.ignore_distances()
         self.guide = self.warm_start if demos.has_actions else Follower(config, self.demo_replay)
         self.switch = SWITCHES[config.switch](config, self.foreseen)
         self.idle_env = env if self.switch.every is None else None  # or an episode may be under way
@@ -246,13 +248,10 @@ class DynaAgent:
 
     def _start_as_clone(self) -> dict[str, float]:
         metrics = self.warm_start.clone(self.policy.network, self.acting, self.demos)
-        straying = self.collector.straying
-        if self.warm_start.trusted:
-            straying.share = 0.0
         for average, learned in zip(self.policy.average.variables, self.policy.network.variables, strict=True):
             average.assign(learned)
         self.averager.explore(self.acting.weights)
-        return prefixed("cloning", metrics | {"seen": straying.seen})
+        return prefixed("cloning", metrics | {"seen": self.collector.straying.seen})
 
     def _rollout(self) -> dict[str, float]:
         """Acts in the environment. A clone on trial is judged first; one that is kept then plays whole episodes."""

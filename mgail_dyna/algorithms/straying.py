@@ -72,6 +72,10 @@ class Straying:
         self.seen = float(np.mean(~self.near(made_up)))
         self.blind = self.seen < SEEN and self.limit > ALWAYS_NEAR
 
+    def ignore_distances(self) -> None:
+        """From here on only steps that episodes lack count, and there is no doubt at first."""
+        self.limit, self.share = np.inf, 0.0
+
     def update(self, shares: Sequence[float]) -> float:
         """Takes the shares of an iteration's episodes into the average, and returns it."""
         for share in shares:

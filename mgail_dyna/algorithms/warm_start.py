@@ -69,8 +69,9 @@ class WarmStart:
 
     @property
     def trusted(self) -> bool:
-        """Whether a clone stays as it is until it is seen to stray, which hardly any straying would be."""
-        return self.blind and self.count >= self.config.cloning.trial_below
+        """Whether a clone stays as it is until its episodes end early, because other straying would not be seen."""
+        clones = self.config.warm_start == "bc"
+        return clones and self.blind and self.count >= self.config.cloning.trial_below
 
     @property
     def on_trial(self) -> bool:

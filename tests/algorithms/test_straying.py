@@ -110,6 +110,10 @@ def test_where_demonstrations_are_far_apart_straying_is_not_seen():
     assert rings.seen > 0.5 and not rings.blind, "made-up states are inside the ring and outside of it"
     ways = Straying(reaching(8), Plain(), np.random.default_rng(0))
     assert ways.seen < 0.2 and ways.blind
+    ways.ignore_distances()
+    far = ways.near(np.full((5, 6), 1e6, np.float32))
+    assert ways.share == 0.0 and ways.of_episode(far, failed=False) == 0.0
+    assert ways.of_episode(far, failed=True) == 0.75, "5 of 20 steps"
     still = Straying(scaled(demonstrations(4), 1e-3), Plain(), np.random.default_rng(0))
     assert still.seen == 0.0 and not still.blind, "an expert that stands still is near, not far apart"
 

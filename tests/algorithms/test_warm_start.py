@@ -125,7 +125,7 @@ def test_the_clone_is_that_of_cloning_alone_to_the_last_bit(cartpole_demos):
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(("below", "stays"), [(6, True), (7, False)])
 def test_a_clone_stays_as_it_is_where_straying_would_not_be_seen(monkeypatch, below, stays):
-    """Six demonstrations of Pusher are so far apart that everything is near them, until an episode is seen to stray."""
+    """Six demonstrations of Pusher are so far apart that straying is not seen; but that an episode ends early is."""
     demos = subset(load_demonstrations("pusher"), 6, 1)
     monkeypatch.setattr(bc, "PER_ROOT_PAIR", 1.0)
     config = warm_config(trial_below=below, trial_strayed=1.0, steps=50, batch=4, freeze_iterations=0)
@@ -135,7 +135,7 @@ def test_a_clone_stays_as_it_is_where_straying_would_not_be_seen(monkeypatch, be
     clone = agent.acting.weights
     agent.iterate()
     assert all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items()) == stays
-    agent.collector.straying.near = lambda states: np.zeros(len(states), bool)
+    agent.collector._strayed = lambda near, terminated: agent.collector.straying.of_episode(near[:10], failed=True)
     agent.iterate()
     assert not all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items())
 
