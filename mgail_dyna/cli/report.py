@@ -29,8 +29,8 @@ BOTH_ARE_CLONE = (
 )
 # Where its straying would not be seen.
 CLONE_STAYS = (
-    "row 1 is the clone; it learns only once episodes end early, because demonstrations this far apart do not show "
-    "whether it strays"
+    "row 1 is the clone, that of --mode bc; demonstrations this far apart do not show whether it strays, so it learns "
+    "only once episodes end early"
 )
 GOOD_CLONE = "; later rows change little, as the clone is good"
 PASSED = "the clone's episodes do not stray: it is kept, and row 2 is the same clone"
