@@ -70,8 +70,9 @@ class WarmStart:
     @property
     def trusted(self) -> bool:
         """Whether a clone stays as it is until its episodes end early, because other straying would not be seen."""
-        clones = self.config.warm_start == "bc"
-        return clones and self.blind and self.count >= self.config.cloning.trial_below
+        config = self.config.cloning
+        follows = self.config.warm_start == "bc" and config.slow_below is not None  # learning follows straying
+        return follows and self.blind and self.count >= config.trial_below
 
     @property
     def on_trial(self) -> bool:

@@ -11,6 +11,7 @@ from mgail_dyna.algorithms import bc
 from mgail_dyna.algorithms.bc import BCAgent
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.straying import Straying
+from mgail_dyna.algorithms.warm_start import WarmStart
 from mgail_dyna.config.presets import apply
 from mgail_dyna.demonstrations.dataset import subset
 from mgail_dyna.demonstrations.reader import load_demonstrations
@@ -132,6 +133,9 @@ def test_a_clone_stays_as_it_is_where_straying_would_not_be_seen(monkeypatch, be
     config = apply(config, {"env": "Pusher-v5", "rollout": {"steps": 10, "initial_states": "reset"}})
     agent = DynaAgent(config, lambda: gym.make("Pusher-v5", max_episode_steps=20), demos)
     assert agent.collector.straying.blind and agent.iterate()["cloning/steps"] == (25 if stays else 50)
+    assert agent.warm_start.trusted == stays
+    at_full_rate = apply(config, {"cloning": {"slow_below": None}})
+    assert not WarmStart(at_full_rate, agent.demo_replay, 6, blind=True).trusted, "which learns at any rate"
     clone = agent.acting.weights
     agent.iterate()
     assert all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items()) == stays
