@@ -48,7 +48,8 @@ class Straying:
             demonstrations: the fewer there are, the less one may trust a clone that has not been seen to fail.
         seen: the share of made-up states that count as away. Each of their coordinates is from another demonstrated
             state, so they are not the expert's.
-        blind: straying would hardly be seen, because the demonstrations are so far apart that everything is near.
+        blind: straying would hardly be seen, because the demonstrations are so far apart that everything is near; not
+            where half a unit is the limit because the expert mostly stands still.
     """
 
     def __init__(self, demos: Demonstrations, policy: NumpyPolicy, rng: np.random.Generator) -> None:
@@ -88,6 +89,8 @@ class Straying:
 
     def near(self, states: FloatArray) -> NDArray[np.bool_]:
         """Which of the normalised `states [n, d]` are not away."""
+        if np.isinf(self.limit):  # no need for distances
+            return np.ones(len(states), bool)
         return self._distances(states) <= self.limit
 
     def watch(self, steps: int) -> Callable[[Array], bool]:
