@@ -11,7 +11,7 @@ from mgail_dyna.algorithms.base import Budget, MakeEnv, mean_metrics, prefixed
 from mgail_dyna.algorithms.collector import Collector
 from mgail_dyna.algorithms.networks import Networks, demo_replay, network_seeds, numpy_copy, view_of
 from mgail_dyna.algorithms.pairs import PairSampler
-from mgail_dyna.algorithms.switch import SWITCHES, Round
+from mgail_dyna.algorithms.switch import SWITCHES
 from mgail_dyna.algorithms.warm_start import Follower, WarmStart
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.compatibility import check_compatible, check_initial_states, check_known
@@ -121,21 +121,21 @@ class DynaAgent:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
         count = self.warm_start.rounds(self.averager.iterations, self.collector.straying.share)
-        schedule = self.switch.rounds(count, self.collector.recent_steps)
-        rounds = [self._update(learning_rate, which) for which in schedule]
+        learning = self.switch.learning(count, self.collector.recent_steps)
+        rounds = [self._update(learning_rate, number < learning) for number in range(count)]
         metrics |= prefixed("discriminator", self.imagined_gap())
         self.averager.update(self.policy.average.acting_weights(), self.warm_start.acting_averaging)
         return metrics | prefixed("switch", self.switch.metrics) | mean_metrics(rounds)
 
-    def _update(self, learning_rate: float, which: Round) -> dict[str, float]:
+    def _update(self, learning_rate: float, learns: bool) -> dict[str, float]:
         scale = self.warm_start.lr_scale(self.averager.iterations, self.collector.straying.share)
         policy_rate = learning_rate * scale
         frozen = policy_rate == 0.0
         return {
             **prefixed("discriminator", self.update_discriminator(learning_rate)),  # line 5
-            **prefixed("learn", self.learn(policy_rate) if which.learns and not frozen else {}),  # line 6
-            **prefixed("dynamics", self.update_dynamics(learning_rate) if which.learns else {}),  # line 7
-            **prefixed("plan", self.plan(policy_rate) if which.plans and not frozen else {}),  # lines 8, 9
+            **prefixed("learn", self.learn(policy_rate) if learns and not frozen else {}),  # line 6
+            **prefixed("dynamics", self.update_dynamics(learning_rate) if learns else {}),  # line 7
+            **prefixed("plan", {} if frozen else self.plan(policy_rate)),  # lines 8, 9
         }
 
     def update_discriminator(self, learning_rate: float) -> dict[str, float]:

@@ -181,7 +181,8 @@ def _natural(task: str) -> Kind:
 def _switch(task: str, env_steps: int) -> tuple[Kind, ...]:
     """From scratch and from the environment's own reset, so that env steps are all that can be saved.
 
-    The budgets are below those of the preset, as adaptive switching makes several times as many updates per env step.
+    The budgets are below those of the preset, as adaptive switching makes up to two and a half times as many updates
+    per env step.
     """
     flags = f"--preset reset --env-steps {env_steps}"
     return (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import assert_same_weights, small_config, without_clocks
 
-from mgail_dyna.algorithms.switch import AdaptiveSwitch, learning_rounds, planning_rounds, schedule, sureness
+from mgail_dyna.algorithms.switch import AdaptiveSwitch, learning_rounds, sureness
 from mgail_dyna.hdf5 import load_state, save_state
 from mgail_dyna.runs.run import ImitationRun
 
@@ -19,23 +19,9 @@ def test_the_model_is_sure_where_it_foresees_new_steps_as_it_does_known_ones(kno
     assert sureness(known, new) == expected
 
 
-@pytest.mark.parametrize(("new", "planning"), [(0.0, 6), (0.05, 6), (0.5, 30), (0.501, 31), (1.0, 60)])
-def test_as_many_rounds_plan_as_the_model_foresees(new, planning):
-    assert planning_rounds(60, new) == planning
-
-
 @pytest.mark.parametrize(("steps", "learning"), [(1, 1), (100, 12), (500, 60), (1_000, 60)])
 def test_rounds_learn_in_proportion_to_env_steps(steps, learning):
     assert learning_rounds(60, steps, 500) == learning
-
-
-@pytest.mark.parametrize(("learning", "planning"), [(5, 5), (5, 2), (2, 5), (1, 1)])
-def test_learning_comes_first_and_plans_last(learning, planning):
-    rounds = schedule(learning, planning)
-    assert len(rounds) == max(learning, planning)
-    assert [each.learns for each in rounds] == sorted((each.learns for each in rounds), reverse=True)
-    assert [each.plans for each in rounds] == sorted(each.plans for each in rounds)
-    assert (sum(each.learns for each in rounds), sum(each.plans for each in rounds)) == (learning, planning)
 
 
 class Measured:
@@ -59,11 +45,10 @@ def test_the_environment_is_queried_until_the_model_is_sure():
     switch, measure = adaptive(0.9, 0.5, 0.71, 0.73, 0.6, rollout={"steps": 250})
     switch.begin(iteration=3, known_steps=700)
     assert [switch.enough() for _ in range(3)] == [False, False, True]
-    rounds = switch.rounds(10, 150)
-    assert measure.steps == [None, 50, 50, 50, 150]
-    assert sum(each.learns for each in rounds) == sum(each.plans for each in rounds) == 6
+    assert switch.learning(10, 150) == 6
+    assert measure.steps == [None, 100, 100, 100, 150]
     expected = {"known": 0.9, "new": 0.6, "sureness": 0.6 / 0.9, "env_steps": 150}
-    assert switch.metrics == pytest.approx(expected | {"learning_rounds": 6, "planning_rounds": 6})
+    assert switch.metrics == pytest.approx(expected | {"learning_rounds": 6, "planning_rounds": 10})
 
 
 def test_before_anything_is_known_nothing_is_sure():
@@ -71,8 +56,8 @@ def test_before_anything_is_known_nothing_is_sure():
     switch.begin(iteration=0, known_steps=0)
     assert not any(switch.enough() for _ in range(3))
     assert not measure.steps
-    switch.rounds(10, 128)
-    assert switch.metrics["sureness"] == 0.0 and switch.metrics["planning_rounds"] == 7
+    switch.learning(10, 128)
+    assert switch.metrics["sureness"] == 0.0 and switch.metrics["new"] == 0.7
 
 
 def test_what_is_measured_is_drawn_anew_in_every_iteration_and_alike_in_every_run():
@@ -98,7 +83,7 @@ def answering(run, known, new):
 
 
 @pytest.mark.usefixtures("eager")
-def test_one_that_is_never_sure_and_always_plans_is_the_fixed_schedule(cartpole_demos, trained):
+def test_one_that_is_never_sure_is_the_fixed_schedule(cartpole_demos, trained):
     run = answering(run_of(cartpole_demos, switch="adaptive", sure_from=1.0), known=2.0, new=1.0)
     list(run.iterate(iterations=2))
     fixed = trained("dyna")
@@ -110,20 +95,18 @@ def test_one_that_is_never_sure_and_always_plans_is_the_fixed_schedule(cartpole_
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize(("new", "learning", "planning"), [(0.0, 2, 1), (1.0, 2, 10)])
-def test_rounds_that_learn_and_rounds_that_plan_are_counted_apart(cartpole_demos, new, learning, planning):
+def test_all_rounds_plan_and_as_many_learn_as_there_are_env_steps(cartpole_demos):
     changes = {"updates_per_iteration": 10, "rollout": {"steps": 100, "reset_length": 20}}
     run = answering(run_of(cartpole_demos, switch="adaptive", **changes), known=1.0, new=1.0)
     list(run.iterate(iterations=1))
     made = []
     for part in ("update_discriminator", "learn", "update_dynamics", "plan"):
         setattr(run.agent, part, lambda rate, part=part: made.append(part) or {"done": 1.0})
-    run.agent.switch.enough = lambda: True
-    answering(run, known=1.0, new=new)
     (row,) = run.iterate(iterations=2)
-    assert row["switch/env_steps"] == 20
-    assert (made.count("learn"), made.count("update_dynamics"), made.count("plan")) == (learning, learning, planning)
-    assert made.count("update_discriminator") == max(learning, planning)
+    assert row["switch/env_steps"] == 40
+    assert (made.count("learn"), made.count("update_dynamics")) == (4, 4)
+    assert (made.count("plan"), made.count("update_discriminator")) == (10, 10)
+    assert made.index("learn") == 1 and "learn" not in made[-12:], "learning comes first, as plans need the model"
     assert row["learn/done"] == row["dynamics/done"] == row["plan/done"] == 1.0
 
 
@@ -132,15 +115,16 @@ def test_where_it_is_sure_the_episode_waits_and_is_continued(cheetah_demos):
     rollout = {"steps": 40, "initial_states": "mix", "demo_fraction": 0.5, "demo_length": 30, "reset_length": 50}
     run = answering(run_of(cheetah_demos, "HalfCheetah-v5", switch="adaptive", rollout=rollout), known=1.0, new=1.0)
     rows = list(run.iterate(iterations=11))
-    # The first rollout is whole: 30 steps from a demonstration's state and 50 from reset. Then it is 8 at a time.
+    # The first rollout is whole: 30 steps from a demonstration's state and 50 from reset. Then it is 16 at a time.
     taken = np.diff([0, *(row["env_steps"] for row in rows)])
-    assert taken.tolist() == [80] + [8] * 10
+    assert taken.tolist() == [80] + [16] * 10
     assert [row["switch/env_steps"] for row in rows] == taken.tolist()
-    assert [row["real_trajectories"] for row in rows] == [2] + [3] * 3 + [4] * 7, "as in the fixed schedule"
-    assert run.agent.collector.rollout_steps == 0, "the second one is whole, and the third has not begun"
+    assert [row["real_trajectories"] for row in rows] == [2, 3, 4, 4, 4, 4, 5, 6, 6, 6, 6], "as in the fixed schedule"
+    assert run.agent.collector.rollout_steps == 0, "the third one is whole, and the fourth has not begun"
     assert rows[-1]["rollout/length"] == 50
     first, last = (run.agent.replay.state()[name] for name in ("first", "last"))
-    assert sorted(set(zip(first, last, strict=True))) == [(0, 30), (31, 81), (82, 112), (113, 163)], "whole episodes"
+    whole = [(0, 30), (31, 81), (82, 112), (113, 163), (164, 194), (195, 245)]
+    assert sorted(set(zip(first, last, strict=True))) == whole
 
 
 @pytest.mark.usefixtures("eager")
@@ -149,7 +133,7 @@ def test_every_step_of_the_budget_is_taken_once(cartpole_demos):
     rows = list(run.iterate())
     assert rows[-1]["env_steps"] == run.agent.env_steps == run.agent.replay.steps == 333
     assert run.agent.collector.episode is None
-    assert len(rows) > 5
+    assert len(rows) > 3
 
 
 @pytest.mark.usefixtures("eager")
