@@ -165,7 +165,7 @@ def other_env_note(demos: Demonstrations, env_id: str) -> str | None:
         )
     if same_environment(demos.env_id, env_id):
         return None
-    return f"note: the demonstrations are of {demos.env_id}, and the environment is {env_id}"
+    return f"note: the demonstrations and the expert's return are of {demos.env_id}, and the environment is {env_id}"
 
 
 def limit_note(demos: Demonstrations) -> str | None:

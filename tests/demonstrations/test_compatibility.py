@@ -94,7 +94,7 @@ def test_another_task_of_the_same_sizes_is_told(cheetah):
     assert other_env_note(cheetah, "HalfCheetah-v5") is None
     assert "of HalfCheetah-v5, and the environment is HalfCheetah-v4" in other_env_note(cheetah, "HalfCheetah-v4")
     assert other_env_note(cheetah, "Walker2d-v5") == (
-        "note: the demonstrations are of HalfCheetah-v5, and the environment is Walker2d-v5"
+        "note: the demonstrations and the expert's return are of HalfCheetah-v5, and the environment is Walker2d-v5"
     )
     assert other_env_note(replace(cheetah, env_id=None), "Walker2d-v5") == (
         "note: the demonstrations do not name the environment they were recorded in; it is taken to be Walker2d-v5, "

@@ -12,9 +12,9 @@ from helpers import random_policy, small_flags
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.algorithms.trpo_expert import ExpertTrainer
-from mgail_dyna.cli.evaluation import find_subject
 from mgail_dyna.cli.main import main
 from mgail_dyna.cli.report import EvaluationRows
+from mgail_dyna.cli.subject import find_subject
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.demonstrations.compatibility import episode_limit

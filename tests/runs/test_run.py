@@ -1,6 +1,7 @@
 """Runs of imitation: counted, evaluated, restored, and stopped when they go wrong."""
 
 import json
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -10,6 +11,7 @@ from helpers import StepCounter, small_config
 import mgail_dyna
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.demonstrations.writer import save_demonstrations
 from mgail_dyna.errors import UserError
 from mgail_dyna.replay import mixed_windows
 from mgail_dyna.runs.directory import RunSettings, save_run, write_settings
@@ -129,13 +131,28 @@ def test_a_policy_in_a_run_loads_without_its_demonstrations(trained, cartpole_de
     result = cli("evaluate", tmp_path, "--episodes", 1, "--json")
     assert result.stderr == "", "what it needs of the demonstrations is in the run"
     assert json.loads(result.stdout)["expert_return"] == 1_000.0
-    shorter = cli("evaluate", tmp_path / CONFIG, "--env", "CartPole-v0", "--episodes", 1, "--json")
-    assert "no comparison with the expert, whose episodes have 1000 steps and these 200" in shorter.stderr
+    shorter = cli("evaluate", tmp_path / CONFIG, "--env", "CartPole-v1", "--episodes", 1, "--json")
+    assert "no comparison with the expert, whose episodes have 1000 steps and these 500" in shorter.stderr
     assert json.loads(shorter.stdout)["expert_percent"] is None
     state = run.state()
     del state["ledger"]
     save_run(tmp_path, state)
     assert cli("evaluate", tmp_path).returncode == 2, "a damaged checkpoint is an error of one line"
+
+
+def test_in_another_environment_nothing_is_compared_with_the_expert(trained, cartpole, tmp_path, monkeypatch, cli):
+    other = replace(gym.spec("CartPole-v1"), id="Cart-v7")
+    monkeypatch.setitem(gym.registry, other.id, other)
+    run = trained("dyna")
+    write_settings(tmp_path / "run", RunSettings("dyna", "tuned", "gone", None, run.config), 1_000.0, 500)
+    save_run(tmp_path / "run", run.state())
+    save_demonstrations(tmp_path / "expert", cartpole)
+    for name in ("run", "expert"):
+        own = cli("evaluate", tmp_path / name, "--env", "CartPole-v1", "--episodes", 1, "--json")
+        assert own.stderr == "" and json.loads(own.stdout)["expert_percent"] is not None
+        said = cli("evaluate", tmp_path / name, "--env", "Cart-v7", "--episodes", 1, "--json")
+        assert said.stderr == "note: no comparison with the expert, whose environment is CartPole-v1\n"
+        assert json.loads(said.stdout)["expert_percent"] is None
 
 
 def test_the_shipped_policy_acts_as_its_demonstrations_do():

@@ -61,11 +61,12 @@ def main(argv: Sequence[str]) -> None:
         raise UserError("--beside-expert: expected --video FILE with it, found none")
     from rich.console import Console
 
-    from mgail_dyna.cli.evaluation import check_playable, evaluate, expert_of, film, find_subject, table
+    from mgail_dyna.cli.evaluation import evaluate, film, table
+    from mgail_dyna.cli.subject import check_playable, expert_of, find_subject
 
     subject = find_subject(command.run, command.env, command.env_kwargs, command.best)
     expert = expert_of(command.run) if command.beside_expert else None
-    check_playable(subject, command.video is not None)
+    check_playable(subject, command.run, command.video is not None)
     if command.video is not None and not command.json:
         several = command.episodes > 1
         first = f"{command.episodes:,} episodes" if several else "an episode"
