@@ -252,7 +252,7 @@ SUITES: dict[str, tuple[Kind, ...]] = {
         kind for task in (*CONTINUOUS, "walker2d") for kind in (_adam(task), _natural(task), _cloning(task))
     ),
     # The environment queried while the model is unsure, in place of the fixed schedule (the paper's future work).
-    "switch": (*_switch("hopper", 6_000), *_switch("halfcheetah", 8_000), *_switch("walker2d", 20_000)),
+    "switch": (*_switch("hopper", 4_000), *_switch("halfcheetah", 8_000), *_switch("walker2d", 20_000)),
     # What the size of the dynamics model does to imitation; `benchmarks/model_capacity.py` has its errors.
     "capacity": tuple(kind for task in (*CONTINUOUS, "walker2d") for kind in _capacity(task)),
     # Figure 6 on two more tasks.
