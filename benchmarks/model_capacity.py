@@ -38,6 +38,8 @@ NOISES = (0.1, 0.3, 1.0)
 # Steps played with each noise, for learning and for the test.
 STEPS, DEMONSTRATIONS = 3_000, 3
 GRADIENT_STEPS, AT_ONCE, TESTED = 3_000, 100, 512
+# Marked on the axis of the figure.
+ERRORS = (0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 def main() -> None:
@@ -167,8 +169,9 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
         axes.set_title(environment_title(task), loc="left", fontsize=10)
         axes.set_xticks(range(len(SIZES)), [_named(*size) for size in SIZES], fontsize=8)
         axes.set_xlabel("units, or members × units", fontsize=9)
-        axes.set_ylim(bottom=0)
+        axes.set_yscale("log")
         tidy(axes)
+    panels[0].set_yticks(ERRORS, [f"{each:g}" for each in ERRORS])
     panels[0].set_ylabel("error, standard deviations of a state", fontsize=9)
     explain(figure, panels[-1], spread_note(spreads, "bars"))
     return figure

@@ -257,7 +257,9 @@ def test_switching_shows_what_each_iteration_takes_below_what_is_learned(finishe
     for kind in (kind for kind in SUITES["switch"] if kind.task == "hopper"):
         for seed in range(2):
             write_record(tmp_path, kind.run(seed), from_run(finished_run(seed, 90.0, mode="dyna"), kind.run(seed)))
-    above, below = draw("figure7", tmp_path).axes
+    figure = draw("figure7", tmp_path)
+    assert "Not recorded yet: HalfCheetah, Dyna-AIL, fixed switching; " in note_of(figure)
+    above, below = figure.axes
     assert list(lines(above)) == [
         "Dyna-AIL, fixed switching (seeds 0-1)",
         "Dyna-AIL, adaptive switching (seeds 0-1)",

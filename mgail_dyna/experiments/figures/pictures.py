@@ -142,7 +142,12 @@ def draw(name: str, results: Path) -> Figure:
     if not recorded(name, results):
         raise UserError(missing_records(name, results))
     found = {kind: read_kind(results, kind) for kind in picture.kinds}
-    missing = [kind.label for kind, records in found.items() if not records]
+    several = len({kind.task for kind in found}) > 1
+    missing = [
+        f"{environment_title(kind.task)}, {kind.label}" if several else kind.label
+        for kind, records in found.items()
+        if not records
+    ]
     named = "; ".join(missing) if len(missing) <= NAMED else f"{len(missing)} of {len(found)} kinds of runs"
     return picture.plot(found, picture.title, f"Not recorded yet: {named}." if missing else "")
 
