@@ -181,12 +181,15 @@ def _natural(task: str) -> Kind:
 def _switch(task: str, env_steps: int) -> tuple[Kind, ...]:
     """From scratch and from the environment's own reset, so that env steps are all that can be saved.
 
+    The fixed schedule with rollouts of 100 env steps, which are those of adaptive switching where it is always sure,
+    shows what the decision is worth.
     The budgets are below those of the preset, as adaptive switching makes up to two and a half times as many updates
     per env step.
     """
     flags = f"--preset reset --env-steps {env_steps}"
     return (
         _kind("switch", task, "dyna_fixed", "Dyna-AIL, fixed switching", flags),
+        _kind("switch", task, "dyna_fixed_100", "Dyna-AIL, fixed, 100 env steps", f"{flags} --rollout.steps 100"),
         _kind("switch", task, "dyna_adaptive", "Dyna-AIL, adaptive switching", f"{flags} --switch adaptive"),
     )
 

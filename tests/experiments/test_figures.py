@@ -262,11 +262,12 @@ def test_switching_shows_what_each_iteration_takes_below_what_is_learned(finishe
     above, below = figure.axes
     assert list(lines(above)) == [
         "Dyna-AIL, fixed switching (seeds 0-1)",
+        "Dyna-AIL, fixed, 100 env steps (seeds 0-1)",
         "Dyna-AIL, adaptive switching (seeds 0-1)",
     ]
     (record, _) = read_kind(tmp_path, SUITES["switch"][0])
     x, y = below.lines[0].get_data()
     np.testing.assert_array_equal(x, record.curve["env_steps"])
     np.testing.assert_array_equal(np.cumsum(y), x)
-    assert len(below.lines) == 4, "every seed of both kinds"
+    assert len(below.lines) == 6, "every seed of each kind"
     assert below.get_ylabel() == "env steps of an iteration"
