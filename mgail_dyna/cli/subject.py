@@ -91,7 +91,7 @@ def find_subject(where: Path, env: str | None, env_kwargs: str | None = None, be
     if given is not None and given != (own := own_arguments(subject.arguments)):
         if math.isfinite(subject.reference.mean):
             made = f"{json.dumps(own)}" if own else "its defaults"
-            print(f"note: no comparison with the expert, whose environment was made with {made}", file=sys.stderr)
+            _note_no_comparison(f"environment was made with {made}")
         arguments = with_own(subject.arguments, given)
         subject = subject._replace(arguments=arguments, reference=Reference(math.nan, subject.reference.episode_limit))
     return subject if asked is None else _in_other_environment(subject, asked, given)
@@ -129,7 +129,9 @@ def _of_expert(path: Path, asked: str | None) -> Subject:
     training = {"env_steps": demos.provenance.get("steps_trained")}
     arguments = environment_arguments(demos, env_id)
     if demos.env_id and not same_environment(demos.env_id, env_id):
-        return Subject(demos.policy, env_id, _no_comparison(demos.env_id, env_id, arguments), training, arguments)
+        _note_no_comparison(f"environment is {demos.env_id}")
+        unknown = Reference(math.nan, time_limit(env_id, **arguments))
+        return Subject(demos.policy, env_id, unknown, training, arguments)
     own = reference(demos, episode_limit(demos, env_id))
     for note in (other_env_note(demos, env_id), own.reason and f"note: {own.reason}"):
         if note:
@@ -137,9 +139,8 @@ def _of_expert(path: Path, asked: str | None) -> Subject:
     return Subject(demos.policy, env_id, own, training, arguments)
 
 
-def _no_comparison(recorded: str, env_id: str, arguments: dict[str, Any]) -> Reference:
-    print(f"note: no comparison with the expert, whose environment is {recorded}", file=sys.stderr)
-    return Reference(math.nan, time_limit(env_id, **arguments))
+def _note_no_comparison(which: str) -> None:
+    print(f"note: no comparison with the expert, whose {which}", file=sys.stderr)
 
 
 def _in_other_environment(subject: Subject, env_id: str, given: dict[str, Any] | None) -> Subject:
@@ -149,12 +150,14 @@ def _in_other_environment(subject: Subject, env_id: str, given: dict[str, Any] |
     """
     if not same_environment(subject.env_id, env_id):
         arguments = with_own(subject.arguments, {}) if given is None else subject.arguments
-        unknown = _no_comparison(subject.env_id, env_id, arguments)
+        if math.isfinite(subject.reference.mean):
+            _note_no_comparison(f"environment is {subject.env_id}")
+        unknown = Reference(math.nan, time_limit(env_id, **arguments))
         return subject._replace(env_id=env_id, arguments=arguments, reference=unknown)
     limit, own = time_limit(env_id, **subject.arguments), subject.reference.episode_limit
     if limit == own:
         return subject._replace(env_id=env_id)
-    print(f"note: no comparison with the expert, whose episodes have {own} steps and these {limit}", file=sys.stderr)
+    _note_no_comparison(f"episodes have {own} steps and these {limit}")
     return subject._replace(env_id=env_id, reference=Reference(math.nan, limit))
 
 
@@ -171,13 +174,13 @@ def check_playable(subject: Subject, name: Path, filmed: bool) -> None:
             filmed.
     """
     with contextlib.closing(make_env(subject.env_id, **subject.arguments)) as tried:
-        _check_fits(subject.policy, tried, name)
         if filmed and not can_be_filmed(tried):
             raise UserError(
                 f"--video: {subject.env_id} renders no pictures: expected 'rgb_array' in its metadata['render_modes'], "
                 f"found {tried.metadata.get('render_modes') or 'none'}; leave --video out"
             )
         check_contract(tried, subject.env_id)
+        _check_fits(subject.policy, tried, name)
 
 
 def _check_fits(policy: NumpyPolicy, env: gym.Env[Any, Any], name: Path) -> None:
