@@ -121,20 +121,20 @@ class DynaAgent:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
         count = self.warm_start.rounds(self.averager.iterations, self.collector.straying.share)
-        learning = self.switch.learning(count, self.collector.recent_steps)
-        rounds = [self._update(learning_rate, number < learning) for number in range(count)]
+        metrics |= prefixed("switch", self.switch.report(self.collector.recent_steps))
+        rounds = [self._update(learning_rate) for _ in range(count)]
         metrics |= prefixed("discriminator", self.imagined_gap())
         self.averager.update(self.policy.average.acting_weights(), self.warm_start.acting_averaging)
-        return metrics | prefixed("switch", self.switch.metrics) | mean_metrics(rounds)
+        return metrics | mean_metrics(rounds)
 
-    def _update(self, learning_rate: float, learns: bool) -> dict[str, float]:
+    def _update(self, learning_rate: float) -> dict[str, float]:
         scale = self.warm_start.lr_scale(self.averager.iterations, self.collector.straying.share)
         policy_rate = learning_rate * scale
         frozen = policy_rate == 0.0
         return {
             **prefixed("discriminator", self.update_discriminator(learning_rate)),  # line 5
-            **prefixed("learn", self.learn(policy_rate) if learns and not frozen else {}),  # line 6
-            **prefixed("dynamics", self.update_dynamics(learning_rate) if learns else {}),  # line 7
+            **prefixed("learn", {} if frozen else self.learn(policy_rate)),  # line 6
+            **prefixed("dynamics", self.update_dynamics(learning_rate)),  # line 7
             **prefixed("plan", {} if frozen else self.plan(policy_rate)),  # lines 8, 9
         }
 

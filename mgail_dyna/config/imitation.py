@@ -168,8 +168,8 @@ class ImitationConfig:
     updates_per_iteration: int = 30
     """Update rounds (D, learn, model, plan) per iteration; the paper's is 1."""
     switch: Literal["fixed", "adaptive"] = "fixed"
-    """dyna: an iteration takes a whole rollout (fixed), or env steps only while the model is unsure of them (adaptive,
-    paper sec. 5). Both plan as much in every iteration."""
+    """dyna: an iteration takes a whole rollout (fixed), or two fifths of one, or a fifth if the model is sure of these
+    steps (adaptive, paper sec. 5). Both make as many updates in every iteration."""
     sure_from: float = 0.8
     """With --switch adaptive: the model foresees a part of how states change. It is sure if that part is on new steps
     at least this share of what it is on known ones."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import assert_same_weights, small_config, without_clocks
 
-from mgail_dyna.algorithms.switch import AdaptiveSwitch, learning_rounds, sureness
+from mgail_dyna.algorithms.switch import AdaptiveSwitch, sureness
 from mgail_dyna.hdf5 import load_state, save_state
 from mgail_dyna.runs.run import ImitationRun
 
@@ -17,11 +17,6 @@ from mgail_dyna.runs.run import ImitationRun
 )
 def test_the_model_is_sure_where_it_foresees_new_steps_as_it_does_known_ones(known, new, expected):
     assert sureness(known, new) == expected
-
-
-@pytest.mark.parametrize(("steps", "learning"), [(1, 1), (100, 12), (500, 60), (1_000, 60)])
-def test_rounds_learn_in_proportion_to_env_steps(steps, learning):
-    assert learning_rounds(60, steps, 500) == learning
 
 
 class Measured:
@@ -41,14 +36,21 @@ def adaptive(*answers, **changes):
     return AdaptiveSwitch(small_config(switch="adaptive", **changes), measure), measure
 
 
-def test_the_environment_is_queried_until_the_model_is_sure():
-    switch, measure = adaptive(0.9, 0.5, 0.71, 0.73, 0.6, rollout={"steps": 250})
+@pytest.mark.parametrize(("new", "decisions"), [((0.73,), [True]), ((0.71,), [False, True])])
+def test_an_iteration_takes_a_fifth_of_a_rollout_where_the_model_is_sure_and_two_where_it_is_not(new, decisions):
+    switch, measure = adaptive(0.9, *new, 0.6, rollout={"steps": 250})
     switch.begin(iteration=3, known_steps=700)
-    assert [switch.enough() for _ in range(3)] == [False, False, True]
-    assert switch.learning(10, 150) == 6
-    assert measure.steps == [None, 100, 100, 100, 150]
+    assert [switch.enough() for _ in decisions] == decisions
     expected = {"known": 0.9, "new": 0.6, "sureness": 0.6 / 0.9, "env_steps": 150}
-    assert switch.metrics == pytest.approx(expected | {"learning_rounds": 6, "planning_rounds": 10})
+    assert switch.report(150) == pytest.approx(expected)
+    assert measure.steps == [None, 50, 150]
+
+
+def test_a_new_iteration_decides_anew():
+    switch, _ = adaptive(0.9, 0.1, 0.9, 0.1)
+    for iteration in (3, 4):
+        switch.begin(iteration, known_steps=700)
+        assert [switch.enough(), switch.enough()] == [False, True]
 
 
 def test_before_anything_is_known_nothing_is_sure():
@@ -56,8 +58,8 @@ def test_before_anything_is_known_nothing_is_sure():
     switch.begin(iteration=0, known_steps=0)
     assert not any(switch.enough() for _ in range(3))
     assert not measure.steps
-    switch.learning(10, 128)
-    assert switch.metrics["sureness"] == 0.0 and switch.metrics["new"] == 0.7
+    report = switch.report(128)
+    assert report["sureness"] == 0.0 and report["new"] == 0.7
 
 
 def test_what_is_measured_is_drawn_anew_in_every_iteration_and_alike_in_every_run():
@@ -66,7 +68,7 @@ def test_what_is_measured_is_drawn_anew_in_every_iteration_and_alike_in_every_ru
         switch, measure = adaptive(0.9, 0.5, 0.5)
         switch.begin(iteration, 10)
         switch.enough()
-        switch.enough()
+        switch.report(10)
         drawn.append(measure.drawn)
     assert drawn[1] == drawn[2] and len({*drawn[0], *drawn[1]}) == 6
 
@@ -83,19 +85,7 @@ def answering(run, known, new):
 
 
 @pytest.mark.usefixtures("eager")
-def test_one_that_is_never_sure_is_the_fixed_schedule(cartpole_demos, trained):
-    run = answering(run_of(cartpole_demos, switch="adaptive", sure_from=1.0), known=2.0, new=1.0)
-    list(run.iterate(iterations=2))
-    fixed = trained("dyna")
-    assert run.agent.idle_env is None and fixed.agent.idle_env is not None, "episodes wait while others are evaluated"
-    assert not any(name.startswith("switch/") for row in fixed.history for name in row)
-    common = [{name: row[name] for name in fixed.history[0]} for row in run.history]
-    assert without_clocks(common) == without_clocks(fixed.history)
-    assert_same_weights(run.agent.acting, fixed.agent.acting)
-
-
-@pytest.mark.usefixtures("eager")
-def test_all_rounds_plan_and_as_many_learn_as_there_are_env_steps(cartpole_demos):
+def test_every_iteration_makes_all_updates(cartpole_demos):
     changes = {"updates_per_iteration": 10, "rollout": {"steps": 100, "reset_length": 20}}
     run = answering(run_of(cartpole_demos, switch="adaptive", **changes), known=1.0, new=1.0)
     list(run.iterate(iterations=1))
@@ -103,16 +93,27 @@ def test_all_rounds_plan_and_as_many_learn_as_there_are_env_steps(cartpole_demos
     for part in ("update_discriminator", "learn", "update_dynamics", "plan"):
         setattr(run.agent, part, lambda rate, part=part: made.append(part) or {"done": 1.0})
     (row,) = run.iterate(iterations=2)
-    assert row["switch/env_steps"] == 40
-    assert (made.count("learn"), made.count("update_dynamics")) == (4, 4)
-    assert (made.count("plan"), made.count("update_discriminator")) == (10, 10)
-    assert made.index("learn") == 1 and "learn" not in made[-12:], "learning comes first, as plans need the model"
+    assert row["switch/env_steps"] == 20
+    assert made == ["update_discriminator", "learn", "update_dynamics", "plan"] * 10
     assert row["learn/done"] == row["dynamics/done"] == row["plan/done"] == 1.0
 
 
 @pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("new", "taken"), [(1.0, 20), (0.5, 40)])
+def test_it_takes_more_env_steps_where_it_is_unsure(cartpole_demos, trained, new, taken):
+    rollout = {"steps": 100, "reset_length": 30}
+    run = answering(run_of(cartpole_demos, switch="adaptive", rollout=rollout), known=1.0, new=new)
+    first, *rest = run.iterate(iterations=3)
+    assert first["switch/env_steps"] >= 100, "nothing is known before the first rollout, so it is whole"
+    assert [row["switch/env_steps"] for row in rest] == [taken] * 2
+    fixed = trained("dyna")
+    assert run.agent.idle_env is None and fixed.agent.idle_env is not None, "episodes wait while others are evaluated"
+    assert not any(name.startswith("switch/") for row in fixed.history for name in row)
+
+
+@pytest.mark.usefixtures("eager")
 def test_where_it_is_sure_the_episode_waits_and_is_continued(cheetah_demos):
-    rollout = {"steps": 40, "initial_states": "mix", "demo_fraction": 0.5, "demo_length": 30, "reset_length": 50}
+    rollout = {"steps": 80, "initial_states": "mix", "demo_fraction": 0.25, "demo_length": 30, "reset_length": 50}
     run = answering(run_of(cheetah_demos, "HalfCheetah-v5", switch="adaptive", rollout=rollout), known=1.0, new=1.0)
     rows = list(run.iterate(iterations=11))
     # The first rollout is whole: 30 steps from a demonstration's state and 50 from reset. Then it is 16 at a time.
@@ -174,11 +175,10 @@ def test_a_checkpoint_without_a_rollout_under_way_is_read(cartpole_demos, traine
 def test_its_decisions_are_logged(algorithm, cartpole_demos):
     run = ImitationRun(small_config(algorithm, switch="adaptive", updates_per_iteration=2), cartpole_demos, algorithm)
     rows = list(run.iterate(iterations=4))
-    names = ("known", "new", "sureness", "env_steps", "learning_rounds", "planning_rounds")
+    names = ("known", "new", "sureness", "env_steps")
     for row in rows:
         assert {name for name in row if name.startswith("switch/")} == {f"switch/{name}" for name in names}
         assert np.isfinite([row[name] for name in row if name.split("/")[0] in ("switch", "learn", "plan")]).all()
-        assert 1 <= row["switch/planning_rounds"] <= 2 and 1 <= row["switch/learning_rounds"] <= 2
     assert rows[0]["switch/known"] == rows[0]["switch/sureness"] == 0.0
     assert sum(row["switch/env_steps"] for row in rows) == run.env_steps
 
