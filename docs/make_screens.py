@@ -74,7 +74,7 @@ def running(history: list[dict[str, float]], settings: RunSettings) -> Console:
     for row, before in zip(history[:SHOWN], [None, *history], strict=False):
         now[0], done = row["wall_seconds"], int(row["env_steps"])
         display.update(int(row["iteration"]), done)
-        display.row(rows.cells(row, done, before))
+        display.row(rows.cells(row, done, before, display.pace.shown_left()))
         if before is None:
             display.print_line(about_clone(row, frozen=True))
     console.print(display)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from mgail_dyna.cli.report import UNCERTAIN
 from mgail_dyna.cli.subject import Subject
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.demonstrations.progress import counting
@@ -19,6 +20,9 @@ from mgail_dyna.environments.video import film_episode, gif, mp4, side_by_side
 from mgail_dyna.errors import UserError, counted
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.storage import replacing
+
+# Episodes that a run plays at its end.
+MANY = 100
 
 
 def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str, Any]:
@@ -41,6 +45,7 @@ def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str
         "return_mean": float(returns.mean()),
         "return_std": float(returns.std()),
         "expert_return": own if math.isfinite(own) else None,  # JSON has no NaN
+        "expert_error": subject.reference.error if math.isfinite(own) else None,
         "expert_percent": percent if math.isfinite(percent) else None,
         "episodes_below_half": failed if math.isfinite(percent) else None,
         **subject.training,
@@ -85,6 +90,15 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
     return f"the first {counted(steps, 'step')} {whole}" if cut else f"all {which}"
 
 
+def _uncertainty(result: dict[str, Any]) -> str:
+    """The standard error of a percentage, as at the end of a run, and how to make it smaller."""
+    count, mean = len(result["returns"]), abs(result["expert_return"])
+    own, expert = 100 * result["return_std"] / math.sqrt(count - 1) / mean, 100 * result["expert_error"] / mean
+    whose = ", the demonstrations' included" if expert else ""
+    more = f"; --episodes {MANY} lowers it" if count < MANY and own >= UNCERTAIN else ""
+    return f" ± {math.hypot(own, expert):.1f} (standard error{whose}{more})"
+
+
 def table(result: dict[str, Any]) -> Table:
     """The result of `evaluate` as a table."""
     returns = result["returns"]
@@ -98,8 +112,7 @@ def table(result: dict[str, Any]) -> Table:
         rows["expert"] = f"{result['expert_return']:,.1f}"
         rows["percent of expert"] = f"{result['expert_percent']:.1f}"
         if len(returns) > 1:
-            error = 100 * result["return_std"] / math.sqrt(len(returns) - 1) / abs(result["expert_return"])
-            rows["percent of expert"] += f" ± {error:.1f} (standard error of these episodes)"
+            rows["percent of expert"] += _uncertainty(result)
             rows[f"below {FAILURE:g}%"] = counted(result["episodes_below_half"], "episode")
     if best := result.get("best"):
         rows["policy"] = (

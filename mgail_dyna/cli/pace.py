@@ -107,6 +107,14 @@ class Pace:
         left = None if self.seconds is None else self.seconds - (self._clock() - self._newest)
         return left if left is None or left > 0 else None
 
+    def shown_left(self) -> str:
+        """The time left in whole minutes, or seconds if it is below one; "" if unknown, "< 5 min" if bounded."""
+        left = self.left()
+        if left is None or self.done >= self.total:
+            return ""
+        whole = left if left < 60 else 60 * math.ceil(left / 60)
+        return f"{'< ' if self.at_most else ''}{duration(whole)}"
+
 
 def duration(seconds: float) -> str:
     """A length of time as people say it: `45 s`, `4 min 10 s`, `23 min`, `2 h 5 min`."""

@@ -32,9 +32,9 @@ CLONE_STAYS = (
     "row 1 is the clone, that of --mode bc; demonstrations this far apart do not show whether it strays, so it learns "
     "only once episodes end early"
 )
-GOOD_CLONE = "; later rows change little, as the clone is good"
-PASSED = "the clone's episodes do not stray: it is kept, and row 2 is the same clone"
-FROM_SCRATCH = "the clone's episodes stray: it is thrown away, and the policy learns from scratch"
+GOOD_CLONE = "; it is good, so later rows change little, and Ctrl-C ends the run without a loss"
+PASSED = "the clone stays near the demonstrated states: it is kept, and row 2 is the same clone"
+FROM_SCRATCH = "the clone leaves the demonstrated states: it is thrown away, and the policy learns from scratch"
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0
 # Less than so many points of percent from a good clone, learning has changed little.
@@ -56,23 +56,26 @@ class EvaluationRows:
         unit: of the agent's budget, in the plural.
         evaluated: whether there are evaluations; if not, rows show how far the run is.
         compared: whether returns can be compared with the expert's.
+        timed: whether rows end with the time left.
 
     Attributes:
         columns: of the rows.
     """
 
-    def __init__(self, unit: str, evaluated: bool, compared: bool) -> None:
-        self.evaluated, self.compared = evaluated, compared
+    def __init__(self, unit: str, evaluated: bool, compared: bool, timed: bool = True) -> None:
+        self.evaluated, self.compared, self.timed = evaluated, compared, timed
         returns = [Column("return", 10), *([Column("% of expert")] if compared else []), Column("change", 9)]
-        self.columns = (Column("iteration"), Column(unit, 9), *(returns if evaluated else []), Column("time", 10))
+        clocks = [Column("time", 10), *([Column("left", 10)] if timed else [])]
+        self.columns = (Column("iteration"), Column(unit, 9), *(returns if evaluated else []), *clocks)
 
-    def cells(self, row: Row, done: int, before: Row | None) -> list[str]:
+    def cells(self, row: Row, done: int, before: Row | None, left: str = "") -> list[str]:
         """The cells of a row.
 
         Args:
             row: of the history.
             done: steps of the budget.
             before: the evaluation before this one; None if there is none.
+            left: the time left.
         """
         cells = [f"{row['iteration']:,.0f}", f"{done:,}"]
         if self.evaluated:
@@ -82,7 +85,7 @@ class EvaluationRows:
                 change = "0.0"
             percent = [f"{row['expert_percent']:,.1f}"] if self.compared else []
             cells += [f"{row['return_mean']:,.1f}", *percent, change]
-        return [*cells, duration(row["wall_seconds"])]
+        return [*cells, duration(row["wall_seconds"]), *([left] if self.timed else [])]
 
 
 def about_clone(row: Row, frozen: bool, trusted: bool = False) -> str:
@@ -93,9 +96,9 @@ def about_clone(row: Row, frozen: bool, trusted: bool = False) -> str:
         frozen: whether the first updates leave the policy as it is; not if it may be thrown away.
         trusted: whether it stays as it is until its episodes say otherwise.
     """
-    if trusted:
-        return CLONE_STAYS
     good = GOOD_CLONE if row["expert_percent"] >= LEVEL else ""  # NaN is not
+    if trusted:
+        return f"{CLONE_STAYS}{good}"
     return f"{BOTH_ARE_CLONE}{good}" if frozen else FIRST_IS_CLONE
 
 
@@ -135,9 +138,9 @@ def arrival(history: Sequence[Row]) -> dict[str, str]:
     if math.isinf(number):
         return {level: f"not reached in an evaluation; the highest was {max(percent):.1f}%"}
     row = next(row for row in seen if row["iteration"] == number)
-    by = " by the clone," if row["env_steps"] == 0 else ""
-    reached = {level: f"reached{by} at {_place(row)}, after {duration(row['wall_seconds'])}"}
-    if row is seen[-1]:
+    after, cloned = f"after {duration(row['wall_seconds'])}", row["env_steps"] == 0
+    reached = {level: f"reached {f'by the clone, {after}' if cloned else f'at {_place(row)}, {after}'}"}
+    if row is seen[-1] or seen[-1]["env_steps"] == 0:  # a clone is not followed while it is made
         return reached
     share, lowest = share_after(percent, LEVEL), lowest_after(percent, LEVEL)
     since = counted(sum(row["iteration"] >= number for row in seen), "evaluation")

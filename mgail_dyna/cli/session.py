@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from mgail_dyna.algorithms.warm_start import WarmStart
 
 CHECKPOINT_SECONDS = 30.0
+# To play after an interrupt: as many as at the end of a run.
+EPISODES = 100
 # Seconds between two rows of a run that is never evaluated.
 ROW_SECONDS = 10.0
 # Seconds to the first row in three of four recorded runs (tests/cli/test_screens.py): compiling, and what is learned.
@@ -58,7 +60,7 @@ class Session:
         self.saved_at = -math.inf  # so that the first iteration is saved
         self.saved_done = self._done()
         unit, compared = run.agent.budget.unit, math.isfinite(run.reference.mean)
-        self.rows = EvaluationRows(unit, run.config.evaluation_episodes > 0, compared)
+        self.rows = EvaluationRows(unit, run.config.evaluation_episodes > 0, compared, settings.algorithm != "bc")
         self.row_at = -math.inf
 
     def train(self) -> None:
@@ -158,12 +160,12 @@ class Session:
         below = phrases_of(row, run.config.plan.length, phrases) or [FIRST_UPDATES]
         display.update(len(run.history), self._done(), below)
         seen = evaluations(run.history)
-        now = time.monotonic()
+        now, left = time.monotonic(), display.pace.shown_left()
         if not self.rows.evaluated and (now - self.row_at > ROW_SECONDS or run.ended(self.iterations)):
             self.row_at = now
-            display.row(self.rows.cells(row, self._done(), None))
+            display.row(self.rows.cells(row, self._done(), None, left))
         elif seen and seen[-1] is row:
-            display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None))
+            display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None, left))
             if run.config.warm_start == "bc" and len(run.history) == 1:
                 trusted = self._clone is not None and self._clone.trusted
                 display.print_line(about_clone(row, self._frozen, trusted))
@@ -195,10 +197,12 @@ class Session:
         if not (self.directory / CHECKPOINT).exists():
             return " before the first iteration was over; nothing is saved"
         run, film_file = (shlex.quote(name) for name in (str(self.directory), f"{self.directory.name}.mp4"))
-        film = f"{runtime.program()} evaluate {run} --video {film_file}"
+        play = f"{runtime.program()} evaluate {run} --episodes {EPISODES}"
         unit = self.run.agent.budget.unit.removesuffix("s")
         where = f" at {unit} {self.saved_done:,}; resume with:\n  {self._resume()}"
-        return f"{where}\nfilm it with:\n  {film}" if self._films else where
+        if self._films:
+            return f"{where}\nplay {EPISODES} episodes and film the first with:\n  {play} --video {film_file}"
+        return f"{where}\nplay {EPISODES} episodes with:\n  {play}"
 
     def _done(self) -> int:
         return round(self.run.agent.progress * self.run.agent.budget.total)

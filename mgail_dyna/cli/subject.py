@@ -36,6 +36,7 @@ from mgail_dyna.runs.directory import (
     CHECKPOINT,
     ENV_KWARGS,
     EPISODE_LIMIT,
+    EXPERT_ERROR,
     directory_of,
     load_run,
     read_about,
@@ -112,11 +113,12 @@ def _of_run(directory: Path, best: bool) -> Subject:
         # Old runs did not record the limit, so their returns cannot be compared with the expert's.
         limit, expert_return = int(about.get(EPISODE_LIMIT, 0)), about["expert_return"]
         own = math.nan if expert_return is None else float(expert_return)
+        error = float(about.get(EXPERT_ERROR, 0.0))  # old runs have none
         arguments = dict(about.get(ENV_KWARGS) or {})
     env_id = settings.config.env
     if not limit:
         return Subject(policy, env_id, Reference(math.nan, time_limit(env_id)), training, arguments)
-    return Subject(policy, env_id, Reference(own, limit), training, arguments)
+    return Subject(policy, env_id, Reference(own, limit, error=error), training, arguments)
 
 
 def _of_expert(path: Path, asked: str | None) -> Subject:

@@ -108,7 +108,7 @@ def _remember(directory: Path, run: ImitationRun, settings: RunSettings, ended: 
     if ended is not None and ended.expert == settings.expert:
         return
     own, written = run.reference, settings if ended is None else replace(ended, expert=settings.expert)
-    write_settings(directory, written, own.mean, own.episode_limit, run.environment_arguments)
+    write_settings(directory, written, own.mean, own.episode_limit, run.environment_arguments, own.error)
     if ended is not None:
         print(f"note: its demonstrations are taken from {settings.expert} from now on", file=sys.stderr)
 

@@ -57,8 +57,8 @@ MEANINGS = {
     "last ten": f"mean of the last {LAST} evaluations, in % of the expert's return.",
     TO_LEVEL: f"env steps until a run is at {LEVEL:.0f}%. Runs that are compared are read at the same multiples "
     "of env steps; the last evaluation so far counts.",
-    "stays": f"% of evaluations at {LEVEL:.0f}% or more, from the first one there on, in the worst seed; 0 if there is "
-    "none.",
+    "stays": f"% of evaluations at {LEVEL:.0f}% or more, from the first one there on, in the worst seed; never if "
+    "there is none.",
     "lowest after": f"the lowest evaluation from the first one at {LEVEL:.0f}% on, of all seeds.",
     "worst episode": "the lowest of all seeds' final episodes, in % of the expert. In brackets: how many episodes of "
     f"one seed are below {FAILURE:.0f}%, at most.",
@@ -251,7 +251,7 @@ def _cells(tasks: Sequence[Sequence[Record]], baseline: bool, spacing: float | N
         cell(lambda run: run.final[f"percent_of_last_{LAST}"], ".1f"),
         steps_to(LEVEL),
         steps_to(HIGHER_LEVEL),
-        worst(lambda run: 100.0 * share_after(percent(run), LEVEL)),
+        worst(lambda run: 100.0 * share_after(percent(run), LEVEL) or -math.inf),
         worst(lambda run: lowest_after(percent(run), LEVEL)),
         _worst_episode([record for records in tasks for record in records]),
     ]

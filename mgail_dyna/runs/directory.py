@@ -34,6 +34,8 @@ EXTENDED = "extended_from"
 DEMONSTRATIONS = "demonstrations"
 # In `config.json`: longest episode in steps.
 EPISODE_LIMIT = "episode_limit"
+# In `config.json`: standard error of the expert's return.
+EXPERT_ERROR = "expert_error"
 # In `config.json`: keyword arguments the environment was made with.
 ENV_KWARGS = "env_kwargs"
 
@@ -104,8 +106,10 @@ def write_settings(
     expert_return: float,
     episode_limit: int,
     env_kwargs: dict[str, Any] | None = None,
+    expert_error: float = 0.0,
 ) -> None:
-    """Writes `config.json`: the settings, versions, commit, and the expert's return and episode length for comparison.
+    """Writes `config.json`: the settings, versions, commit, and for comparison the expert's return, its standard error
+    and its episode length.
 
     If there is one already, the run is being resumed: earlier commits and earlier ends are kept in order.
     """
@@ -114,7 +118,12 @@ def write_settings(
     commits = [*str(before.get("commit") or "").split(", "), runtime.git_commit()]
     made_by = ", ".join(commit for commit, _ in itertools.groupby(filter(None, commits))) or None
     comparable = expert_return if math.isfinite(expert_return) else None  # JSON has no NaN
-    compared = {"expert_return": comparable, EPISODE_LIMIT: episode_limit, ENV_KWARGS: env_kwargs or {}}
+    compared = {
+        "expert_return": comparable,
+        EXPERT_ERROR: expert_error,
+        EPISODE_LIMIT: episode_limit,
+        ENV_KWARGS: env_kwargs or {},
+    }
     about: dict[str, Any] = {**compared, "versions": runtime.versions(), "commit": made_by}
     planned = before.get("config", {}).get("env_steps", settings.config.env_steps)
     extended = [*before.get(EXTENDED, []), *([planned] if planned != settings.config.env_steps else [])]

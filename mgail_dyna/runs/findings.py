@@ -61,8 +61,8 @@ class Finding:
 FINDINGS = (
     Finding(
         "the return was still rising",
-        "mean `expert_percent` of the last fifth of the evaluations, at least two, minus that of the fifth before; only "
-        f"where the end is below {LEARNED:.0f}%",
+        "mean `expert_percent` of the last fifth of the evaluations, at least two, minus that of the fifth before; "
+        f"only where the end is below {LEARNED:.0f}%",
         evidence.rising,
         5.0,
         10.0,

@@ -280,12 +280,16 @@ def test_a_policy_without_env_steps_is_said_to_be_a_clone():
 def test_a_percentage_of_several_episodes_has_a_standard_error():
     result = {"return_mean": 90.0, "return_std": 10.0, "expert_percent": 90.0, "expert_return": 100.0, "run": "x"}
 
-    def rows(*returns):
+    def rows(*returns, error=0.0):
         seeds = (0, len(returns) - 1)
-        shown = table({**result, "returns": list(returns), "seeds": seeds, "episodes_below_half": 2})
+        own = {"returns": list(returns), "seeds": seeds, "episodes_below_half": 2, "expert_error": error}
+        shown = table({**result, **own})
         return dict(zip(*(column.cells for column in shown.columns), strict=True))
 
     several = rows(80.0, 100.0, 80.0, 100.0, 90.0)
-    assert several["percent of expert"] == "90.0 ± 5.0 (standard error of these episodes)"
+    assert several["percent of expert"] == "90.0 ± 5.0 (standard error; --episodes 100 lowers it)"
     assert several["below 50%"] == "2 episodes"
     assert rows(90.0)["percent of expert"] == "90.0", "one episode has none"
+    known = rows(80.0, 100.0, 80.0, 100.0, 90.0, error=12.0)["percent of expert"]
+    assert known == "90.0 ± 13.0 (standard error, the demonstrations' included; --episodes 100 lowers it)"
+    assert rows(*[80.0, 100.0] * 50)["percent of expert"] == "90.0 ± 1.0 (standard error)"

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import numpy as np
+from matplotlib.text import Text
+
 from mgail_dyna.algorithms.registry import imitation_preset
 from mgail_dyna.cli.commands.plot import _labels
 from mgail_dyna.experiments.figures import curve_of, learning_curves
@@ -29,6 +32,18 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
     cloned = RunSettings("bc", "recipe", "mine", None, config)
     assert _labels([*used, cloned])[-1] == "cartpole bc, --expert mine", "so that nobody compares it with all"
     assert _labels([used[0], cloned])[-1] == "cartpole bc"
+
+
+def test_cloning_alone_is_drawn_against_gradient_steps():
+    rows = [{"env_steps": 0, "real_trajectories": 0, "return_mean": 0, "expert_percent": each} for each in (50.0, 97.0)]
+    cloned = replace(curve_of(rows), gradient_steps=np.array([500.0, 900.0]), final=96.0, final_percent=96.0)
+    figure = learning_curves({"bc": [cloned]})
+    (axes,) = figure.axes
+    (line,) = (line for line in axes.get_lines() if not line.get_label().startswith("_"))
+    assert list(line.get_xdata()) == [500.0, 900.0] and list(line.get_ydata()) == [50.0, 97.0]
+    assert axes.get_xlabel() == "gradient steps of cloning"
+    below = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert "Diamonds are the mean" in below and "level lines" not in below
 
 
 def test_cloning_is_a_level_line_in_a_plot():

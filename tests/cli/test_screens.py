@@ -121,6 +121,19 @@ def test_where_iterations_become_shorter_the_newest_counts_and_is_an_upper_bound
     assert not pace.shortening and pace.seconds > 8.5
 
 
+def test_a_row_shows_the_time_left_in_whole_minutes():
+    clock = Clock()
+    pace = Pace(total=1_000, compiling=2, clock=clock)
+    shown = []
+    for iteration, done in enumerate((100, 200, 300, 600, 900, 1_000), 1):
+        clock.now += 30.0
+        pace.finish(iteration, done)
+        shown.append(pace.shown_left())
+    assert shown == ["", "< 4 min", "4 min", "< 1 min", "< 30 s", ""], (
+        "bounds while compiling, or while iterations shorten"
+    )
+
+
 def test_the_time_left_follows_iterations_that_become_longer_and_ends_with_the_limit():
     clock = Clock()
     pace = Pace(total=100_000, last=200, clock=clock)
@@ -157,23 +170,23 @@ def test_rows_stay_and_are_the_same_on_a_terminal_and_in_a_file():
         console = screen(terminal=terminal)
         display = ProgressDisplay("cartpole", Pace(2_000), "env steps", rows.columns, console)
         display.live = None  # what it draws is tested by itself
-        display.row(rows.cells(row(1, 12.8, 41.0), 413, None))
+        display.row(rows.cells(row(1, 12.8, 41.0), 413, None, "< 5 min"))
         display.row(rows.cells(row(3, 90.0, 95.0), 1_239, row(1, 12.8)))
         lines.append(shown(console))
     assert lines[0] == lines[1]
     head, first, second = lines[0]
     assert head.split("  ") != first.split("  ") and len(head) == len(first) == len(second) <= 80
-    assert head.split() == ["iteration", "env", "steps", "return", "%", "of", "expert", "change", "time"]
-    assert first.split() == ["1", "413", "128.0", "12.8", "41", "s"]
+    assert head.split() == ["iteration", "env", "steps", "return", "%", "of", "expert", "change", "time", "left"]
+    assert first.split() == ["1", "413", "128.0", "12.8", "41", "s", "<", "5", "min"]
     assert second.split() == ["3", "1,239", "900.0", "90.0", "+77.2", "1", "min", "35", "s"]
 
 
 def test_without_an_expert_the_change_is_that_of_the_return():
     rows = EvaluationRows("env steps", evaluated=True, compared=False)
-    assert [column.name for column in rows.columns] == ["iteration", "env steps", "return", "change", "time"]
+    assert [column.name for column in rows.columns] == ["iteration", "env steps", "return", "change", "time", "left"]
     cells = rows.cells({**row(2, NAN), "return_mean": -3.0}, 10, {**row(1, NAN), "return_mean": -5.0})
-    assert cells == ["2", "10", "-3.0", "+2.0", "1 s"]
-    never = EvaluationRows("env steps", evaluated=False, compared=True)
+    assert cells == ["2", "10", "-3.0", "+2.0", "1 s", ""]
+    never = EvaluationRows("env steps", evaluated=False, compared=True, timed=False)
     assert never.cells({**row(2, NAN), "return_mean": NAN}, 10, None) == ["2", "10", "1 s"]
 
 
@@ -198,10 +211,12 @@ def test_what_a_row_of_a_clone_says_of_the_next_ones():
     assert about_clone(row(1, 65.0), frozen=False) == "row 1 is the clone"
     same = about_clone(row(1, 65.0), frozen=True)
     assert "row 1 is the clone; row 2 will equal it" in same and "good" not in same
-    assert "the clone is good" in about_clone(row(1, 95.0), frozen=True)
+    assert "it is good" in about_clone(row(1, 95.0), frozen=True)
     assert "good" not in about_clone(row(1, NAN), frozen=True)
     assert about_clone(row(1, 95.0), frozen=False) == "row 1 is the clone", "it may be thrown away"
-    assert "learns only once episodes end early" in about_clone(row(1, 65.0), frozen=True, trusted=True)
+    trusted = about_clone(row(1, 65.0), frozen=True, trusted=True)
+    assert "learns only once episodes end early" in trusted and "good" not in trusted
+    assert "Ctrl-C ends the run without a loss" in about_clone(row(1, 95.0), frozen=True, trusted=True)
 
 
 def test_the_heading_comes_again():

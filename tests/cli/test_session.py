@@ -87,6 +87,8 @@ def test_the_end_says_whether_the_expert_was_reached_and_whether_it_stayed():
     fell = arrival(history_of(10.0, 95.0, math.nan, 60.0, 92.0))
     assert fell == reached | {"since then": "67% of 3 evaluations at 90% or more, lowest 60.0%"}
     assert arrival(history_of(math.nan)) == {}, "returns that cannot be compared"
+    cloning = [{**row, "env_steps": 0.0} for row in history_of(10.0, 95.0, 96.0)]
+    assert arrival(cloning) == {"90% of expert": "reached by the clone, after 1 min 20 s"}, "nothing can be lost again"
 
 
 def test_the_end_says_how_the_final_episodes_went():

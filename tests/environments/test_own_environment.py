@@ -338,7 +338,14 @@ def test_demonstrations_without_rewards_are_imitated_and_nothing_is_nan(own, tmp
     assert "nan" not in shown.out + shown.err
     assert "of the expert" not in shown.out
     row = {"iteration": 1, "return_mean": -3.0, "expert_percent": float("nan"), "wall_seconds": 2.0}
-    assert EvaluationRows("env steps", True, compared=False).cells(row, 9, row) == ["1", "9", "-3.0", "0.0", "2 s"]
+    assert EvaluationRows("env steps", True, compared=False).cells(row, 9, row, "4 s") == [
+        "1",
+        "9",
+        "-3.0",
+        "0.0",
+        "2 s",
+        "4 s",
+    ]
 
 
 def test_a_dataset_is_not_trusted_with_a_module(own, tmp_path, capsys):

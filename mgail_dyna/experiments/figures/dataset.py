@@ -80,6 +80,9 @@ def _coordinates(axes: Axes, demos: Demonstrations) -> None:
     _legend(axes)
 
 
+_CONTRADICTION = "demonstrations contradict each other where\nthe solid line is high and the dotted one low"
+
+
 def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     """Along an episode, how much actions differ from those in the nearest state of another demonstration."""
     found = disagreement(demos)
@@ -96,7 +99,7 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     distance = [np.median(found.distances[bins == i]) if (bins == i).any() else np.nan for i in range(BINS)]
     axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("step of the episode\n(demonstrations disagree where actions differ in near states)")
+    axes.set_xlabel(f"step of the episode\n({_CONTRADICTION})")
     axes.set_ylabel("difference from the nearest state\nof another demonstration,\nin standard deviations")
     _legend(axes)
 

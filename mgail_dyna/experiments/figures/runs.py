@@ -51,6 +51,7 @@ class Curve:
         percent: `[n]` the same in percent of the expert's; all NaN where its demonstrations have no rewards.
         final: mean return of the final episodes; NaN if there are none.
         final_percent: the same in percent of the expert's.
+        gradient_steps: `[n]` of cloning; None if the run does not clone.
     """
 
     env_steps: NDArray[np.float64]
@@ -59,6 +60,7 @@ class Curve:
     percent: NDArray[np.float64]
     final: float = math.nan
     final_percent: float = math.nan
+    gradient_steps: NDArray[np.float64] | None = None
 
 
 def read_curve(run: Path) -> Curve:
@@ -71,7 +73,8 @@ def read_curve(run: Path) -> Curve:
     if not np.isfinite(progress["return_mean"]).any():
         raise UserError(f"{run}: expected at least one evaluation, found none yet")
     steps, trajectories, returns, percent = (progress[name] for name in COLUMNS)
-    curve, final = Curve(steps, trajectories, returns, percent), read_final(run)
+    curve = Curve(steps, trajectories, returns, percent, gradient_steps=progress.get("cloning/steps"))
+    final = read_final(run)
     if final is None or not final.returns.size:
         return curve
     mean, expert = float(final.returns.mean()), read_about(run).get("expert_return")
@@ -94,8 +97,9 @@ def learning_curves(
     """Return in percent of the expert's against env steps; the return itself if an expert's return is not known.
 
     Runs of one kind are thin lines, their mean is a thick one. It begins where all of them have been evaluated, and
-    ends where the first of them ends. Kinds that took no env steps, as cloning, are level lines. The final episodes of
-    a run are a diamond at its end, and decide the height of a level line.
+    ends where the first of them ends. Kinds that took no env steps, as cloning, are level lines beside others; alone
+    they are drawn against gradient steps. The final episodes of a run are a diamond at its end, and decide the height
+    of a level line.
 
     Args:
         kinds: curves by label, at least one each.
@@ -107,16 +111,19 @@ def learning_curves(
     drawn = dict(zip(kinds, looks([methods[label] for label in kinds]), strict=True))
     figure = Figure(figsize=(7.0, 4.2 + 0.2 * len(kinds)), dpi=150, layout="constrained")
     axes = figure.subplots()
-    known = all(np.isfinite(curve.percent).any() for curves in kinds.values() for curve in curves)
-    heights, diamonds = [np.array([EXPERT])] if known else [], False
+    every = [curve for curves in kinds.values() for curve in curves]
+    known = all(np.isfinite(curve.percent).any() for curve in every)
+    cloning = all(not curve.env_steps.any() and curve.gradient_steps is not None for curve in every)
+    heights, diamonds, levels = [np.array([EXPERT])] if known else [], False, False
     for label, curves in kinds.items():
-        lines = [_evaluated(curve, "percent" if known else "returns", smooth) for curve in curves]
+        lines = [_evaluated(curve, "percent" if known else "returns", smooth, cloning) for curve in curves]
         finals = [curve.final_percent if known else curve.final for curve in curves]
         heights += [measured for _, measured in lines] + [np.array(finals)[np.isfinite(finals)]]
         _draw_kind(axes, lines, finals, label, drawn[label], "%" if known else "")
-        diamonds |= bool(np.isfinite(finals).any() and any(steps[-1] for steps, _ in lines))
+        moves = any(steps[-1] for steps, _ in lines)
+        diamonds, levels = diamonds or bool(np.isfinite(finals).any() and moves), levels or not moves
     axes.set_xlim(left=0)
-    axes.set_xlabel(STEPS)
+    axes.set_xlabel("gradient steps of cloning" if cloning else STEPS)
     axes.set_ylabel(PERCENT if known else RETURN)
     count_on(axes.xaxis)
     tidy(axes)
@@ -124,10 +131,11 @@ def learning_curves(
         draw_expert(axes)
     begin_low(axes, *drawn_range(heights))
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    many = any(len(curves) > 1 for curves in kinds.values())
+    many = len(every) > len(kinds)
     means = "Thin lines are runs. A thick line is their mean; it ends where the first of them ends." if many else ""
     smoothed = f"Each point is the mean of {smooth} evaluations, the last of them there." if smooth > 1 else ""
-    ends = "Diamonds and level lines are the mean of a run's final episodes." if diamonds else ""
+    which = "Diamonds and level lines" if levels else "Diamonds"
+    ends = f"{which} are the mean of a run's final episodes." if diamonds else ""
     explain(figure, axes, " ".join(filter(None, [means, smoothed, ends])))
     return figure
 
@@ -136,13 +144,14 @@ def learning_curves(
 _METHODS = {name: algorithm for algorithm, name in NAMES.items()}
 
 
-def _evaluated(curve: Curve, measure: str, smooth: int) -> Line:
-    """Env steps `[n]` and what was measured there `[n]`, where the run was evaluated."""
+def _evaluated(curve: Curve, measure: str, smooth: int, cloning: bool) -> Line:
+    """Env steps `[n]`, or gradient steps if `cloning`, and what was measured there `[n]`, where it was evaluated."""
     measured = getattr(curve, measure)
     seen = np.isfinite(measured)
     values = measured[seen]
     means = [values[max(0, place + 1 - smooth) : place + 1].mean() for place in range(len(values))]
-    return curve.env_steps[seen], np.array(means)
+    steps = curve.gradient_steps if cloning and curve.gradient_steps is not None else curve.env_steps
+    return steps[seen], np.array(means)
 
 
 def _draw_kind(axes: Axes, lines: Sequence[Line], finals: Sequence[float], label: str, look: Look, unit: str) -> None:
