@@ -173,7 +173,7 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
         tidy(axes)
     panels[0].set_yticks(ERRORS, [f"{each:g}" for each in ERRORS])
     panels[0].set_ylabel("error, standard deviations of a state", fontsize=9)
-    explain(figure, panels[-1], spread_note(spreads, "bars"))
+    explain(figure, spread_note(spreads, "bars"))
     return figure
 
 

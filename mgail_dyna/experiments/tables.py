@@ -213,9 +213,10 @@ def seeds_of(records: Sequence[Record]) -> str:
     seeds = {record.seed for record in records}
     if not seeds:
         return "none"
+    if len(seeds) == 1:
+        return str(*seeds)
     missing = sorted(set(range(max(seeds) + 1)) - seeds)
-    span = f"0-{max(seeds)}" if max(seeds) else "0"
-    return span + (f" without {', '.join(map(str, missing))}" if missing else "")
+    return f"0-{max(seeds)}" + (f" without {', '.join(map(str, missing))}" if missing else "")
 
 
 def named_seeds(records: Sequence[Record]) -> str:

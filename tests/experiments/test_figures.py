@@ -261,13 +261,26 @@ def test_switching_shows_what_each_iteration_takes_below_what_is_learned(finishe
     assert "Not recorded yet: HalfCheetah, Dyna-AIL, fixed switching; " in note_of(figure)
     above, below = figure.axes
     assert list(lines(above)) == [
-        "Dyna-AIL, fixed switching (seeds 0-1)",
-        "Dyna-AIL, fixed, 100 env steps (seeds 0-1)",
-        "Dyna-AIL, adaptive switching (seeds 0-1)",
+        "Dyna-AIL, fixed switching",
+        "Dyna-AIL, fixed, 100 env steps",
+        "Dyna-AIL, adaptive switching",
     ]
+    assert above.get_title(loc="left") == "Hopper, seeds 0-1"
     (record, _) = read_kind(tmp_path, SUITES["switch"][0])
     x, y = below.lines[0].get_data()
     np.testing.assert_array_equal(x, record.curve["env_steps"])
     np.testing.assert_array_equal(np.cumsum(y), x)
     assert len(below.lines) == 6, "every seed of each kind"
     assert below.get_ylabel() == "env steps of an iteration"
+
+
+def test_one_legend_has_what_any_panel_shows(finished_run, tmp_path):
+    hopper, _, adaptive, cheetah, *_ = SUITES["switch"]
+    assert (hopper.task, adaptive.name, cheetah.task) == ("hopper", "dyna_adaptive", "halfcheetah")
+    for kind in (cheetah, next(each for each in SUITES["switch"] if each.task == "halfcheetah" and each != cheetah)):
+        write_record(tmp_path, kind.run(3), from_run(finished_run(3, 90.0, mode="dyna"), kind.run(3)))
+    write_record(tmp_path, hopper.run(0), from_run(finished_run(0, 90.0, mode="dyna"), hopper.run(0)))
+    figure = draw("figure7", tmp_path)
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named == ["Dyna-AIL, fixed switching", "Dyna-AIL, fixed, 100 env steps"]
+    assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == ["Hopper, seed 0", "HalfCheetah, seed 3"]

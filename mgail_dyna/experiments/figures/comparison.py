@@ -87,7 +87,7 @@ def comparison(
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     notes = [spread_note([each.spread for each in found], "bands"), NOTE, _spacing_note(kinds), note]
-    explain(figure, panels[0], " ".join(filter(None, notes)))
+    explain(figure, " ".join(filter(None, notes)))
     return figure
 
 
@@ -129,8 +129,19 @@ def _trajectory_length(records: Sequence[Record]) -> float | None:
     return length
 
 
-def draw_kind(axes: Axes, kind: Sequence[Record], label: str, look: Look, column: str = "env_steps") -> Estimate:
-    """The mean over the seeds of a kind, with its band; `column` of the curve is the horizontal axis."""
+def draw_kind(
+    axes: Axes, kind: Sequence[Record], label: str, look: Look, column: str = "env_steps", shared: bool = False
+) -> Estimate:
+    """The mean over the seeds of a kind, with its band.
+
+    Args:
+        axes: to draw on.
+        kind: its records.
+        label: in the legend.
+        look: of the line.
+        column: of the curve; the horizontal axis.
+        shared: the legend stands for several panels, so it names no seeds.
+    """
     grid = common_grid([record.curve[column] for record in kind])
     curves = [resampled(record.curve[column], record.curve["expert_percent"], grid) for record in kind]
     found = estimate([curves])
@@ -147,18 +158,19 @@ def draw_kind(axes: Axes, kind: Sequence[Record], label: str, look: Look, column
         marker=look.marker,
         markersize=5,
         markevery=(8 + 5 * MARKERS.index(look.marker), 32),
-        label=f"{label} ({named_seeds(kind)})",
+        label=label if shared else f"{label} ({named_seeds(kind)})",
         zorder=3,
     )
     return found
 
 
-def draw_level(axes: Axes, kind: Sequence[Record], label: str, look: Look) -> Estimate:
+def draw_level(axes: Axes, kind: Sequence[Record], label: str, look: Look, shared: bool = False) -> Estimate:
     """A wide line below the curves and the expert's line: it is seen on both sides of them. Its marker is at the edge,
-    where no curve has a point.
+    where no curve has a point. Arguments as of `draw_kind`.
     """
     found = estimate([[record.final["expert_percent"] for record in kind]])
     axes.axhspan(float(found.low), float(found.high), color=look.colour, alpha=0.10, linewidth=0, zorder=0.5)
+    own = "" if shared else f": {found.value:.0f}% ({named_seeds(kind)})"
     axes.plot(
         (0.0, 1.0),
         (found.value, found.value),
@@ -171,7 +183,7 @@ def draw_level(axes: Axes, kind: Sequence[Record], label: str, look: Look) -> Es
         markersize=7,
         markevery=[1],
         clip_on=False,
-        label=f"{label}, no env steps: {found.value:.0f}% ({named_seeds(kind)})",
+        label=f"{label}, no env steps{own}",
         zorder=1.5,
     )
     return found

@@ -55,7 +55,7 @@ def by_demonstrations(found: Mapping[Kind, Sequence[Record]], title: str = "", n
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     notes = [NOTE, spread_note([each.spread for each in drawn], "bars"), _seeds_note(found), note]
-    explain(figure, panels[0], " ".join(filter(None, notes)))
+    explain(figure, " ".join(filter(None, notes)))
     return figure
 
 

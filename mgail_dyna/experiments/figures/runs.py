@@ -136,7 +136,7 @@ def learning_curves(
     smoothed = f"Each point is the mean of {smooth} evaluations, the last of them there." if smooth > 1 else ""
     which = "Diamonds and level lines" if levels else "Diamonds"
     ends = f"{which} are the mean of a run's final episodes." if diamonds else ""
-    explain(figure, axes, " ".join(filter(None, [means, smoothed, ends])))
+    explain(figure, " ".join(filter(None, [means, smoothed, ends])))
     return figure
 
 

@@ -135,12 +135,14 @@ def tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def explain(figure: Figure, axes: Axes, note: str) -> None:
-    """Draws the note and the legend of `axes` below all panels, outside the curves."""
-    handles, labels = axes.get_legend_handles_labels()
+def explain(figure: Figure, note: str) -> None:
+    """Draws the note and one legend of all panels below them, outside the curves; a label counts once."""
+    drawn = [axes.get_legend_handles_labels() for axes in figure.axes]
+    by_label = {label: handle for handles, labels in drawn for handle, label in zip(handles, labels, strict=True)}
+    labels = list(by_label)
     width = int(14 * figure.get_figwidth())
     figure.legend(
-        handles,
+        by_label.values(),
         labels,
         title="\n".join(textwrap.wrap(note, width)),
         title_fontsize=8,

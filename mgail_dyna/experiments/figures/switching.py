@@ -25,6 +25,7 @@ from mgail_dyna.experiments.figures.style import (
 from mgail_dyna.experiments.kinds import Kind
 from mgail_dyna.experiments.records import Record
 from mgail_dyna.experiments.statistics import Estimate, spread_note
+from mgail_dyna.experiments.tables import named_seeds
 
 TAKEN = "env steps of an iteration"
 BELOW = "Below: env steps of each iteration, a line a seed."
@@ -46,10 +47,14 @@ def switching(found: Mapping[Kind, Sequence[Record]], title: str = "", note: str
     for (above, below), task in zip(panels.T, tasks, strict=True):
         own = {kind: records for kind, records in found.items() if kind.task == task}
         looks = kind_looks(own)
-        curves = [draw_kind(above, records, kind.label, looks[kind.label]) for kind, records in own.items()]
+        curves = [
+            draw_kind(above, records, kind.label, looks[kind.label], shared=True) for kind, records in own.items()
+        ]
         for kind, records in own.items():
             _draw_taken(below, records, looks[kind.label])
-        above.set_title(environment_title(task), loc="left", fontsize=10)
+        seeds = {named_seeds(records) for records in own.values()}
+        named = f", {seeds.pop()}" if len(seeds) == 1 else ""  # where they differ, the table has them
+        above.set_title(f"{environment_title(task)}{named}", loc="left", fontsize=10)
         draw_expert(above)
         begin_low(above, *drawn_range([0.0, EXPERT, *(each[:3] for each in curves)]))
         for axes in (above, below):
@@ -63,7 +68,7 @@ def switching(found: Mapping[Kind, Sequence[Record]], title: str = "", note: str
     panels[1, 0].set_ylabel(TAKEN)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     notes = [spread_note([each.spread for each in drawn], "bands"), NOTE, BELOW, note]
-    explain(figure, panels[0, 0], " ".join(filter(None, notes)))
+    explain(figure, " ".join(filter(None, notes)))
     return figure
 
 

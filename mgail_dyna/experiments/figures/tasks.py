@@ -60,18 +60,13 @@ def by_task(found: Mapping[Kind, Sequence[Record]], title: str = "", note: str =
     figure.supylabel(PERCENT, fontsize=10)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     notes = [spread_note([each.spread for each in drawn], "bands"), NOTE, note]
-    explain(figure, panels[0], " ".join(filter(None, notes)))
+    explain(figure, " ".join(filter(None, notes)))
     return figure
 
 
 def _draw(axes: Axes, kind: Kind, records: Sequence[Record]) -> Estimate:
     draw = draw_level if kind.baseline else draw_kind
-    before = len(axes.lines)
-    estimate = draw(axes, records, kind.label, METHODS[kind.algorithm])
-    for line in axes.lines[before:]:
-        if not str(line.get_label()).startswith("_"):  # the legend stands for all panels
-            line.set_label(f"{kind.label}{', no env steps' if kind.baseline else ''}")
-    return estimate
+    return draw(axes, records, kind.label, METHODS[kind.algorithm], shared=True)
 
 
 def _say_what_is_published(axes: Axes, task: str) -> None:
