@@ -65,7 +65,7 @@ class EvaluationRows:
     def __init__(self, unit: str, evaluated: bool, compared: bool, timed: bool = True) -> None:
         self.evaluated, self.compared, self.timed = evaluated, compared, timed
         returns = [Column("return", 10), *([Column("% of expert")] if compared else []), Column("change", 9)]
-        clocks = [Column("time", 10), *([Column("left", 10)] if timed else [])]
+        clocks = [Column("time", 10), *([Column("time left", 10)] if timed else [])]
         self.columns = (Column("iteration"), Column(unit, 9), *(returns if evaluated else []), *clocks)
 
     def cells(self, row: Row, done: int, before: Row | None, left: str = "") -> list[str]:
