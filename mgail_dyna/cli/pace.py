@@ -108,12 +108,12 @@ class Pace:
         return left if left is None or left > 0 else None
 
     def shown_left(self) -> str:
-        """The time left in whole minutes, or seconds if it is below one; "" if unknown, "< 5 min" if bounded."""
+        """The time left in whole minutes, or seconds if it is below one; "" if unknown."""
         left = self.left()
         if left is None or self.done >= self.total:
             return ""
         whole = left if left < 60 else 60 * math.ceil(left / 60)
-        return f"{'< ' if self.at_most else ''}{duration(whole)}"
+        return duration(whole)
 
 
 def duration(seconds: float) -> str:

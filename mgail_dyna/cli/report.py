@@ -34,7 +34,7 @@ CLONE_STAYS = (
 )
 GOOD_CLONE = "; it is good, so later rows change little, and Ctrl-C ends the run without a loss"
 PASSED = "the clone stays near the demonstrated states: it is kept, and row 2 is the same clone"
-FROM_SCRATCH = "the clone leaves the demonstrated states: it is thrown away, and the policy learns from scratch"
+FROM_SCRATCH = "the clone leaves the demonstrated states: it is thrown away, and row 2 already learns from scratch"
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0
 # Less than so many points of percent from a good clone, learning has changed little.

@@ -134,7 +134,7 @@ FINDINGS = (
         "more demonstrations",
     ),
     Finding(
-        "some final episodes fail",
+        "final episodes fail",
         "percent of the final episodes (`final_episodes.csv`) below half of the expert's return, less that of the "
         "demonstrations",
         evidence.final_failures,

@@ -129,9 +129,7 @@ def test_a_row_shows_the_time_left_in_whole_minutes():
         clock.now += 30.0
         pace.finish(iteration, done)
         shown.append(pace.shown_left())
-    assert shown == ["", "< 4 min", "4 min", "< 1 min", "< 30 s", ""], (
-        "bounds while compiling, or while iterations shorten"
-    )
+    assert shown == ["", "4 min", "4 min", "1 min", "30 s", ""]
 
 
 def test_the_time_left_follows_iterations_that_become_longer_and_ends_with_the_limit():
@@ -170,39 +168,21 @@ def test_rows_stay_and_are_the_same_on_a_terminal_and_in_a_file():
         console = screen(terminal=terminal)
         display = ProgressDisplay("cartpole", Pace(2_000), "env steps", rows.columns, console)
         display.live = None  # what it draws is tested by itself
-        display.row(rows.cells(row(1, 12.8, 41.0), 413, None, "< 5 min"))
+        display.row(rows.cells(row(1, 12.8, 41.0), 413, None, "5 min"))
         display.row(rows.cells(row(3, 90.0, 95.0), 1_239, row(1, 12.8)))
         lines.append(shown(console))
     assert lines[0] == lines[1]
     head, first, second = lines[0]
     assert head.split("  ") != first.split("  ") and len(head) == len(first) == len(second) <= 80
-    assert head.split() == [
-        "iteration",
-        "env",
-        "steps",
-        "return",
-        "%",
-        "of",
-        "expert",
-        "change",
-        "time",
-        "time",
-        "left",
-    ]
-    assert first.split() == ["1", "413", "128.0", "12.8", "41", "s", "<", "5", "min"]
+    assert " ".join(head.split()) == "iteration env steps return % of expert change time time left"
+    assert first.split() == ["1", "413", "128.0", "12.8", "41", "s", "5", "min"]
     assert second.split() == ["3", "1,239", "900.0", "90.0", "+77.2", "1", "min", "35", "s"]
 
 
 def test_without_an_expert_the_change_is_that_of_the_return():
     rows = EvaluationRows("env steps", evaluated=True, compared=False)
-    assert [column.name for column in rows.columns] == [
-        "iteration",
-        "env steps",
-        "return",
-        "change",
-        "time",
-        "time left",
-    ]
+    names = [column.name for column in rows.columns]
+    assert names == ["iteration", "env steps", "return", "change", "time", "time left"]
     cells = rows.cells({**row(2, NAN), "return_mean": -3.0}, 10, {**row(1, NAN), "return_mean": -5.0})
     assert cells == ["2", "10", "-3.0", "+2.0", "1 s", ""]
     never = EvaluationRows("env steps", evaluated=False, compared=True, timed=False)

@@ -59,7 +59,7 @@ BROKEN = {
     "the return rose and fell again": {"percents": np.concatenate([RISING[::2], RISING[::-2]])},
     "the return swings": {"percents": np.where(np.arange(ITERATIONS) % 2, 98.0, 80.0)},
     "some evaluation episodes fail": {"return_std": 0.6 * EXPERT},
-    "some final episodes fail": {"final": [95.0] * 97 + [-5.0, 20.0, 49.0]},
+    "final episodes fail": {"final": [95.0] * 97 + [-5.0, 20.0, 49.0]},
     "learning has stopped": {"final": [95.0] * 97 + [0.0] * 3, "rollout/strayed": 0.001, "clone": True},
     "episodes end early": {"length": 3},
     "the discriminator has won": {"discriminator/accuracy_agent": 0.99, "discriminator/accuracy_expert": 1.0},
@@ -151,7 +151,7 @@ def test_nothing_is_found_in_a_healthy_run(made, cli):
     assert watch.startswith("   to watch one: ") and " --episodes 1 --seed 99 --video seed-99.mp4" in watch
 
 
-@pytest.mark.parametrize(("name", "good"), [("the model errs on new steps", True), ("some final episodes fail", False)])
+@pytest.mark.parametrize(("name", "good"), [("the model errs on new steps", True), ("final episodes fail", False)])
 def test_a_run_that_ended_near_its_expert_need_not_be_mended(name, good, made):
     run = made(**BROKEN[name])
     diagnosis = diagnose(run)
@@ -283,7 +283,7 @@ def test_the_run_is_continued_only_where_that_does_something(made):
 def test_a_run_of_an_algorithm_of_ones_own_is_diagnosed(made):
     run = settled(made(**BROKEN["the discriminator has won"]), "one-of-mine")
     assert tries(run, "the discriminator has won") == []
-    assert tries(settled(made(**BROKEN["some final episodes fail"]), "one-of-mine"), "some final episodes fail")
+    assert tries(settled(made(**BROKEN["final episodes fail"]), "one-of-mine"), "final episodes fail")
 
 
 def test_cloning_is_proposed_where_there_are_actions_and_in_the_same_environment(made):
@@ -426,7 +426,7 @@ def test_a_run_below_80_percent_points_here(tmp_path):
 
 
 def test_the_advice_can_be_pasted(made, capsys):
-    directory = made(**BROKEN["some final episodes fail"])
+    directory = made(**BROKEN["final episodes fail"])
     assert main(["doctor", str(directory)]) == 0
     said = capsys.readouterr().out
     assert f"evaluate {directory} --episodes 1 --seed 97 --video seed-97.mp4" in said

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Failing episodes that are named, at most.
 MOST_SEEDS = 10
 # Findings that decide what is said of others.
-FAILING, STOPPED, WORSE = "some final episodes fail", "learning has stopped", "learning has made the clone worse"
+FAILING, STOPPED, WORSE = "final episodes fail", "learning has stopped", "learning has made the clone worse"
 
 
 @dataclass(frozen=True)
