@@ -77,9 +77,9 @@ class AdaptiveSwitch(Switch):
         self.decisions += 1
         if not self.known:
             return False
-        return (
-            self.decisions >= MOST or sureness(self.known, self.foreseen(self.rng, self.every)) >= self.config.sure_from
-        )
+        if self.decisions >= MOST:
+            return True
+        return sureness(self.known, self.foreseen(self.rng, self.every)) >= self.config.sure_from
 
     def report(self, steps: int) -> dict[str, float]:
         new = self.foreseen(self.rng, steps)

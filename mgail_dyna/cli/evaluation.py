@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from mgail_dyna.cli.report import UNCERTAIN
+from mgail_dyna.cli.report import MANY, UNCERTAIN
 from mgail_dyna.cli.subject import Subject
 from mgail_dyna.cli.summary import summary_table
 from mgail_dyna.demonstrations.progress import counting
@@ -20,9 +20,6 @@ from mgail_dyna.environments.video import film_episode, gif, mp4, side_by_side
 from mgail_dyna.errors import UserError, counted
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.storage import replacing
-
-# Episodes that a run plays at its end.
-MANY = 100
 
 
 def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str, Any]:

@@ -32,9 +32,11 @@ CLONE_STAYS = (
     "row 1 is the clone, that of --mode bc; demonstrations this far apart do not show whether it strays, so it learns "
     "only once episodes end early"
 )
-GOOD_CLONE = "; it is good, so later rows change little, and Ctrl-C ends the run without a loss"
+GOOD_CLONE = "; it is good, so later rows change little, and Ctrl-C ends the run and keeps it"
 PASSED = "the clone stays near the demonstrated states: it is kept, and row 2 is the same clone"
 FROM_SCRATCH = "the clone leaves the demonstrated states: it is thrown away, and row 2 already learns from scratch"
+# Episodes that tell policies apart: as many as a run plays at its end by default.
+MANY = 100
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0
 # Less than so many points of percent from a good clone, learning has changed little.

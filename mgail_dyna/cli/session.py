@@ -19,6 +19,7 @@ from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
 from mgail_dyna.cli.report import (
     FIRST_UPDATES,
     FROM_SCRATCH,
+    MANY,
     PASSED,
     EvaluationRows,
     about_clone,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from mgail_dyna.algorithms.warm_start import WarmStart
 
 CHECKPOINT_SECONDS = 30.0
-# To play after an interrupt: as many as at the end of a run.
-EPISODES = 100
 # Seconds between two rows of a run that is never evaluated.
 ROW_SECONDS = 10.0
 # Seconds to the first row in three of four recorded runs (tests/cli/test_screens.py): compiling, and what is learned.
@@ -197,12 +196,12 @@ class Session:
         if not (self.directory / CHECKPOINT).exists():
             return " before the first iteration was over; nothing is saved"
         run, film_file = (shlex.quote(name) for name in (str(self.directory), f"{self.directory.name}.mp4"))
-        play = f"{runtime.program()} evaluate {run} --episodes {EPISODES}"
+        play = f"{runtime.program()} evaluate {run} --episodes {MANY}"
         unit = self.run.agent.budget.unit.removesuffix("s")
         where = f" at {unit} {self.saved_done:,}; resume with:\n  {self._resume()}"
         if self._films:
-            return f"{where}\nplay {EPISODES} episodes and film the first with:\n  {play} --video {film_file}"
-        return f"{where}\nplay {EPISODES} episodes with:\n  {play}"
+            return f"{where}\nplay {MANY} episodes and film the first with:\n  {play} --video {film_file}"
+        return f"{where}\nplay {MANY} episodes with:\n  {play}"
 
     def _done(self) -> int:
         return round(self.run.agent.progress * self.run.agent.budget.total)
