@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mgail_dyna import runtime
+from mgail_dyna.cli.arguments import environment_flags
 from mgail_dyna.cli.report import Row, beats_the_end, end_of
 from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.reference import FAILURE, Reference
@@ -36,6 +37,12 @@ def extension(directory: Path, settings: RunSettings, done: int, spent: bool) ->
     return f"{resume}{longer}{f' --iterations {2 * done}' if at_limit else ''}"
 
 
+def fewer(config: ImitationConfig) -> str:
+    """The flags of a run that imitates a part of its demonstrations."""
+    count = "" if config.demonstrations is None else f" --demonstrations {config.demonstrations}"
+    return count + (f" --subsample {config.subsample}" if config.subsample > 1 else "")
+
+
 def _stopped(history: Sequence[Row], config: ImitationConfig) -> bool:
     """Whether the policy no longer learns: a clone's learning rate follows the share of the episodes that it strays."""
     kept = config.warm_start == "bc" and not any(row.get("cloning/kept") == 0 for row in history)
@@ -56,13 +63,16 @@ def next_commands(
     """Three commands to type after a run, in the order of their use.
 
     The first films the policy if the environment `films`. The third continues a run that has not ended, plays an
-    earlier policy if that beats the last one, extends a run that has not reached the expert and still learns, and
-    repeats any other with another seed.
+    earlier policy if that beats the last one, extends a run that has not reached the expert and still learns, imitates
+    in the default mode where cloning alone has not reached it, and repeats any other with another seed.
     """
     program, run, done = runtime.program(), shlex.quote(str(directory)), len(history)
     below = end_of(history, final, expert) < LEVEL and not _stopped(history, settings.config)  # NaN is not below
     longer = extension(directory, settings, done, spent)
     third = f"{program} --config {shlex.quote(str(directory / CONFIG))} --seed {settings.config.seed + 1}"
+    if below and settings.algorithm == "bc":
+        same = f"--expert {shlex.quote(settings.expert)}{fewer(settings.config)}"
+        third = f"{program} {environment_flags(settings.config)} {same}"
     if longer and below:
         third = longer
     if beats_the_end(best, history, settings.config.evaluation_episodes, final):

@@ -225,13 +225,13 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     warm = not algorithm_named(settings.algorithm).ignores("warm_start", "bc") and config.warm_start == "bc"
     check_known(imitated, config, clones=warm or settings.algorithm == "bc")
     check_contract(env, config.env)
-    fitted = fitted_note(env)
+    fitted, doubts = fitted_note(env), data_notes(imitated, env)
     env.close()
     if config.env_kwargs is None:
         differences += arguments_used(env, arguments)
     own = reference(demos, episode_limit(demos, config.env))
     comparison = own.reason or own.doubt
-    notes = (*differences, fitted, *data_notes(imitated), comparison and f"note: {comparison}")
+    notes = (*differences, fitted, *doubts, comparison and f"note: {comparison}")
     for note in filter(None, notes):
         print(note, file=sys.stderr)
     import_tensorflow(algorithm_named(settings.algorithm).threads)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 
@@ -18,11 +21,18 @@ MOST, PER_INPUT = 20_000, 10
 MUCH_LESS, UNEXPLAINED = 0.75, 0.005
 # Keeps the regression defined where coordinates depend on each other.
 RIDGE = 1e-6
+# Resets of the environment at which observations are looked at, with seeds from 0.
+RESETS = 5
 
 
-def data_notes(demos: Demonstrations) -> list[str]:
+def data_notes(demos: Demonstrations, env: gym.Env[Any, Any] | None = None) -> list[str]:
     """Notes on what looks like a fault of the recording: observations that never vary, values far from all others, as
-    these set the units, and actions beside the wrong states."""
+    these set the units, and actions beside the wrong states.
+
+    Args:
+        demos: the demonstrations.
+        env: to be imitated in, if it is known; it is reset if some observations never vary.
+    """
     notes = []
     if recorded_late(demos):
         notes.append(
@@ -35,13 +45,7 @@ def data_notes(demos: Demonstrations) -> list[str]:
             "of choices?"
         )
     if which := demos.constant:
-        size = observation_size(demos.observation_space)
-        vary, are = ("varies", "is") if len(which) == 1 else ("vary", "are")
-        named = ", ".join(map(str, which[:8])) + (", ..." if len(which) > 8 else "")
-        notes.append(
-            f"note: {len(which)} of {counted(size, 'observation')} never {vary} in the demonstrations and {are} "
-            f"not scaled (number {named}, counted from 0)"
-        )
+        notes.append(_never_vary(demos, which, None if env is None else unseen(demos, env)))
     for each in demos.alone[:3]:
         notes.append(
             f"note: observation {each.coordinate} is {each.value:.6g} in episode {each.episode}, step {each.step}, far "
@@ -49,6 +53,34 @@ def data_notes(demos: Demonstrations) -> list[str]:
             "unit of this observation follows it"
         )
     return notes
+
+
+def unseen(demos: Demonstrations, env: gym.Env[Any, Any]) -> list[int]:
+    """Coordinates of observations that never vary in the demonstrations and have other values at resets of `env`."""
+    if not (which := demos.constant):
+        return []
+    known = demos.observations[0, which]
+    first = [np.asarray(env.reset(seed=seed)[0], np.float32)[which] for seed in range(RESETS)]
+    other = ~np.isclose(np.stack(first), known, rtol=1e-4, atol=1e-6).all(axis=0)
+    return [which[i] for i in np.flatnonzero(other)]
+
+
+def _never_vary(demos: Demonstrations, which: Sequence[int], differ: Sequence[int] | None) -> str:
+    """The note on observations `which` that never vary, of which `differ` do in the environment; None if unknown."""
+    size = counted(observation_size(demos.observation_space), "observation")
+    shown = differ or which
+    named = ", ".join(map(str, shown[:8])) + (", ..." if len(shown) > 8 else "")
+    one = len(shown) == 1
+    vary, they, have = (
+        ("varies", "it varies", "has another value") if one else ("vary", "they vary", "have other values")
+    )
+    note = f"note: {len(shown)} of {size} never {vary} in the demonstrations (number {named}, counted from 0)"
+    remedy = f"the policy cannot learn what {'it means' if one else 'they mean'}; add demonstrations in which {they}"
+    if differ:
+        return f"{note}, but {have} after resets of the environment: {remedy}"
+    if differ is None:
+        return f"{note}; if {they} in the environment, as a goal does, {remedy}"
+    return f"{note}, nor after resets of the environment"
 
 
 def recorded_late(demos: Demonstrations) -> bool:

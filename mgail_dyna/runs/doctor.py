@@ -9,15 +9,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import gymnasium as gym
 import numpy as np
 
 from mgail_dyna.algorithms.registry import ALGORITHMS
 from mgail_dyna.config.presets import apply
-from mgail_dyna.demonstrations.dataset import Demonstrations
+from mgail_dyna.demonstrations.dataset import Demonstrations, subset
+from mgail_dyna.demonstrations.faults import unseen
 from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.reference import FAILURE, Reference, reference
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import play_episode
+from mgail_dyna.environments.spaces import observation_size
 from mgail_dyna.environments.video import can_be_filmed
 from mgail_dyna.errors import UserError
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
@@ -128,7 +131,7 @@ def diagnose(directory: Path) -> Diagnosis:
         std = float(demos.returns.std()) if demos.has_rewards else None
         length = float(np.mean([len(trajectory) for trajectory in demos.trajectories]))
         run = replace(run, size=demos.observation_space.shape[0], demo_length=length, demo_std=std)
-        run = replace(run, **_final(directory, demos, about))
+        run = replace(run, **_final(directory, demos, about), unseen=_unseen(settings, demos, about))
     if policy is not None:
         run = replace(run, size=int(policy.layers[0][0].shape[0]))
     if policy is not None and demos is not None:
@@ -167,9 +170,8 @@ def _spent(settings: RunSettings, columns: Mapping[str, Any]) -> bool:
 
 def can_film(directory: Path, settings: RunSettings) -> bool:
     """Whether the run's environment can be made here and renders pictures."""
-    about = read_about(directory)
     try:
-        with contextlib.closing(make_env(settings.config.env, None, **dict(about.get(ENV_KWARGS) or {}))) as env:
+        with contextlib.closing(_environment(settings, read_about(directory))) as env:
             return can_be_filmed(env)
     except UserError:
         return False
@@ -220,6 +222,22 @@ def _final(directory: Path, demos: Demonstrations, about: Mapping[str, Any]) -> 
     }
 
 
+def _unseen(settings: RunSettings, demos: Demonstrations, about: Mapping[str, Any]) -> int | None:
+    """How many observations only the environment varies, not the demonstrations; None if it cannot be made here."""
+    config = settings.config
+    imitated = subset(demos, config.demonstrations, config.subsample)
+    if not imitated.constant:
+        return 0
+    with contextlib.suppress(UserError), contextlib.closing(_environment(settings, about)) as env:
+        if observation_size(env.observation_space) == observation_size(demos.observation_space):
+            return len(unseen(imitated, env))
+    return None
+
+
+def _environment(settings: RunSettings, about: Mapping[str, Any]) -> gym.Env[Any, Any]:
+    return make_env(settings.config.env, about.get(EPISODE_LIMIT), **dict(about.get(ENV_KWARGS) or {}))
+
+
 def _failing(directory: Path, run: Evidence) -> tuple[tuple[int, float], ...]:
     if run.final is None or (final := read_final(directory)) is None:
         return ()
@@ -259,8 +277,7 @@ def play_evaluation(directory: Path) -> list[Episode]:
     """
     settings, about, policy = read_settings(directory), read_about(directory), load_policy(directory)
     config, first = settings.config, EVALUATION_SEED + EVALUATION_SEEDS * settings.config.seed
-    limit, arguments = about.get(EPISODE_LIMIT), dict(about.get(ENV_KWARGS) or {})
-    with contextlib.closing(make_env(config.env, limit, **arguments)) as env:
+    with contextlib.closing(_environment(settings, about)) as env:
         seeds = range(first, first + max(config.evaluation_episodes, 1))
         played = [play_episode(env, policy, seed) for seed in seeds]
     returns = np.array([each.episode_return for each in played])

@@ -40,6 +40,7 @@ class Evidence:
         demo_std: standard deviation of their returns; None if unknown.
         final: percent of the expert that each of the final episodes returns, `[n]`; None if there are none, or if
             nothing is compared.
+        unseen: observations that never vary in the demonstrations and do at resets of the environment; None if unknown.
         expert_failures: share of the expert's own episodes that return less than half of its mean; None if unknown.
         at_bounds: share of the policy's actions at the bounds of the action space, in the demonstrated states, minus
             that of the demonstrations' actions; None if unknown.
@@ -54,6 +55,7 @@ class Evidence:
     at_bounds: float | None = None
     final: Column | None = None
     expert_failures: float | None = None
+    unseen: int | None = None
 
     def evaluated(self, name: str) -> Column:
         """A column at the evaluations."""
@@ -93,6 +95,11 @@ class Evidence:
 def highest(run: Evidence) -> float | None:
     """The highest evaluation, or the end if that is higher, in percent of the expert."""
     return max(float(run.percents.max()), run.end) if run.percents.size else None
+
+
+def held_still(run: Evidence) -> float | None:
+    """Observations that only the environment varies; 0 where the run is near the expert all the same."""
+    return None if run.unseen is None else 0.0 if run.end >= NEAR else float(run.unseen)
 
 
 def rising(run: Evidence) -> float | None:

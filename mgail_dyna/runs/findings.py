@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mgail_dyna.demonstrations.faults import RESETS
 from mgail_dyna.runs import evidence
 from mgail_dyna.runs.changes import Change
 from mgail_dyna.runs.evidence import FEW_FAIL, LEARNED, STOPPED, Evidence
@@ -75,10 +76,22 @@ FINDINGS = (
         "the highest `expert_percent`, or the end if that is higher",
         evidence.highest,
         LEARNED,
-        0.0,
+        evidence.LOW,
         "{:.0f}%",
         "no evaluation came near the expert; the other findings may say why",
         commands=("--env ENV --mode bc", "data check EXPERT --env ENV --plot check.png"),
+    ),
+    Finding(
+        "the demonstrations hold still what varies",
+        f"observations that never vary in the demonstrations and have other values at {RESETS} resets of the "
+        "environment; only where the end is below 90%",
+        evidence.held_still,
+        0.0,
+        1.0,
+        "{:.0f}",
+        "the policy cannot learn what they mean, such as a goal or a load",
+        commands=("data check EXPERT --env ENV",),
+        advice="demonstrations in which they vary",
     ),
     Finding(
         "learning has made the clone worse",

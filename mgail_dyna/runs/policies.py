@@ -30,7 +30,7 @@ BEST = "best"
 
 @dataclass(frozen=True)
 class BestPolicy:
-    """The evaluated policy of a run whose evaluation returned most; of equal ones the latest.
+    """The evaluated policy of a run whose evaluation returned most; of equally good ones the latest.
 
     It was chosen for these very returns, so they flatter it: other episodes show what it is worth.
 
@@ -57,6 +57,11 @@ class BestPolicy:
         )
         steps, trajectories = int(row["env_steps"]), int(row["real_trajectories"])
         return cls(copy, int(row["iteration"]), steps, trajectories, float(row["return_mean"]))
+
+    def stays(self, policy: NumpyPolicy, return_mean: float) -> bool:
+        """Whether it stays the best beside `policy`, which returned `return_mean`: if that is less or the same one."""
+        ours, theirs = self.policy.weights, policy.weights
+        return return_mean < self.return_mean or all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
     def state(self) -> dict[str, Any]:
         """Everything `from_state` needs."""

@@ -142,7 +142,8 @@ class ImitationRun:
                 "wall_seconds": self.wall_before + time.monotonic() - self._wall_start,
             }
             self.history.append(row)
-            if row["return_mean"] >= (self.best.return_mean if self.best else -math.inf):  # NaN never is
+            returned = row["return_mean"]  # NaN without an evaluation
+            if not math.isnan(returned) and not (self.best and self.best.stays(self.agent.acting, returned)):
                 self.best = BestPolicy.of(self.agent.acting, row)
             yield row
         if self.final_due:

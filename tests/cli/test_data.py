@@ -370,11 +370,12 @@ def test_a_flag_that_is_given_twice_is_a_note(capsys):
 def test_convert_names_the_commands_that_come_next(dataset, tmp_path, capsys):
     out = tmp_path / "my data"
     assert main(["data", "convert", str(dataset), str(out), "--env", "halfcheetah"]) == 0
-    lines = [shlex.split(line)[-4:] for line in capsys.readouterr().out.splitlines()[-2:]]
-    assert lines == [["run.py", "data", "check", str(out)], ["--env", "halfcheetah", "--expert", str(out)]]
+    check, clone, run = (shlex.split(line)[2:] for line in capsys.readouterr().out.splitlines()[-3:])
+    assert check == ["data", "check", str(out)]
+    assert clone == [*run, "--mode", "bc"] == ["--env", "halfcheetah", "--expert", str(out), "--mode", "bc"]
     name = "gymnasium.envs.mujoco:HalfCheetah-v5"
     assert main(["data", "convert", str(dataset), str(out), "--env", name, "--overwrite"]) == 0
-    check = capsys.readouterr().out.splitlines()[-2]
+    check = capsys.readouterr().out.splitlines()[-3]
     assert shlex.split(check)[-3:] == [str(out), "--env", name], "a module is imported only where it is named"
 
 

@@ -162,7 +162,11 @@ def test_the_third_command_depends_on_how_the_run_ended():
     assert third([95.0, 96.0], 2) == "python run.py --config x/config.json --seed 1"
     assert third([50.0, 40.0], 1, spent=False) == "python run.py --resume x", "it was stopped by --iterations"
     assert third([50.0, 80.0], 2, spent=False, iterations=2) == "python run.py --resume x --iterations 4"
-    assert third([50.0, 80.0], 2, algorithm="bc") == "python run.py --config x/config.json --seed 1"
+    few = {"demonstrations": 3, "subsample": 20}
+    clone = third([50.0, 80.0], 2, algorithm="bc", **few)
+    assert clone.endswith(" --demonstrations 3 --subsample 20"), "the default mode may learn from the same"
+    assert clone.startswith("python run.py --env ") and "--mode" not in clone
+    assert third([50.0, 95.0], 2, algorithm="bc") == "python run.py --config x/config.json --seed 1"
 
 
 def test_a_run_that_has_ended_says_how_to_extend_it():

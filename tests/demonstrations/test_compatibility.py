@@ -1,5 +1,6 @@
 """Demonstrations in environments: do they fit, do their steps play again."""
 
+import contextlib
 from dataclasses import replace
 
 import gymnasium as gym
@@ -14,7 +15,7 @@ from mgail_dyna.demonstrations.compatibility import (
     replay_note,
 )
 from mgail_dyna.demonstrations.dataset import subset
-from mgail_dyna.demonstrations.faults import data_notes, recorded_late
+from mgail_dyna.demonstrations.faults import data_notes, recorded_late, unseen
 from mgail_dyna.demonstrations.reader import load_demonstrations, shipped_experts
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.reference import reference
@@ -215,21 +216,39 @@ def test_a_value_far_from_all_others_is_noted_as_it_sets_the_unit(value):
     assert f"observation 3 is {value:.6g} in episode 1, step 7, far from all others, which go from" in note
 
 
-@pytest.mark.parametrize(
-    ("still", "said"),
-    [
-        (
-            [3],
-            "1 of 17 observations never varies in the demonstrations and is not scaled (number 3, counted from 0)",
-        ),
-        ([3, 5], "2 of 17 observations never vary in the demonstrations and are not scaled (number 3, 5, counted"),
-    ],
-)
-def test_observations_that_never_vary_are_noted(still, said):
+def still(*coordinates):
     demos = subset(load_demonstrations("halfcheetah"), 2, 1)
     for trajectory in demos.trajectories:
-        trajectory.observations[:, still] = 1.0
-    assert any(said in note for note in data_notes(demos))
+        trajectory.observations[:, coordinates] = 0.5
+    return demos
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "said"),
+    [
+        ([3], "1 of 17 observations never varies in the demonstrations (number 3, counted from 0); if it varies in"),
+        ([3, 5], "2 of 17 observations never vary in the demonstrations (number 3, 5, counted from 0); if they vary"),
+    ],
+)
+def test_observations_that_never_vary_are_noted(coordinates, said):
+    assert any(said in note for note in data_notes(still(*coordinates)))
+
+
+def test_what_only_the_environment_varies_cannot_be_learned():
+    with contextlib.closing(make_env("HalfCheetah-v5")) as env:
+        (note,) = (note for note in data_notes(still(3, 5), env) if "never vary" in note)
+        assert unseen(still(3), env) == [3] and unseen(load_demonstrations("halfcheetah"), env) == []
+    assert "(number 3, 5, counted from 0), but have other values after resets of the environment: the policy" in note
+    assert note.endswith("cannot learn what they mean; add demonstrations in which they vary")
+
+
+@pytest.mark.parametrize("name", ["ant", "humanoid", "inverteddoublependulum", "pusher"])
+def test_what_the_environment_holds_still_too_does_no_harm(name):
+    demos = load_demonstrations(name)
+    with contextlib.closing(make_env(demos.env_id)) as env:
+        assert unseen(demos, env) == []
+        (note,) = (note for note in data_notes(demos, env) if "never var" in note)
+    assert note.endswith(", nor after resets of the environment")
 
 
 @pytest.mark.parametrize("name", shipped_experts())

@@ -47,6 +47,13 @@ def test_the_best_policy_is_kept_and_of_equal_ones_the_latest(run_with):
         assert_same_weights(run.best.policy, policies[3])
 
 
+def test_the_same_policy_evaluated_again_is_no_other(run_with, monkeypatch):
+    run = run_with(5.0, 5.0)
+    monkeypatch.setattr(run.agent, "iterate", dict)
+    list(run.iterate(iterations=2))
+    assert run.best.iteration == 1, "a clone that stays as it is keeps its row"
+
+
 def test_iterations_without_evaluation_keep_nothing(run_with):
     run = run_with()
     run.config = small_config("bc", evaluation_episodes=0)

@@ -23,6 +23,7 @@ from mgail_dyna.cli.commands.train import TrainCommand, resolved
 from mgail_dyna.cli.main import COMMANDS, main
 from mgail_dyna.cli.session import Session
 from mgail_dyna.config.imitation import ImitationConfig
+from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.demonstrations.record import record
 from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.demonstrations.writer import save_demonstrations
@@ -55,6 +56,7 @@ RISING = np.linspace(5, 98, ITERATIONS)
 BROKEN = {
     "the return was still rising": {"percents": np.linspace(5, 70, ITERATIONS)},
     "the agent was never near the expert": {"percents": np.linspace(5, 30, ITERATIONS), "discriminator/loss": 1.0},
+    "the demonstrations hold still what varies": {"percents": np.linspace(5, 60, ITERATIONS), "still": [3, 5]},
     "learning has made the clone worse": {"percents": np.linspace(90, 60, ITERATIONS), "clone": True},
     "the return rose and fell again": {"percents": np.concatenate([RISING[::2], RISING[::-2]])},
     "the return swings": {"percents": np.where(np.arange(ITERATIONS) % 2, 98.0, 80.0)},
@@ -101,8 +103,15 @@ def made(tmp_path, demos):
         checkpoint=True,
         final=None,
         clone=False,
+        still=(),
         **columns,
     ):
+        if still:
+            expert = tmp_path / "still"
+            held = load_demonstrations(demos)
+            for trajectory in held.trajectories:
+                trajectory.observations[:, still] = 0.5
+            save_demonstrations(expert, held, overwrite=True)
         warm_start = "bc" if clone else "none"
         config = small_config("dyna", "HalfCheetah-v5", evaluation_episodes=10, warm_start=warm_start)
         settings = RunSettings("dyna", "tuned", str(expert), None, config)
@@ -316,11 +325,22 @@ def test_numbers_are_those_of_the_run(made):
     assert value("the agent was never near the expert", percents=[1, 40, 20]) == 40
     assert value("the return rose and fell again", percents=[1, 90, 40]) == pytest.approx(50.2)
     assert value("the return rose and fell again", percents=[1, 90, 40], final=[60.0] * 4) == 30, "these count"
+    assert value("the demonstrations hold still what varies", percents=[1, 40, 60], still=[3, 5]) == 2
     assert value("learning has made the clone worse", percents=[90, 95, 70], clone=True) == pytest.approx(20.35)
     assert value("the return swings", percents=[50, 90, 50, 90, 50]) == 40
     assert value("episodes end early", length=3) == 0.5
     assert value("the model predicts little better than no change", **{"dynamics/loss": 17.0}) == 2.0
     assert value("the policy is at its bounds", bias=-100.0) == 1.0
+
+
+def test_a_run_that_never_came_near_is_said_before_its_failing_episodes(made):
+    run = made(percents=np.linspace(5, 8, ITERATIONS), final=[8.0] * 100)
+    found = names(diagnose(run))
+    assert found.index("the agent was never near the expert") < found.index("final episodes fail")
+
+
+def test_what_the_demonstrations_hold_still_matters_only_where_the_run_is_not_near_the_expert(made):
+    assert "the demonstrations hold still what varies" not in names(diagnose(made(still=[3])))
 
 
 def test_the_worst_comes_first(made):

@@ -57,8 +57,8 @@ def main(argv: Sequence[str]) -> None:
     except UserError as error:  # a file must not decide which module is imported
         env_id = None
         print(f"note: {error}; this time, only the file is checked", file=sys.stderr)
-    replay = None if env_id is None else _in_environment(demos, where, env_id, command)
-    for note in data_notes(demos):
+    replay, doubts = (None, data_notes(demos)) if env_id is None else _in_environment(demos, where, env_id, command)
+    for note in doubts:
         print(note, file=sys.stderr)
     if command.plot is not None:
         _draw(demos, command.file, command.plot)
@@ -81,13 +81,19 @@ def _draw(demos: Demonstrations, name: str, out: Path) -> None:
     print(out, file=sys.stderr)
 
 
-def _in_environment(demos: Demonstrations, where: Path, env_id: str, command: CheckCommand) -> ReplayCheck | None:
+def _in_environment(
+    demos: Demonstrations, where: Path, env_id: str, command: CheckCommand
+) -> tuple[ReplayCheck | None, list[str]]:
     """Checks that demonstrations fit an environment and replays some of their steps, if they hold simulator states.
+
+    Returns:
+        The replay, if there was one, and notes on what looks like a fault of the recording.
 
     Raises:
         UserError: there is no such environment, or they do not fit.
     """
     from mgail_dyna.demonstrations.compatibility import compare, episode_limit, replay_check, replay_note
+    from mgail_dyna.demonstrations.faults import data_notes
     from mgail_dyna.demonstrations.recorded_environment import check_env_of, environment_arguments, parse_arguments
     from mgail_dyna.demonstrations.reference import reference
     from mgail_dyna.environments.make import make_env
@@ -110,7 +116,8 @@ def _in_environment(demos: Demonstrations, where: Path, env_id: str, command: Ch
             notes.append(replay_note(replay, env_id))
         except UserError as error:
             notes.append(f"note: {str(error).partition(';')[0]}")
+    doubts = data_notes(demos, env)
     env.close()
     for note in filter(None, notes):
         print(note, file=sys.stderr)
-    return replay
+    return replay, doubts

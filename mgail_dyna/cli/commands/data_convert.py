@@ -89,7 +89,9 @@ def main(argv: Sequence[str]) -> None:
     console = Console()
     console.print(table(demos, out))
     console.print("next:")
-    there, states = shlex.quote(str(out)), "" if demos.has_actions else " --observations-only"
+    there = shlex.quote(str(out))
     named = f" --env {command.env}" if ":" in command.env else ""  # a file must not decide which module is imported
-    for words in (f"data check {there}{named}", f"--env {command.env} --expert {there}{states}"):
+    imitate = f"--env {command.env} --expert {there}"
+    ways = (f"{imitate} --mode bc", imitate) if demos.has_actions else (f"{imitate} --observations-only",)
+    for words in (f"data check {there}{named}", *ways):
         console.print(f"  {runtime.program()} {words}", highlight=False, markup=False, soft_wrap=True)

@@ -141,6 +141,7 @@ def _extension(directory: Path, diagnosis: Diagnosis) -> str | None:
 
 def _filled(command: str, directory: Path, diagnosis: Diagnosis) -> str | None:
     """A finding's command with the run's own names in place of the capitals; None if it does not fit the run."""
+    from mgail_dyna.cli.advice import fewer
     from mgail_dyna.runs.doctor import can_film
 
     settings, config = diagnosis.settings, diagnosis.settings.config
@@ -148,13 +149,9 @@ def _filled(command: str, directory: Path, diagnosis: Diagnosis) -> str | None:
         return None
     if "--video" in command and not can_film(directory, settings):
         command = command.partition(" --video")[0]
-    expert, fewer = shlex.quote(settings.expert), ""
-    if config.demonstrations is not None:
-        fewer = f" --demonstrations {config.demonstrations}"
-    if config.subsample > 1:
-        fewer += f" --subsample {config.subsample}"
+    expert = shlex.quote(settings.expert)
     names = {
-        "--mode bc": f"--mode bc --expert {expert}{fewer}",
+        "--mode bc": f"--mode bc --expert {expert}{fewer(config)}",
         "--env ENV": environment_flags(config),
         "EXPERT": expert,
         "RUN": shlex.quote(str(directory)),
