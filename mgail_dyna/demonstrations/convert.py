@@ -21,7 +21,7 @@ from mgail_dyna.demonstrations.progress import watched
 from mgail_dyna.demonstrations.recorded_environment import check_env_of, differing, environment_notes
 from mgail_dyna.demonstrations.reference import ENDED
 from mgail_dyna.demonstrations.typed import typed
-from mgail_dyna.environments.make import as_fitted, fit_env, fitted_note, open_env, wrapper_names
+from mgail_dyna.environments.make import as_fitted, fit_env, fitted_note, open_env, without_limit, wrapper_names
 from mgail_dyna.environments.spaces import action_spec, parts_of
 from mgail_dyna.errors import UserError, counted
 from mgail_dyna.types import ActionSpec, Trajectory
@@ -238,6 +238,8 @@ def _assembled(
         provenance[ENDED] = ended
     longest, origin_demos = max(len(episode) for episode in episodes), source.recorded
     limit = (origin_demos.length if origin_demos else None) or (env.spec.max_episode_steps if env.spec else None) or 0
+    if not limit:
+        notes.append(without_limit(longest))
     return Demonstrations(
         episodes,
         gym.spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32),

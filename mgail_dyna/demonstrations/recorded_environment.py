@@ -21,7 +21,7 @@ import numpy as np
 from mgail_dyna.demonstrations.dataset import Demonstrations
 from mgail_dyna.demonstrations.metadata import JOINED, METADATA_FILE, RESERVED, read_metadata
 from mgail_dyna.demonstrations.reader import locate
-from mgail_dyna.environments.make import PARTS, check_env_name, wrapper_names
+from mgail_dyna.environments.make import PARTS, check_env_name, without_limit, wrapper_names
 from mgail_dyna.environments.spaces import parts_of
 from mgail_dyna.errors import UserError
 from mgail_dyna.types import BOUNDLESS, Array
@@ -288,10 +288,7 @@ def time_note(demos: Demonstrations, env: gym.Env[Any, Any]) -> str | None:
     if env.spec is None:
         return None
     if demos.length is None and gym.spec(env.spec.id).max_episode_steps is None:
-        return (
-            f"note: the environment has no time limit; every episode ends after {longest:,} steps, as the longest "
-            "demonstration does"
-        )
+        return f"note: {without_limit(longest)}"
     ours = env.spec.max_episode_steps
     if ours is None or demos.length is None or ours == max(demos.length, longest):
         return None

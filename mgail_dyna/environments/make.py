@@ -26,7 +26,7 @@ from mgail_dyna.environments.spaces import (
     parts_text,
 )
 from mgail_dyna.environments.wrappers import Chosen, Guarded, Numbered
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, counted
 from mgail_dyna.types import Array
 
 LONGEST_EPISODE = 1_000
@@ -237,6 +237,12 @@ def wrapper_names(env: gym.Env[Any, Any]) -> tuple[str, ...]:
 def time_limit(env_id: str, **kwargs: Any) -> int:
     """Longest episode in steps: the environment's own limit, or `LONGEST_EPISODE` if it has none."""
     return env_spec(env_id, **kwargs).max_episode_steps or LONGEST_EPISODE
+
+
+def without_limit(longest: int) -> str:
+    """What to say where neither an environment nor its demonstrations, the longest of `longest` steps, have a limit."""
+    steps = counted(longest, "step")
+    return f"the environment has no time limit; every episode ends after {steps}, as the longest demonstration does"
 
 
 def check_env_name(env_id: str) -> None:

@@ -286,6 +286,18 @@ def test_that_nobody_has_a_time_limit_is_a_note(pendulum):
         del gym.registry["Boundless-v0"]
 
 
+def test_data_of_an_environment_without_a_time_limit_say_so_when_they_are_converted(pendulum, tmp_path):
+    parts = {name: [getattr(each, name) for each in pendulum.trajectories] for name in ("observations", "actions")}
+    np.savez(tmp_path / "mine.npz", lengths=[len(each) for each in pendulum.trajectories], **parts)
+    gym.register("Boundless-v0", entry_point="gymnasium.envs.classic_control.pendulum:PendulumEnv")
+    try:
+        converted, said = convert(tmp_path / "mine.npz", "Boundless-v0")
+    finally:
+        del gym.registry["Boundless-v0"]
+    assert converted.length == 200
+    assert any("no time limit; every episode ends after 200 steps" in note for note in said)
+
+
 # 08: an environment of one's own module
 
 
