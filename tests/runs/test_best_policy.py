@@ -88,13 +88,14 @@ def test_the_best_policy_is_loaded_and_evaluated(run_with, tmp_path, cli):
 
 def test_the_best_policy_at_the_command_line(trained, tmp_path, cli):
     run = trained("dyna")
-    write_settings(tmp_path, RunSettings("dyna", "tuned", "cartpole", None, run.config), 1_000.0, 100)
+    write_settings(tmp_path, RunSettings("dyna", "tuned", "cartpole", None, run.config), 1_000.0, 100, {}, 50.0)
     save_run(tmp_path, run.state())
     shown = cli("evaluate", tmp_path, "--best", "--episodes", 1, "--json")
     assert shown.returncode == 0, shown.stderr
     result = json.loads(shown.stdout)
     assert result["best"] == {"iteration": run.best.iteration, "return_mean": run.best.return_mean}
     assert result["env_steps"] == run.best.env_steps
+    assert (result["expert_return"], result["expert_error"]) == (1_000.0, 50.0), "those of the run's start"
     table = " ".join(cli("evaluate", tmp_path, "--best", "--episodes", 1).stdout.replace("│", " ").split())
     assert f"the best of the run, after iteration {run.best.iteration}; chosen for its return there" in table
     assert "on other episodes than these" in table, "returns it was chosen for flatter it"
