@@ -266,6 +266,21 @@ def test_actions_recorded_one_step_late_are_noted(name):
     assert "if moved one step back: were they recorded one step too late?" in data_notes(demos)[0]
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_goal_that_jumps_is_no_action_recorded_late(late):
+    """The next action is chosen for the next goal, so it foretells the jump; but its own moves the rest."""
+    rng, demos, shown = np.random.default_rng(0), load_demonstrations("halfcheetah"), []
+    for _ in range(20):
+        state, observations, actions = np.zeros(6), [], []
+        for goal in np.repeat(rng.uniform(-1, 1, 20), 5):
+            observations.append([*state, *state, *state[:4], goal])
+            actions.append(np.clip(goal - state + 0.1 * rng.standard_normal(6), -1, 1))
+            state = 0.9 * state + 0.3 * actions[-1]
+        taken = np.roll(np.float32(actions[:-1]), late, axis=0)
+        shown.append(Trajectory(np.float32(observations), taken, np.zeros(99), False, True))
+    assert recorded_late(replace(demos, trajectories=tuple(shown))) == late
+
+
 def test_numbers_of_choices_in_place_of_continuous_actions_are_noted():
     demos = subset(load_demonstrations("halfcheetah"), 2, 1)
 
