@@ -282,7 +282,7 @@ class DynaAgent:
         elif self.progress < 1.0:  # nothing is learned from short episodes, which do not show where it falls late
             straying.share = before
             self.replay.clear()
-        return metrics | {"cloning/kept": float(kept)}
+        return metrics | {"cloning/kept": float(kept), "cloning/strayed": float(np.mean(self.collector.strayed))}
 
     def _regularizer(self, steps: int) -> Regularizer | None:
         return self.guide.regularizer(self.rng, steps, self.collector.straying.share)

@@ -91,8 +91,8 @@ def _uncertainty(result: dict[str, Any]) -> str:
     """The standard error of a percentage, as at the end of a run, and how to make it smaller."""
     count, mean = len(result["returns"]), abs(result["expert_return"])
     own, expert = 100 * result["return_std"] / math.sqrt(count - 1) / mean, 100 * result["expert_error"] / mean
-    whose = ", the demonstrations' included" if expert else ""
-    more = f"; --episodes {MANY} lowers it" if count < MANY and own >= UNCERTAIN else ""
+    whose = " of agent and expert together" if expert else ""
+    more = f"; smaller with --episodes {MANY}" if count < MANY and own >= UNCERTAIN else ""
     return f" ± {math.hypot(own, expert):.1f} (standard error{whose}{more})"
 
 

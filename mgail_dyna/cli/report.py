@@ -25,16 +25,18 @@ Row = dict[str, float]
 FIRST_IS_CLONE = "row 1 is the clone"
 # Where its first update round leaves the policy as it is.
 BOTH_ARE_CLONE = (
-    "row 1 is the clone; row 2 will equal it, as iteration 2 trains only discriminator and model, in 10 s to 2 min"
+    "row 1 is the clone, and row 2 will be the same: iteration 2 trains only the discriminator and the model "
+    "(10 s to 2 min)"
 )
 # Where its straying would not be seen.
 CLONE_STAYS = (
     "row 1 is the clone, that of --mode bc; demonstrations this far apart do not show whether it strays, so it learns "
     "only once episodes end early"
 )
-GOOD_CLONE = "; it is good, so later rows change little, and Ctrl-C ends the run and keeps it"
-PASSED = "the clone stays near the demonstrated states: it is kept, and row 2 is the same clone"
-FROM_SCRATCH = "the clone leaves the demonstrated states: it is thrown away, and row 2 already learns from scratch"
+GOOD_CLONE = "the clone is good, so later rows will change little; Ctrl-C ends the run and keeps the clone"
+TRIAL = "trial: the clone was away from the demonstrated states in {:.0%} of its steps ({:.0%} or less pass); "
+PASSED = f"{TRIAL}it is kept, and row 2 is the same clone"
+FROM_SCRATCH = f"{TRIAL}it is thrown away, and the policy learns from scratch, so the return falls before it rises"
 # Episodes that tell policies apart: as many as a run plays at its end by default.
 MANY = 100
 # A standard error of so many points is worth a word.
@@ -90,18 +92,17 @@ class EvaluationRows:
         return [*cells, duration(row["wall_seconds"]), *([left] if self.timed else [])]
 
 
-def about_clone(row: Row, frozen: bool, trusted: bool = False) -> str:
-    """What the row of a clone, the first one, says of the next ones.
+def about_clone(row: Row, frozen: bool, trusted: bool = False) -> list[str]:
+    """What the row of a clone, the first one, says of the next ones, as lines.
 
     Args:
         row: of the history.
         frozen: whether the first updates leave the policy as it is; not if it may be thrown away.
         trusted: whether it stays as it is until its episodes say otherwise.
     """
-    good = GOOD_CLONE if row["expert_percent"] >= LEVEL else ""  # NaN is not
-    if trusted:
-        return f"{CLONE_STAYS}{good}"
-    return f"{BOTH_ARE_CLONE}{good}" if frozen else FIRST_IS_CLONE
+    first = CLONE_STAYS if trusted else BOTH_ARE_CLONE if frozen else FIRST_IS_CLONE
+    good = row["expert_percent"] >= LEVEL and (trusted or frozen)  # NaN is not
+    return [first, GOOD_CLONE] if good else [first]
 
 
 def phrases_of(row: Row, horizon: int, phrases: Sequence[str]) -> list[str]:
@@ -151,7 +152,7 @@ def arrival(history: Sequence[Row]) -> dict[str, str]:
 
 def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     """The final episodes in one line."""
-    count = f"{len(final.returns):,} from other initial states"
+    count = f"{len(final.returns):,} from initial states of their own"
     percents = final.percents(expert)
     if not np.isfinite(percents).all():
         spread = f"standard deviation {final.returns.std():,.1f}, lowest {final.returns.min():,.1f}"
@@ -159,7 +160,7 @@ def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     failed = int((percents < FAILURE).sum())
     agent_error = final.returns.std() / math.sqrt(len(final.returns))
     points = 100 * math.hypot(agent_error, expert.error) / abs(expert.mean)
-    whose = ", the demonstrations' included" if expert.error else ""
+    whose = " of agent and expert together" if expert.error else ""
     known = points >= UNCERTAIN
     mean = f"{percents.mean():.1f}{f' ± {points:.1f}' if known else ''}% of the expert"
     error = f" (standard error{whose})" if known else ""
@@ -210,6 +211,17 @@ def clones_return(history: Sequence[Row], config: ImitationConfig) -> float:
     return history[0]["return_mean"] if config.warm_start == "bc" else math.nan
 
 
+def _since_clone(history: Sequence[Row], end: float) -> str:
+    """How good the clone was that a run started from, and what came of it, if the run ended at `end` percent."""
+    clone = history[0]["expert_percent"]  # NaN without an evaluation
+    good = "" if math.isnan(clone) else f", {clone:.1f}% of the expert"
+    if any(row.get("cloning/kept") == 0 for row in history):
+        return f"{good}; thrown away, as its episodes strayed"
+    if clone >= LEVEL and abs(evaluations(history)[-1]["expert_percent"] - clone) < NOTHING_CHANGED:
+        return f"{good}; learning has changed little, as the clone was good"
+    return f"{good}; learning has made it worse" if end < clone - WORSE else good
+
+
 def summary(
     title: str,
     history: Sequence[Row],
@@ -244,19 +256,13 @@ def summary(
         if best is not None and best.iteration != end["iteration"]:
             of_clone = " (the clone's)" if best.return_mean == clones_return(history, config) else ""
             where = _place({"iteration": best.iteration, "env_steps": best.env_steps})
-            rows["best evaluation"] = f"{best.return_mean:,.1f}{of_clone} at {where}; that policy is kept, too (--best)"
+            rows["best evaluation"] = f"{best.return_mean:,.1f}{of_clone} at {where}; `evaluate --best` plays it"
     if config.warm_start == "bc":
-        clone, learned = history[0]["expert_percent"], end_of(history, final, expert)
-        rows["start"] = "a clone of the demonstrations" + ("" if math.isnan(clone) else f", {clone:.1f}% of the expert")
-        if any(row.get("cloning/kept") == 0 for row in history):
-            rows["start"] += "; thrown away, as its episodes strayed"
-        elif clone >= LEVEL and abs(evaluated[-1]["expert_percent"] - clone) < NOTHING_CHANGED:
-            rows["start"] += "; learning has changed little, as the clone was good"
-        elif learned < clone - WORSE:
-            rows["start"] += "; learning has made it worse"
+        rows["start"] = f"a clone of the demonstrations{_since_clone(history, end_of(history, final, expert))}"
     count = int(last["real_trajectories"])
     rows["env steps"] = f"{last['env_steps']:,.0f} in {count:,} {'trajectory' if count == 1 else 'trajectories'}"
     evaluation = last["evaluation_steps"] + (0 if final is None else final.steps.sum())
     rows["evaluation"] = f"{evaluation:,.0f} env steps, counted apart and not learned from"
-    rows["time"] = f"{duration(last['wall_seconds'])}; {duration(last['cpu_seconds'])} of processor time"
+    wall, cpu = (duration(last[f"{clock}_seconds"]) for clock in ("wall", "cpu"))
+    rows["time"] = f"{wall} without final episodes; {cpu} of processor time"
     return summary_table(title, rows)

@@ -167,11 +167,11 @@ class Session:
             display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None, left))
             if run.config.warm_start == "bc" and len(run.history) == 1:
                 trusted = self._clone is not None and self._clone.trusted
-                display.print_line(about_clone(row, self._frozen, trusted))
-        if row.get("cloning/kept") == 0:
-            display.print_line(FROM_SCRATCH)
-        elif "cloning/kept" in row and self.rows.evaluated and self._frozen:
-            display.print_line(PASSED)
+                for line in about_clone(row, self._frozen, trusted):
+                    display.print_line(line)
+        if "cloning/kept" in row and (row["cloning/kept"] == 0 or (self.rows.evaluated and self._frozen)):
+            said = PASSED if row["cloning/kept"] else FROM_SCRATCH
+            display.print_line(said.format(row["cloning/strayed"], run.config.cloning.trial_strayed))
 
     def _report(self) -> None:
         console, run = Console(), self.run

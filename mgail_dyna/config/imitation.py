@@ -153,7 +153,8 @@ class ImitationConfig:
     demonstrations: int | None = None
     """Imitate this many demonstrations, the first ones; None: all."""
     subsample: int = 1
-    """Keep every n-th step of each demonstration. With n above 1, successor states are unknown."""
+    """Keep every n-th step of each demonstration. With n above 1 the next states are unknown, so the model
+    learns from the agent's steps alone."""
     observations_only: bool = False
     """Imitate states alone, for demonstrations without actions: D judges how states change."""
     follow_weight: float = 0.0

@@ -38,7 +38,8 @@ def data_notes(demos: Demonstrations, env: gym.Env[Any, Any] | None = None) -> l
     if recorded_late(demos):
         notes.append(
             "note: the actions explain the observations much better if moved one step back: were they recorded one "
-            "step too late? Action t must be the one that was taken in observation t"
+            "step too late? Action t must be the one that was taken in observation t. Goals that change within an "
+            "episode can look the same"
         )
     if choices := _whole_numbers(demos):
         notes.append(

@@ -45,7 +45,7 @@ MEASURES = {
     "last": ("last ten", "mean of the last 10 evaluations"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "% of evaluations at 90% or more, counted from the first one there, worst seed"),
+    "stays": ("stays", "from the first evaluation at 90% on: % of them at 90% or more, worst seed"),
     "lowest": ("lowest after", "lowest after 90%, worst seed"),
     "episode": ("worst episode", "lowest final episode of all seeds"),
 }
@@ -237,7 +237,7 @@ def cost_sentence(results: Path) -> str:
     """
     runs, hours = spent(everything(), results)
     command = "`python run.py sweep --suite all --dry-run`"
-    return f"The {runs} recorded runs took {hours:.0f} core-hours; {command} estimates the rest."
+    return f"The {runs} recorded runs took {hours:.0f} core-hours; {command} estimates the others."
 
 
 def experts_table() -> Rows:

@@ -57,8 +57,8 @@ MEANINGS = {
     "last ten": f"mean of the last {LAST} evaluations, in % of the expert's return.",
     TO_LEVEL: f"env steps until a run is at {LEVEL:.0f}%. Runs that are compared are read at the same multiples "
     "of env steps; the last evaluation so far counts.",
-    "stays": f"% of evaluations at {LEVEL:.0f}% or more, from the first one there on, in the worst seed; never if "
-    "there is none.",
+    "stays": f"% of evaluations at {LEVEL:.0f}% or more, from the first one there on, in the worst seed, or how "
+    "many seeds have none.",
     "lowest after": f"the lowest evaluation from the first one at {LEVEL:.0f}% on, of all seeds.",
     "worst episode": "the lowest of all seeds' final episodes, in % of the expert. In brackets: how many episodes of "
     f"one seed are below {FAILURE:.0f}%, at most.",
@@ -237,7 +237,9 @@ def _cells(tasks: Sequence[Sequence[Record]], baseline: bool, spacing: float | N
         return escape(format_estimate(estimate([[measure(record) for record in records] for records in tasks]), digits))
 
     def worst(measure: Callable[[Record], float]) -> str:
-        return _number(min(measure(record) for records in tasks for record in records), ".0f")
+        values = [measure(record) for records in tasks for record in records]
+        missing = sum(not math.isfinite(value) for value in values)
+        return f"{missing} of {len(values)} never" if 0 < missing < len(values) else _number(min(values), ".0f")
 
     def steps_to(level: float) -> str:
         if spacing is None:

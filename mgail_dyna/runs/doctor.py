@@ -22,7 +22,7 @@ from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import play_episode
 from mgail_dyna.environments.spaces import observation_size
 from mgail_dyna.environments.video import can_be_filmed
-from mgail_dyna.errors import UserError
+from mgail_dyna.errors import UserError, counted
 from mgail_dyna.networks.numpy_policy import NumpyPolicy
 from mgail_dyna.runs.changes import Change
 from mgail_dyna.runs.directory import (
@@ -34,6 +34,7 @@ from mgail_dyna.runs.directory import (
     read_progress,
     read_settings,
 )
+from mgail_dyna.runs.evidence import NEAR as NEAR_EXPERT
 from mgail_dyna.runs.evidence import Evidence
 from mgail_dyna.runs.final import read_final
 from mgail_dyna.runs.findings import FINDINGS, Finding
@@ -132,6 +133,9 @@ def diagnose(directory: Path) -> Diagnosis:
         length = float(np.mean([len(trajectory) for trajectory in demos.trajectories]))
         run = replace(run, size=demos.observation_space.shape[0], demo_length=length, demo_std=std)
         run = replace(run, **_final(directory, demos, about), unseen=_unseen(settings, demos, about))
+        used, there = settings.config.demonstrations, len(demos.trajectories)
+        if used is not None and used < there and not run.end >= NEAR_EXPERT:
+            notes.append(f"the run imitates {used} of {counted(there, 'demonstration')} (--demonstrations); more help")
     if policy is not None:
         run = replace(run, size=int(policy.layers[0][0].shape[0]))
     if policy is not None and demos is not None:

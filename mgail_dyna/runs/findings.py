@@ -73,7 +73,7 @@ FINDINGS = (
     ),
     Finding(
         "the agent was never near the expert",
-        "the highest `expert_percent`, or the end if that is higher",
+        "the highest `expert_percent`, or the mean of the final episodes if that is higher",
         evidence.highest,
         LEARNED,
         evidence.LOW,
@@ -148,8 +148,8 @@ FINDINGS = (
     ),
     Finding(
         "final episodes fail",
-        "percent of the final episodes (`final_episodes.csv`) below half of the expert's return, less that of the "
-        "demonstrations",
+        "percent of the final episodes (`final_episodes.csv`) below half of the expert's return, minus the percent of "
+        "the demonstrations below it",
         evidence.final_failures,
         FEW_FAIL,
         50.0,

@@ -68,7 +68,7 @@ def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept
     agent.policy.learn = lambda *_: {}  # so that only the trial changes the policy
     agent.policy.plan = lambda *_: {}
     metrics = agent.iterate()
-    assert metrics["cloning/kept"] == kept
+    assert metrics["cloning/kept"] == kept and (metrics["cloning/strayed"] <= limit) == kept
     tried = next(count for count in range(1, 100) if sum(lengths[:count]) >= 60)
     assert max(lengths[:tried]) <= 20, "short episodes"
     assert (len(lengths) > tried) == kept, "whole episodes follow before anything is learned"

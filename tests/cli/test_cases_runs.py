@@ -287,9 +287,9 @@ def test_a_percentage_of_several_episodes_has_a_standard_error():
         return dict(zip(*(column.cells for column in shown.columns), strict=True))
 
     several = rows(80.0, 100.0, 80.0, 100.0, 90.0)
-    assert several["percent of expert"] == "90.0 ± 5.0 (standard error; --episodes 100 lowers it)"
+    assert several["percent of expert"] == "90.0 ± 5.0 (standard error; smaller with --episodes 100)"
     assert several["below 50%"] == "2 episodes"
     assert rows(90.0)["percent of expert"] == "90.0", "one episode has none"
     known = rows(80.0, 100.0, 80.0, 100.0, 90.0, error=12.0)["percent of expert"]
-    assert known == "90.0 ± 13.0 (standard error, the demonstrations' included; --episodes 100 lowers it)"
+    assert known == "90.0 ± 13.0 (standard error of agent and expert together; smaller with --episodes 100)"
     assert rows(*[80.0, 100.0] * 50)["percent of expert"] == "90.0 ± 1.0 (standard error)"

@@ -21,7 +21,7 @@ from mgail_dyna.cli.commands.train import resolved
 from mgail_dyna.cli.expert_training import _write_demonstrations
 from mgail_dyna.cli.pace import Pace, duration
 from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay, import_tensorflow
-from mgail_dyna.cli.report import EvaluationRows, about_clone
+from mgail_dyna.cli.report import FROM_SCRATCH, PASSED, EvaluationRows, about_clone
 from mgail_dyna.cli.session import FIRST_ROW, FIRST_ROW_OF_CLONING, Session
 from mgail_dyna.config.expert import ExpertConfig
 from mgail_dyna.runs.directory import RunSettings, load_run
@@ -206,16 +206,23 @@ def test_a_row_waits_until_the_bar_is_drawn(monkeypatch):
     assert order.index("row") > 0, "both at once leave a line of the old bar"
 
 
+def test_what_a_trial_says_of_a_clone():
+    assert PASSED.format(0.04, 0.15).startswith(
+        "trial: the clone was away from the demonstrated states in 4% of its steps (15% or less pass); it is kept"
+    )
+    assert "in 45% of its steps (15% or less pass); it is thrown away" in FROM_SCRATCH.format(0.45, 0.15)
+
+
 def test_what_a_row_of_a_clone_says_of_the_next_ones():
-    assert about_clone(row(1, 65.0), frozen=False) == "row 1 is the clone"
-    same = about_clone(row(1, 65.0), frozen=True)
-    assert "row 1 is the clone; row 2 will equal it" in same and "good" not in same
-    assert "it is good" in about_clone(row(1, 95.0), frozen=True)
-    assert "good" not in about_clone(row(1, NAN), frozen=True)
-    assert about_clone(row(1, 95.0), frozen=False) == "row 1 is the clone", "it may be thrown away"
-    trusted = about_clone(row(1, 65.0), frozen=True, trusted=True)
+    assert about_clone(row(1, 65.0), frozen=False) == ["row 1 is the clone"]
+    (same,) = about_clone(row(1, 65.0), frozen=True)
+    assert same.startswith("row 1 is the clone, and row 2 will be the same") and "good" not in same
+    assert about_clone(row(1, 95.0), frozen=True)[1].startswith("the clone is good")
+    assert len(about_clone(row(1, NAN), frozen=True)) == 1
+    assert about_clone(row(1, 95.0), frozen=False) == ["row 1 is the clone"], "it may be thrown away"
+    (trusted,) = about_clone(row(1, 65.0), frozen=True, trusted=True)
     assert "learns only once episodes end early" in trusted and "good" not in trusted
-    assert "Ctrl-C ends the run and keeps it" in about_clone(row(1, 95.0), frozen=True, trusted=True)
+    assert "Ctrl-C ends the run and keeps" in about_clone(row(1, 95.0), frozen=True, trusted=True)[1]
 
 
 def test_the_heading_comes_again():

@@ -95,24 +95,24 @@ def test_the_end_says_how_the_final_episodes_went():
     final = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([1000.0, 1000.0, 900.0, 300.0]))
     line = cells(history_of(95), final=final)["final episodes"]
     known = "80.0 ± 14.6% of the expert (standard error)"  # 291.5 / 2 of 1,000
-    assert line == f"4 from other initial states: {known}, lowest 30.0%, 1 below 50%"
+    assert line == f"4 from initial states of their own: {known}, lowest 30.0%, 1 below 50%"
     sure = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([999.0, 1000.0, 1001.0, 1000.0]))
     assert ": 100.0% of the expert" in at_the_end(sure, Reference(1000.0, 200))
     both = at_the_end(sure, Reference(1000.0, 200, error=50.0))
-    assert ": 100.0 ± 5.0% of the expert (standard error, the demonstrations' included)," in both
+    assert ": 100.0 ± 5.0% of the expert (standard error of agent and expert together)," in both
     evaluation = cells(history_of(95), final=final)["evaluation"]
     assert evaluation.startswith("450 env steps"), "50 of evaluations and 400 of these"
     vary = Reference(1000.0, 200, failures=0.3)
     assert at_the_end(final, vary).endswith("1 below 50% (as are 30% of the demonstrations)")
     line = cells(history_of(95), final=final, expert=math.nan)["final episodes"]
-    assert line == "4 from other initial states: 800.0, standard deviation 291.5, lowest 300.0"
+    assert line == "4 from initial states of their own: 800.0, standard deviation 291.5, lowest 300.0"
     assert "final episodes" not in cells(history_of(95))
 
 
 def test_the_best_policy_is_named_where_it_is_not_the_last():
     history = history_of(100.0, 60.0)
     named = cells(history, best_at(1))["best evaluation"]
-    assert named.startswith("10.0 at iteration 1, env step 100; that policy is kept")
+    assert named.startswith("10.0 at iteration 1, env step 100; `evaluate --best` plays it")
     assert "best evaluation" not in cells(history, best_at(2))
     assert "best evaluation" not in cells(history, None), "an old run has kept none"
 

@@ -97,7 +97,11 @@ def test_staying_is_that_of_the_worst_seed(record):
     assert (row["stays"], row["lowest after"]) == ("75", "40")
     record(KIND, 2, (100, 10), (200, 20), (300, 30), (400, 89))
     (row,) = rows_of(summary([KIND], results))
-    assert (row["stays"], row["lowest after"], row["to 90%"]) == ("never", "never", "some never (soonest 100)")
+    assert (row["stays"], row["lowest after"], row["to 90%"]) == (
+        "1 of 3 never",
+        "1 of 3 never",
+        "some never (soonest 100)",
+    )
 
 
 def test_kinds_are_compared_at_the_spacing_of_the_one_evaluated_least_often(record):

@@ -152,9 +152,11 @@ def test_nothing_is_found_in_a_healthy_run(made, cli):
     assert len(diagnosis.looked_for) == len(FINDINGS) - 2
     done = cli("doctor", made())
     assert done.returncode == 0
-    assert done.stdout.splitlines()[0].endswith("20 iterations, 2,000 of 100,000 env steps, 97.5% of the expert")
-    looked_for = f"of the {len(FINDINGS) - 2} that such a run can show (docs/troubleshooting.md)"
-    assert done.stdout.splitlines()[1] == f"no fault found, {looked_for}"
+    assert done.stdout.splitlines()[0].endswith(
+        "20 iterations, 2,000 of 100,000 env steps, 97.5% of the expert at its end"
+    )
+    looked_for = f"among the {len(FINDINGS) - 2} that were looked for (docs/troubleshooting.md)"
+    assert done.stdout.splitlines()[1] == f"no fault found {looked_for}"
     *_, few, watch = done.stdout.splitlines()
     assert few == "final episodes below half of the expert's return, too few to be a fault: seed 99 (24.5)"
     assert watch.startswith("   to watch one: ") and " --episodes 1 --seed 99 --video seed-99.mp4" in watch
@@ -499,6 +501,15 @@ def test_a_clones_learning_rate_follows_how_far_it_strays():
 
     assert factor(0.001, slow_below=0.1) == pytest.approx(0.01)
     assert factor(0.2, slow_below=0.1) == 1.0 and factor(0.0, slow_below=None) == 1.0
+
+
+def test_a_run_that_imitates_a_part_of_its_demonstrations_says_so_where_it_is_not_near_the_expert(made, demos):
+    far = {"percents": np.linspace(5, 60, ITERATIONS)}
+    part = settled(made(**far), demonstrations=1, expert=str(demos))
+    (note,) = diagnose(part).notes
+    assert note == "the run imitates 1 of 2 demonstrations (--demonstrations); more help"
+    assert diagnose(settled(part, demonstrations=2, expert=str(demos))).notes == ()
+    assert diagnose(settled(made(), demonstrations=1, expert=str(demos))).notes == ()
 
 
 def test_a_clone_that_was_thrown_away_has_not_stopped(made):

@@ -24,10 +24,10 @@ class ConvertCommand:
     IN is the directory of a Minari dataset, a D4RL file (flat HDF5), a robomimic file (HDF5), an .npz or a .csv file,
     or a directory written by LeRobot (parquet) or by the imitation library (Arrow); both need pyarrow.
 
-    An .npz file holds padded arrays: observations [n, T+1, d], lengths [n]; optionally actions [n, T, ...],
-    rewards [n, T], terminations, truncations, qpos and qvel. A .csv file holds one row a step: columns episode,
-    observation_0, observation_1, ...; optionally action_0, ..., reward, terminated, truncated. If an episode's last
-    row has an action, that step is left out, as the state after it is unknown.
+    An .npz file holds padded arrays: observations [n, T+1, d], lengths [n] (actions of each episode); optionally
+    actions [n, T, ...], rewards [n, T], terminations, truncations, qpos and qvel. A .csv file holds one row a step:
+    columns episode, observation_0, observation_1, ...; optionally action_0, ..., reward, terminated, truncated. If an
+    episode's last row has an action, that step is left out, as the state after it is unknown.
 
     An episode of a D4RL file ends at a terminal, at a timeout, and where the next row is not the one that
     next_observations gives. A file without timeouts is cut at the environment's own time limit.

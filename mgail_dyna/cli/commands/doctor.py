@@ -66,7 +66,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if settings.algorithm != "bc":
         about.append(f"{diagnosis.env_steps:,} of {settings.config.env_steps:,} env steps")
     if math.isfinite(diagnosis.percent):
-        about.append(f"{diagnosis.percent:.1f}% of the expert")
+        about.append(f"{diagnosis.percent:.1f}% of the expert at its end")
     yield f"{directory}: {', '.join(about)}"
     for note in diagnosis.notes:
         yield f"note: {note}"
@@ -85,9 +85,9 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
             yield "   try, one at a time:" if len(tries) > 1 else "   try:"
         yield from (f"     {each}" for each in tries)
     if not diagnosis.found:
-        yield f"no fault found, of the {len(diagnosis.looked_for)} that such a run can show (docs/troubleshooting.md)"
+        yield f"no fault found among the {len(diagnosis.looked_for)} that were looked for (docs/troubleshooting.md)"
     if diagnosis.skipped:
-        yield "not checked, as the run has no numbers on them:"
+        yield "not looked for, as the run has too few numbers on them:"
         yield from (f"  {name}" for name in diagnosis.skipped)
     if diagnosis.failing:
         shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])

@@ -125,7 +125,7 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
     cost, at_once = estimated(left, results), min(jobs, len(left))
     if cost.unknown < len(left):
         others = (
-            f"; {cost.guessed} runs have none of their kind, so others of their mode and task count"
+            f"; for {cost.guessed} of the runs, of a kind that has no record, from others of the same mode and task"
             if cost.guessed
             else ""
         )
@@ -135,7 +135,7 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
         yield f"no estimate for {counted(cost.unknown, 'run')}: no run of the same algorithm and task is recorded"
     count, hours = spent(kinds, results)
     if count:
-        yield f"{counted(count, 'recorded run')}, of these and other seeds, took {hours:.1f} core-hours"
+        yield f"{counted(count, 'recorded run')}, these and other seeds of the same kinds, took {hours:.1f} core-hours"
 
 
 def _print_results(kinds: Sequence[Kind], results: Path, title: str) -> None:

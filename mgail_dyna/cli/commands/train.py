@@ -37,8 +37,8 @@ _GROUPED = re.compile(rf"^--({'|'.join(_GROUPS)})-")
 class TrainCommand:
     """Trains an agent to imitate an expert from its demonstrations, without reward.
 
-    --mode and --preset set the defaults of the other options. So does --env under the presets tuned and reset, and
-    under a preset of yours.
+    --mode and --preset set the defaults of the other options. With the presets tuned and reset, or a preset of yours,
+    --env does too.
     """
 
     mode: str = "dyna"

@@ -135,7 +135,7 @@ def learning_curves(
     means = "Thin lines are runs. A thick line is their mean; it ends where the first of them ends." if many else ""
     smoothed = f"Each point is the mean of {smooth} evaluations, the last of them there." if smooth > 1 else ""
     which = "Diamonds and level lines" if levels else "Diamonds"
-    ends = f"{which} are the mean of a run's final episodes; dots are last evaluations." if diamonds else ""
+    ends = f"{which} are the mean of a run's final episodes." if diamonds else ""
     explain(figure, " ".join(filter(None, [means, smoothed, ends])))
     return figure
 
