@@ -198,7 +198,8 @@ def test_an_algorithm_at_the_command_line(algorithm, unit, tmp_path, cli):
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
-    ("task", "said"), [("pusher", "the clone, that of --mode bc;"), ("swimmer", "the clone, and row 2 will be the same")]
+    ("task", "said"),
+    [("pusher", "the clone, that of --mode bc;"), ("swimmer", "the clone, and row 2 will be the same")],
 )
 def test_a_run_says_what_follows_its_clone(task, said, tmp_path, cli):
     flags = ["--env", task, "--demonstrations", 6, *small_flags("dyna"), "--iterations", 1]

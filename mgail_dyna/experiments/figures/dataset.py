@@ -95,12 +95,12 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     middles = (edges[1:] + edges[:-1]) / 2
     for share, line, words in ((0.5, "-", "median"), (0.9, "--", "90th percentile")):
         level = [np.quantile(found.actions[bins == i], share) if (bins == i).any() else np.nan for i in range(BINS)]
-        axes.plot(middles, level, line, color=_COLOUR, label=f"difference of actions, {words}")
+        axes.plot(middles, level, line, color=_COLOUR, label=f"actions, {words}")
     distance = [np.median(found.distances[bins == i]) if (bins == i).any() else np.nan for i in range(BINS)]
-    axes.plot(middles, distance, ":", color=_OTHER, label="distance of states, median")
+    axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel(f"step of the episode\n({_CONTRADICTION})")
-    axes.set_ylabel("state and action beside the\nnearest state of another demonstration,\nin standard deviations")
+    axes.set_ylabel("how far the nearest state of\nanother demonstration is, and its\naction, in standard deviations")
     _legend(axes)
 
 
