@@ -50,7 +50,7 @@ def test_a_dry_run_says_what_is_left_and_what_was_spent(recorded, cli):
     counted, left, unknown, took = done.stdout.splitlines()[:4]
     assert counted.startswith("10 of 12 runs to do: cartpole-mgail-seed{0..2}, ")
     assert left == "about 1.0 core-hours left (0.5 hours with 2 at once), estimated from recorded runs"
-    assert unknown == "no estimate for 9 runs: no run of the same algorithm and task is recorded"
+    assert unknown == f"no estimate for 9 runs: no run of the same algorithm and task is recorded in {results}"
     assert took == "2 recorded runs, these and other seeds of the same kinds, took 2.0 core-hours"
 
 

@@ -132,7 +132,8 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
         needed = f"about {cost.hours:.1f} core-hours left ({cost.hours / at_once:.1f} hours with {at_once} at once)"
         yield f"{needed}, estimated from recorded runs{others}"
     if cost.unknown:
-        yield f"no estimate for {counted(cost.unknown, 'run')}: no run of the same algorithm and task is recorded"
+        none = f"no run of the same algorithm and task is recorded in {results}"
+        yield f"no estimate for {counted(cost.unknown, 'run')}: {none}"
     count, hours = spent(kinds, results)
     if count:
         yield f"{counted(count, 'recorded run')}, these and other seeds of the same kinds, took {hours:.1f} core-hours"
