@@ -34,7 +34,10 @@ CLONE_STAYS = (
     "only once episodes end early"
 )
 GOOD_CLONE = "the clone is good, so later rows will change little; Ctrl-C ends the run and keeps the clone"
-TRIAL = "trial: the clone was away from the demonstrated states in {:.0%} of its steps ({:.0%} or less pass); "
+TRIAL = (
+    "trial: for {:.0%} of the time the clone was away from the demonstrated states, or its episode had ended early "
+    "({:.0%} or less pass); "
+)
 PASSED = f"{TRIAL}it is kept, and row 2 is the same clone"
 FROM_SCRATCH = f"{TRIAL}it is thrown away, and the policy learns from scratch, so the return falls before it rises"
 # Episodes that tell policies apart: as many as a run plays at its end by default.

@@ -82,7 +82,7 @@ FINDINGS = (
         commands=("--env ENV --mode bc", "data check EXPERT --env ENV --plot check.png"),
     ),
     Finding(
-        "the demonstrations hold still what varies",
+        "some observations vary only in the environment",
         f"observations that never vary in the demonstrations and have other values at {RESETS} resets of the "
         "environment; only where the end is below 90%",
         evidence.held_still,
