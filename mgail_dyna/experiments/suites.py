@@ -146,15 +146,17 @@ def _recipe(task: str) -> tuple[Kind, ...]:
     )
 
 
-def _few(task: str, demonstrations: DemonstrationSubset) -> tuple[Kind, ...]:
-    """`_recipe` with few demonstrations."""
+def _few(task: str, demonstrations: DemonstrationSubset, env_steps: int | None = None) -> tuple[Kind, ...]:
+    """`_recipe` with few demonstrations and, where given, another number of env steps to learn with."""
+    flags = demonstrations.flags.split()
+    budget = () if env_steps is None else ("--env-steps", str(env_steps))
     return tuple(
         replace(
             kind,
             suite="few",
             name=f"{kind.name}_{demonstrations.name}",
             label=f"{kind.label}, {demonstrations.label}",
-            arguments=(*kind.arguments, *demonstrations.flags.split()),
+            arguments=(*kind.arguments, *flags, *(() if kind.name == CLONING else budget)),
         )
         for kind in _recipe(task)
     )
@@ -220,11 +222,12 @@ SUITES: dict[str, tuple[Kind, ...]] = {
     # One set of numbers on every task whose expert ships.
     "tasks": tuple(kind for task in (*TASKS, *UNTUNED, *MORE_TASKS) for kind in _recipe(task)),
     # The recipe from one demonstration, whole and every 20th step of it.
-    "few": tuple(
-        kind
-        for demonstrations in (DemonstrationSubset(1), DemonstrationSubset(1, 20))
-        for task in (*CONTINUOUS, "walker2d")
-        for kind in _few(task, demonstrations)
+    # Walker2d and Ant have the env steps by which they should be at 90%.
+    "few": (
+        *(kind for task in CONTINUOUS for kind in _few(task, DemonstrationSubset(1))),
+        *_few("walker2d", DemonstrationSubset(1), 30_000),
+        *_few("ant", DemonstrationSubset(1), 50_000),
+        *(kind for task in (*CONTINUOUS, "walker2d") for kind in _few(task, DemonstrationSubset(1, 20))),
     ),
     # The recipe from one demonstration without its actions.
     "states": (
