@@ -103,9 +103,8 @@ class Pace:
         return max(to_do * self.seconds - min(self._clock() - self._newest, self.seconds), 1.0)
 
     def of_this_iteration(self) -> float | None:
-        """Seconds until this iteration is over; None where that is not known, as where it takes longer than usual."""
-        left = None if self.seconds is None else self.seconds - (self._clock() - self._newest)
-        return left if left is None or left > 0 else None
+        """Seconds until this iteration is over: 0 if it takes longer than usual, None if that is not known yet."""
+        return None if self.seconds is None else max(self.seconds - (self._clock() - self._newest), 0.0)
 
     def shown_left(self) -> str:
         """The time left in whole minutes, or seconds if it is below one; "" if unknown."""

@@ -167,7 +167,7 @@ class Interrupts:
     by then. A thread reads them as they come, and says so at once.
 
     Args:
-        seconds_left: of the iteration; None while that is unknown.
+        seconds_left: of the iteration; 0 if it takes longer than usual, None while that is unknown.
         say: prints a line.
 
     Attributes:
@@ -242,7 +242,7 @@ class Interrupts:
 
     def _say(self) -> None:
         left = self.seconds_left()
-        about = "" if left is None else f" (about {duration(left)})"
+        about = "" if left is None else f" (about {duration(left)})" if left else " (which takes longer than usual)"
         work, them = self.work
         again = "" if self.terminated else f"; press Ctrl-C again to stop now and lose {them}"
         self.say(f"finishing {work}{about}{again}")

@@ -84,7 +84,7 @@ def test_the_time_left_is_true_once_the_first_iterations_are_over():
     assert pace.left() == pytest.approx(5.0), "it counts down between two iterations"
     assert pace.of_this_iteration() == pytest.approx(5.0)
     clock.now += 60.0
-    assert (pace.left(), pace.of_this_iteration()) == (1.0, None)
+    assert (pace.left(), pace.of_this_iteration()) == (1.0, 0.0)
 
 
 def test_an_iteration_that_takes_longer_does_not_shorten_the_others():

@@ -32,8 +32,9 @@ def test_sigterm_asks_for_a_stop_after_the_iteration(capsys):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) is before
-    with Interrupts() as interrupts:
+    with Interrupts(lambda: 0.0) as interrupts:
         signal.raise_signal(signal.SIGINT)
+        assert capsys.readouterr().err.startswith("finishing this iteration (which takes longer than usual); press")
         assert type(interrupts.stop("")) is KeyboardInterrupt
 
 
