@@ -35,8 +35,9 @@ class Straying:
 
     Take each demonstrated state's distance to the nearest other one, neighbours in time left out. The limit is four
     times the distance that 75% of them stay below, but at least half a unit. A state is away if it is farther than that
-    from all demonstrated states. Steps that an episode lacks because it terminated sooner than the demonstrations count
-    as away. Where demonstrations are subsampled, states between two kept ones may count as away too.
+    from all demonstrated states. Steps that an episode lacks because it terminated too soon
+    (`Demonstrations.due_length`) count as away. Where demonstrations are subsampled, states between two kept ones may
+    count as away too.
 
     Args:
         demos: the demonstrations.
@@ -60,7 +61,7 @@ class Straying:
         # The time of each state, on one line, with gaps so that different episodes are never neighbours.
         starts = np.cumsum([0, *(length + NEIGHBOURS for length in lengths[:-1])])
         times = [start + every * np.arange(len(e)) for start, every, e in zip(starts, kept, episodes, strict=True)]
-        self.states, self.times, self.length = np.concatenate(episodes), np.concatenate(times), float(np.mean(lengths))
+        self.states, self.times, self.length = np.concatenate(episodes), np.concatenate(times), demos.due_length
         self.neighbours = min(NEIGHBOURS, int(QUARTER * min(lengths)))
         if len(self.states) > MOST:
             rows = np.sort(rng.choice(len(self.states), MOST, replace=False))
@@ -85,7 +86,7 @@ class Straying:
 
     def of_episode(self, near: NDArray[np.bool_], failed: bool) -> float:
         """The share of one episode whose states are `near [T]` or away; `failed` if it lacks steps."""
-        return 1.0 - min(int(near.sum()) / (self.length if failed else len(near)), 1.0)
+        return 1.0 - int(near.sum()) / (max(self.length, len(near)) if failed else len(near))
 
     def near(self, states: FloatArray) -> NDArray[np.bool_]:
         """Which of the normalised `states [n, d]` are not away."""

@@ -166,6 +166,17 @@ class Demonstrations:
         return sum(len(trajectory) for trajectory in self.trajectories)
 
     @property
+    def due_length(self) -> float:
+        """Steps that an episode should have: one that terminates sooner has failed.
+
+        The mean of the demonstrations; but of the shortest that terminates where at least half of them do, as then
+        the task ends there, be it with success.
+        """
+        lengths = [len(trajectory) * trajectory.subsample for trajectory in self.trajectories]
+        ended = [n for n, trajectory in zip(lengths, self.trajectories, strict=True) if trajectory.terminated]
+        return float(min(ended) if 2 * len(ended) >= len(lengths) else np.mean(lengths))
+
+    @property
     def has_rewards(self) -> bool:
         """Whether there are rewards (not all 0). Imitation does not need them."""
         return any(trajectory.rewards.any() for trajectory in self.trajectories)

@@ -130,8 +130,8 @@ def diagnose(directory: Path) -> Diagnosis:
         notes.append(f"the policy cannot be read: {error}")
     if demos is not None:
         std = float(demos.returns.std()) if demos.has_rewards else None
-        length = float(np.mean([len(trajectory) for trajectory in demos.trajectories]))
-        run = replace(run, size=demos.observation_space.shape[0], demo_length=length, demo_std=std)
+        size = demos.observation_space.shape[0]
+        run = replace(run, size=size, demo_length=demos.due_length, demo_std=std)
         run = replace(run, **_final(directory, demos, about), unseen=_unseen(settings, demos, about))
         used, there = settings.config.demonstrations, len(demos.trajectories)
         if used is not None and used < there and not run.end >= NEAR_EXPERT:

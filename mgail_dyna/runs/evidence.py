@@ -36,7 +36,7 @@ class Evidence:
         columns: of its `progress.csv` by name, `[n]` each, one entry per iteration.
         expert_return: mean return of the demonstrations; NaN if it cannot be compared.
         size: coordinates of an observation; None if unknown.
-        demo_length: mean length of the demonstrations in steps; None if unknown.
+        demo_length: steps that an episode should have, by the demonstrations; None if unknown.
         demo_std: standard deviation of their returns; None if unknown.
         final: percent of the expert that each of the final episodes returns, `[n]`; None if there are none, or if
             nothing is compared.
