@@ -65,9 +65,8 @@ def film_episode(
         given, taken = Path(directory, "given.h5"), Path(directory, "taken.h5")
         request = {"env_id": env_id, "policy": policy.state(), "steps": steps, "length": length, "seed": seed}
         save_state(given, {**request, "arguments": arguments}, KIND)
-        path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, sys.path)])
-        call = [sys.executable, "-m", "mgail_dyna.environments.video", str(given), str(taken)]
-        environment = {**os.environ, "PYTHONPATH": path}
+        call = [sys.executable, "-P", "-m", "mgail_dyna.environments.video", str(given), str(taken)]
+        environment = {**os.environ, "PYTHONPATH": _search_path()}
         with (
             Path(directory, "said").open("w+") as said,
             subprocess.Popen(call, env=environment, stdout=subprocess.PIPE, stderr=said, bufsize=0) as process,
@@ -81,6 +80,12 @@ def film_episode(
                 raise UserError(words.splitlines()[-1])
         film = load_state(taken, KIND)
     return list(film["frames"]), film["rate"]
+
+
+def _search_path() -> str:
+    """Where a child process looks for modules: this package first, as the current directory may hold another one."""
+    here = [entry or str(Path.cwd()) for entry in sys.path]
+    return os.pathsep.join([str(Path(__file__).resolve().parents[2]), *here])
 
 
 def _play(

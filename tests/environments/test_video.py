@@ -8,7 +8,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from mgail_dyna.environments.video import MUJOCO_PLANE, _endless_floor, side_by_side
+from mgail_dyna.demonstrations.reader import load_demonstrations
+from mgail_dyna.environments.video import MUJOCO_PLANE, _endless_floor, film_episode, side_by_side
+from mgail_dyna.errors import UserError
 from mgail_dyna.runs.directory import RunSettings, save_run, write_settings
 
 
@@ -40,12 +42,27 @@ def test_a_floor_without_end_changes_no_physics():
         found = [env.step(action)[0] for env in (plain, endless)]
 
 
+def test_a_film_is_made_by_this_package_whatever_the_current_directory_holds(tmp_path, monkeypatch):
+    policy = load_demonstrations("halfcheetah").policy
+    (tmp_path / "mgail_dyna").mkdir()
+    (tmp_path / "mgail_dyna" / "__init__.py").write_text("raise SystemExit('another package')")
+    monkeypatch.chdir(tmp_path)
+    try:
+        shown, rate = film_episode("HalfCheetah-v5", policy, 2, None, 0)
+    except UserError as error:
+        if "cannot render" not in str(error):
+            raise
+        pytest.skip("no EGL")
+    assert (len(shown), rate) == (3, 20.0)
+
+
 def test_environments_without_a_floor_are_left_as_they_are():
     _endless_floor(gym.make("CartPole-v1").unwrapped)
 
 
 AFAR = """
 import gymnasium as gym, numpy as np
+from mgail_dyna.demonstrations.reader import load_demonstrations
 from mgail_dyna.environments.video import _endless_floor
 env = gym.make("HalfCheetah-v5", render_mode="rgb_array", camera_name="track").unwrapped
 if {endless}:
