@@ -184,6 +184,12 @@ def test_the_axis_begins_at_zero_or_at_a_labelled_number_below_the_lowest(return
     assert low <= min(returns) and max(returns) <= high
 
 
+@pytest.mark.parametrize(("value", "ends"), [(100.0, (0.0, 106.0)), (0.0, (0.0, 1.06)), (-40.0, (-40.0, 2.4))])
+def test_a_level_curve_fills_the_axis(value, ends):
+    axes = learning_curves({"dyna": [curve([10, 20], [value, value])]}).axes[0]
+    assert axes.get_ylim() == pytest.approx(ends)
+
+
 def test_the_legend_is_outside_the_curves():
     figure = learning_curves({"dyna": [curve([10, 20], [1, 2]), curve([12, 25], [2, 3])], "bc": [curve([0], [2])]})
     canvas = FigureCanvasAgg(figure)

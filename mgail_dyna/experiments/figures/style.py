@@ -105,9 +105,10 @@ def begin_low(axes: Axes, lowest: float, highest: float) -> None:
         lowest: of what is drawn.
         highest: of what is drawn.
     """
-    top = highest if lowest < highest else lowest + max(1.0, abs(lowest))
-    ticks = [float(tick) for tick in MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]).tick_values(min(0.0, lowest), top)]
-    bottom, half = max(tick for tick in ticks if tick <= min(0.0, lowest)), (ticks[1] - ticks[0]) / 2
+    low = min(0.0, lowest)
+    top = highest if highest > low else low + max(1.0, abs(low))
+    ticks = [float(tick) for tick in MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]).tick_values(low, top)]
+    bottom, half = max(tick for tick in ticks if tick <= low), (ticks[1] - ticks[0]) / 2
     if lowest < 0 and bottom + half <= lowest:
         ticks.append(bottom := bottom + half)
     axes.set_ylim(bottom, top + 0.06 * (top - bottom))
