@@ -169,12 +169,12 @@ class Demonstrations:
     def due_length(self) -> float:
         """Steps that an episode should have: one that terminates sooner has failed.
 
-        The mean of the demonstrations; but of the shortest that terminates where at least half of them do, as then
-        the task ends there, be it with success.
+        The mean of the demonstrations. Where at least half of them terminate, the task ends there, be it with success,
+        sooner or later: then it is the lower quartile.
         """
-        lengths = [len(trajectory) * trajectory.subsample for trajectory in self.trajectories]
-        ended = [n for n, trajectory in zip(lengths, self.trajectories, strict=True) if trajectory.terminated]
-        return float(min(ended) if 2 * len(ended) >= len(lengths) else np.mean(lengths))
+        lengths = np.array([len(trajectory) * trajectory.subsample for trajectory in self.trajectories])
+        ends = 2 * sum(trajectory.terminated for trajectory in self.trajectories) >= len(lengths)
+        return float(np.quantile(lengths, 0.25) if ends else lengths.mean())
 
     @property
     def has_rewards(self) -> bool:

@@ -176,7 +176,7 @@ FINDINGS = (
     Finding(
         "episodes end early",
         "mean length of the episodes of the last evaluations, ten at most (`evaluation_steps`), as a share of the "
-        "demonstrations' mean, or of their shortest where at least half of them terminate",
+        "demonstrations' mean, or of their lower quartile where at least half of them terminate",
         evidence.length,
         0.8,
         0.0,
