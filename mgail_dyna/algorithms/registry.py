@@ -176,9 +176,7 @@ _NATURAL = {"steps": 6}
 _JUDGED = (
     "discriminator right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert"
 )
-_MODEL = (
-    "model error {dynamics/error_1:.2f} one step ahead, {dynamics/error_T:.2f} {T} steps ahead, in standard deviations"
-)
+_MODEL = "model error, in standard deviations: {dynamics/error_1:.2f} after 1 step, {dynamics/error_T:.2f} after {T}"
 _SWITCH = "the model is {switch/sureness:.0%} sure of new steps"
 _TRUST_REGION = ("KL {policy/kl:.3f}", "value explains {policy/explained_variance:.0%}")
 

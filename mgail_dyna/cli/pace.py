@@ -107,12 +107,12 @@ class Pace:
         return None if self.seconds is None else max(self.seconds - (self._clock() - self._newest), 0.0)
 
     def shown_left(self) -> str:
-        """The time left in whole minutes, or seconds if it is below one; "" if unknown."""
+        """The time left, above ten minutes in whole minutes, from one on in ten seconds; "" if unknown."""
         left = self.left()
         if left is None or self.done >= self.total:
             return ""
-        whole = left if left < 60 else 60 * math.ceil(left / 60)
-        return duration(whole)
+        unit = 1 if left < 60 else 10 if left < 600 else 60
+        return duration(unit * math.ceil(left / unit - ROUNDING))
 
 
 def duration(seconds: float) -> str:

@@ -35,11 +35,11 @@ CLONE_STAYS = (
 )
 GOOD_CLONE = "the clone is good, so later rows will change little; Ctrl-C ends the run and keeps the clone"
 TRIAL = (
-    "trial: for {:.0%} of the time the clone was away from the demonstrated states, or its episode had ended early "
-    "({:.0%} or less pass); "
+    "{:.0%} of the clone's first steps in the environment were away from the demonstrated states, or missing as an "
+    "episode had ended early; at most {:.0%} are allowed: "
 )
-PASSED = f"{TRIAL}it is kept, and row 2 is the same clone"
-FROM_SCRATCH = f"{TRIAL}it is thrown away, and the policy learns from scratch, so the return falls before it rises"
+PASSED = f"{TRIAL}the clone is kept, and row 2 is the same clone"
+FROM_SCRATCH = f"{TRIAL}the clone is thrown away. The policy learns from scratch, so the return falls before it rises"
 # Episodes that tell policies apart: as many as a run plays at its end by default.
 MANY = 100
 # A standard error of so many points is worth a word.
@@ -148,14 +148,17 @@ def arrival(history: Sequence[Row]) -> dict[str, str]:
     reached = {level: f"reached {f'by the clone, {after}' if cloned else f'at {_place(row)}, {after}'}"}
     if row is seen[-1] or seen[-1]["env_steps"] == 0:  # a clone is not followed while it is made
         return reached
-    share, lowest = share_after(percent, LEVEL), lowest_after(percent, LEVEL)
-    since = counted(sum(row["iteration"] >= number for row in seen), "evaluation")
-    return reached | {"since then": f"{share:.0%} of {since} at {LEVEL:g}% or more, lowest {lowest:.1f}%"}
+    count = sum(row["iteration"] >= number for row in seen)
+    stayed = round(share_after(percent, LEVEL) * count)
+    of = counted(count, "evaluation")
+    many = f"all {of}" if stayed == count > 1 else of if stayed == count else f"{stayed} of {of}"
+    lowest = lowest_after(percent, LEVEL)
+    return reached | {"since then": f"{many} at {LEVEL:g}% of the expert or more; lowest {lowest:.1f}%"}
 
 
 def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
     """The final episodes in one line."""
-    count = f"{len(final.returns):,} from initial states of their own"
+    count = f"{len(final.returns):,} from initial states that no evaluation used"
     percents = final.percents(expert)
     if not np.isfinite(percents).all():
         spread = f"standard deviation {final.returns.std():,.1f}, lowest {final.returns.min():,.1f}"
@@ -267,5 +270,5 @@ def summary(
     evaluation = last["evaluation_steps"] + (0 if final is None else final.steps.sum())
     rows["evaluation"] = f"{evaluation:,.0f} env steps, counted apart and not learned from"
     wall, cpu = (duration(last[f"{clock}_seconds"]) for clock in ("wall", "cpu"))
-    rows["time"] = f"{wall} without final episodes; {cpu} of processor time"
+    rows["time"] = f"{wall}, and {cpu} of processor time; final episodes come on top"
     return summary_table(title, rows)

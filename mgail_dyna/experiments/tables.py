@@ -198,7 +198,7 @@ def print_summary(kinds: Iterable[Kind], results: Path, title: str = "") -> None
             left_out.append(name)
             table = _table(rows, title, without.union(left_out))
     if left_out:
-        table.caption = f"Left out, as the terminal is narrow: {', '.join(left_out)}.\n{table.caption}"
+        table.caption = f"Left out, to keep the table narrow: {', '.join(left_out)}.\n{table.caption}"
     for column in table.columns:
         if column.no_wrap:
             column.min_width = max(console.measure(cell).maximum for cell in (column.header, *column.cells))

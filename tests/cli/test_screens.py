@@ -121,7 +121,7 @@ def test_where_iterations_become_shorter_the_newest_counts_and_is_an_upper_bound
     assert not pace.shortening and pace.seconds > 8.5
 
 
-def test_a_row_shows_the_time_left_in_whole_minutes():
+def test_a_row_shows_the_time_left_in_round_numbers():
     clock = Clock()
     pace = Pace(total=1_000, compiling=2, clock=clock)
     shown = []
@@ -129,7 +129,7 @@ def test_a_row_shows_the_time_left_in_whole_minutes():
         clock.now += 30.0
         pace.finish(iteration, done)
         shown.append(pace.shown_left())
-    assert shown == ["", "4 min", "4 min", "1 min", "30 s", ""]
+    assert shown == ["", "4 min", "3 min 30 s", "1 min", "30 s", ""]
 
 
 def test_the_time_left_follows_iterations_that_become_longer_and_ends_with_the_limit():
@@ -208,11 +208,11 @@ def test_a_row_waits_until_the_bar_is_drawn(monkeypatch):
 
 def test_what_a_trial_says_of_a_clone():
     assert PASSED.format(0.04, 0.15).startswith(
-        "trial: for 4% of the time the clone was away from the demonstrated states, or its episode had ended early "
-        "(15% or less pass); it is kept"
+        "4% of the clone's first steps in the environment were away from the demonstrated states, or missing as an "
+        "episode had ended early; at most 15% are allowed: the clone is kept"
     )
     thrown = FROM_SCRATCH.format(0.45, 0.15)
-    assert "for 45% of the time" in thrown and "(15% or less pass); it is thrown away" in thrown
+    assert thrown.startswith("45% of") and "at most 15% are allowed: the clone is thrown away" in thrown
 
 
 def test_what_a_row_of_a_clone_says_of_the_next_ones():

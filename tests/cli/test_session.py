@@ -55,7 +55,7 @@ def test_the_phrases_show_what_an_algorithm_has():
     modelled = {"dynamics/error_1": 0.1, "dynamics/error_4": 0.3, "learn/gradient_norm": 5.0, "plan/gradient_norm": 6.0}
     for algorithm in ("dyna", "mgail", "dyna-trpo"):
         assert phrases(algorithm, modelled, horizon=4) == [
-            "model error 0.10 one step ahead, 0.30 4 steps ahead, in standard deviations"
+            "model error, in standard deviations: 0.10 after 1 step, 0.30 after 4"
         ]
 
 
@@ -85,7 +85,7 @@ def test_the_end_says_whether_the_expert_was_reached_and_whether_it_stayed():
     reached = {"90% of expert": "reached at iteration 2, env step 200, after 1 min 20 s"}
     assert arrival(history_of(10.0, 90.0)) == reached, "nothing came after it"
     fell = arrival(history_of(10.0, 95.0, math.nan, 60.0, 92.0))
-    assert fell == reached | {"since then": "67% of 3 evaluations at 90% or more, lowest 60.0%"}
+    assert fell == reached | {"since then": "2 of 3 evaluations at 90% of the expert or more; lowest 60.0%"}
     assert arrival(history_of(math.nan)) == {}, "returns that cannot be compared"
     cloning = [{**row, "env_steps": 0.0} for row in history_of(10.0, 95.0, 96.0)]
     assert arrival(cloning) == {"90% of expert": "reached by the clone, after 1 min 20 s"}, "nothing can be lost again"
@@ -95,7 +95,7 @@ def test_the_end_says_how_the_final_episodes_went():
     final = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([1000.0, 1000.0, 900.0, 300.0]))
     line = cells(history_of(95), final=final)["final episodes"]
     known = "80.0 ± 14.6% of the expert (standard error)"  # 291.5 / 2 of 1,000
-    assert line == f"4 from initial states of their own: {known}, lowest 30.0%, 1 below 50%"
+    assert line == f"4 from initial states that no evaluation used: {known}, lowest 30.0%, 1 below 50%"
     sure = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([999.0, 1000.0, 1001.0, 1000.0]))
     assert ": 100.0% of the expert" in at_the_end(sure, Reference(1000.0, 200))
     both = at_the_end(sure, Reference(1000.0, 200, error=50.0))
@@ -105,7 +105,7 @@ def test_the_end_says_how_the_final_episodes_went():
     vary = Reference(1000.0, 200, failures=0.3)
     assert at_the_end(final, vary).endswith("1 below 50% (as are 30% of the demonstrations)")
     line = cells(history_of(95), final=final, expert=math.nan)["final episodes"]
-    assert line == "4 from initial states of their own: 800.0, standard deviation 291.5, lowest 300.0"
+    assert line == "4 from initial states that no evaluation used: 800.0, standard deviation 291.5, lowest 300.0"
     assert "final episodes" not in cells(history_of(95))
 
 

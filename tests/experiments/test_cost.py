@@ -51,7 +51,7 @@ def test_a_dry_run_says_what_is_left_and_what_was_spent(recorded, cli):
     assert counted.startswith("10 of 12 runs to do: cartpole-mgail-seed{0..2}, ")
     assert left == "about 1.0 core-hours left (0.5 hours with 2 at once), estimated from recorded runs"
     assert unknown == f"no estimate for 9 runs: no run of the same algorithm and task is recorded in {results}"
-    assert took == "2 recorded runs, these and other seeds of the same kinds, took 2.0 core-hours"
+    assert took == "2 runs of these kinds recorded before, of any seed, took 2.0 core-hours"
 
 
 def test_runs_of_several_suites_are_listed_by_suite():
@@ -77,7 +77,7 @@ def test_everything_is_every_record_once(recorded, cli):
     assert files == {record_path(recorded(DYNA), kind.run(0)) for group in wanted for kind in group}
     done = cli("sweep", "--suite", "all", "--seeds", 1, "--dry-run", "--results", recorded(DYNA, 3_600))
     assert done.stdout.startswith(f"{len(kinds) - 1} of {len(kinds)} runs to do")
-    assert "1 recorded run, these and other seeds of the same kinds, took 1.0 core-hours" in done.stdout
+    assert "1 run of these kinds recorded before, of any seed, took 1.0 core-hours" in done.stdout
     assert "kind of run" not in done.stdout, "no table of everything"
 
 

@@ -183,7 +183,7 @@ def test_a_narrow_terminal_leaves_columns_out_and_says_which(width, fewest, monk
     heading = next(line for line in shown.splitlines() if "kind of run" in line)
     absent = [name for name in SPARE if name not in heading]
     assert absent == list(SPARE[: len(absent)]) and len(absent) >= fewest
-    assert (f"Left out, as the terminal is narrow: {', '.join(absent)[:20]}" in shown) == bool(absent)
+    assert (f"Left out, to keep the table narrow: {', '.join(absent)[:20]}" in shown) == bool(absent)
 
 
 @pytest.mark.parametrize("suite", ["tasks", "switch", "trpo"])

@@ -66,7 +66,7 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if settings.algorithm != "bc":
         about.append(f"{diagnosis.env_steps:,} of {settings.config.env_steps:,} env steps")
     if math.isfinite(diagnosis.percent):
-        about.append(f"{diagnosis.percent:.1f}% of the expert at its end")
+        about.append(f"{diagnosis.percent:.1f}% of the expert in the last evaluation")
     yield f"{directory}: {', '.join(about)}"
     for note in diagnosis.notes:
         yield f"note: {note}"

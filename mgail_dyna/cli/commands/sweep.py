@@ -125,7 +125,7 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
     cost, at_once = estimated(left, results), min(jobs, len(left))
     if cost.unknown < len(left):
         others = (
-            f"; for {cost.guessed} of the runs, of a kind that has no record, from others of the same mode and task"
+            f"; {cost.guessed} of the runs are of kinds without a record, so others of their mode and task count"
             if cost.guessed
             else ""
         )
@@ -136,7 +136,7 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
         yield f"no estimate for {counted(cost.unknown, 'run')}: {none}"
     count, hours = spent(kinds, results)
     if count:
-        yield f"{counted(count, 'recorded run')}, these and other seeds of the same kinds, took {hours:.1f} core-hours"
+        yield f"{counted(count, 'run')} of these kinds recorded before, of any seed, took {hours:.1f} core-hours"
 
 
 def _print_results(kinds: Sequence[Kind], results: Path, title: str) -> None:

@@ -38,7 +38,7 @@ class TrainCommand:
     """Trains an agent to imitate an expert from its demonstrations, without reward.
 
     --mode and --preset set the defaults of the other options. With the presets tuned and reset, or a preset of yours,
-    --env does too.
+    --env sets them, too.
     """
 
     mode: str = "dyna"
