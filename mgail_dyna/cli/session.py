@@ -132,13 +132,18 @@ class Session:
     def _announce(self, display: ProgressDisplay) -> None:
         if self.scalars.missing:
             print(f"note: {self.scalars.missing}", file=sys.stderr)
+        config, budget = self.run.config, self.run.agent.budget
+        if self._clones_first and budget.total <= (frozen := config.cloning.freeze_iterations * config.rollout.steps):
+            few = f"the run has {budget.total:,} env steps, and a clone learns only after {frozen:,}"
+            print(f"note: {few}; give more with --env-steps", file=sys.stderr)
         clones = self.settings.algorithm == "bc" or self._clones_first
         first = "cloning the demonstrations" if clones else "compiling the updates"
         least, most = FIRST_ROW_OF_CLONING if self.settings.algorithm == "bc" else FIRST_ROW
-        budget = self.run.agent.budget
         limit = "" if self.iterations is None else f", at most {counted(self.iterations, 'iteration')}"
         begun = f", of which {self._done():,} are done" if self.run.history else ""
-        display.print_line(f"{budget.total:,} {budget.unit}{begun}{limit}; files in {self.directory}")
+        count = config.demonstrations
+        given = "" if count is None else f", {counted(count, 'demonstration')}"
+        display.print_line(f"{budget.total:,} {budget.unit}{begun}{given}{limit}; files in {self.directory}")
         takes = (
             "the first row takes up to a minute longer than later ones"
             if self.run.history

@@ -1,5 +1,6 @@
 """What stands on the terminal while a run trains: rows, the bar, the time left, Ctrl-C; and TensorBoard."""
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -24,6 +25,7 @@ from mgail_dyna.cli.progress import Column, Interrupts, ProgressDisplay, import_
 from mgail_dyna.cli.report import FROM_SCRATCH, PASSED, EvaluationRows, about_clone
 from mgail_dyna.cli.session import FIRST_ROW, FIRST_ROW_OF_CLONING, Session
 from mgail_dyna.config.expert import ExpertConfig
+from mgail_dyna.demonstrations.dataset import subset
 from mgail_dyna.runs.directory import RunSettings, load_run
 from mgail_dyna.runs.run import ImitationRun
 
@@ -387,6 +389,20 @@ def test_a_run_says_where_its_files_are_and_how_long_the_first_row_takes(cartpol
         f"x: 1,733 gradient steps, at most 3 iterations; files in {tmp_path}",
         "x: cloning the demonstrations; the first row usually takes 1 to 6 s, longer on a busy machine",
     ]
+
+
+@pytest.mark.parametrize(("env_steps", "noted"), [(50, True), (60, False)])
+def test_a_run_too_short_for_its_clone_to_learn_says_so(env_steps, noted, cartpole_demos, tmp_path, capsys):
+    config = small_config("dyna")
+    rollout = dataclasses.replace(config.rollout, steps=50)
+    config = dataclasses.replace(config, warm_start="bc", rollout=rollout, env_steps=env_steps, demonstrations=1)
+    run = ImitationRun(config, subset(cartpole_demos, 1, 1), "dyna")
+    session = Session(run, tmp_path, RunSettings("dyna", "tuned", "cartpole", 3, config), None)
+    session._announce(ProgressDisplay("x", Pace(10), "env steps", []))
+    said = capsys.readouterr().err
+    note = "note: the run has 50 env steps, and a clone learns only after 50; give more with --env-steps"
+    assert (note in said.splitlines()) == noted
+    assert f"x: {env_steps} env steps, 1 demonstration; files in {tmp_path}" in said
 
 
 @pytest.mark.parametrize("terminal", [True, False])
