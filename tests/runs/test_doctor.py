@@ -158,7 +158,7 @@ def test_nothing_is_found_in_a_healthy_run(made, cli):
     looked_for = f"among the {len(FINDINGS) - 2} that were looked for (docs/troubleshooting.md)"
     assert done.stdout.splitlines()[1] == f"no fault found {looked_for}"
     *_, few, watch = done.stdout.splitlines()
-    assert few == "final episodes below half of the expert's return, too few to be a fault: seed 99 (24.5)"
+    assert few == "final episodes below half of the expert's return, too few to be a fault: seed 99 (return 24.5)"
     assert watch.startswith("   to watch one: ") and " --episodes 1 --seed 99 --video seed-99.mp4" in watch
 
 

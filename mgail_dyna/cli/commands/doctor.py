@@ -87,10 +87,9 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if not diagnosis.found:
         yield f"no fault found among the {len(diagnosis.looked_for)} that were looked for (docs/troubleshooting.md)"
     if diagnosis.skipped:
-        yield "not looked for, as the run has too few numbers on them:"
-        yield from (f"  {name}" for name in diagnosis.skipped)
+        yield f"not looked for, as the run has too few numbers: {'; '.join(diagnosis.skipped)}"
     if diagnosis.failing:
-        shown = ", ".join(f"seed {seed} ({value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])
+        shown = ", ".join(f"seed {seed} (return {value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])
         more = f" and {len(diagnosis.failing) - MOST_SEEDS:,} more" if len(diagnosis.failing) > MOST_SEEDS else ""
         few = "" if FAILING in names else ", too few to be a fault"
         yield f"final episodes below half of the expert's return{few}: {shown}{more}"
