@@ -138,7 +138,7 @@ def test_every_step_of_the_budget_is_taken_once(cartpole_demos):
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("env_id", ["CartPole-v1", "HalfCheetah-v5"])
+@pytest.mark.parametrize("env_id", ["CartPole-v1", pytest.param("HalfCheetah-v5", marks=pytest.mark.slow)])
 def test_a_run_resumed_amid_an_episode_equals_an_uninterrupted_one(env_id, request, tmp_path):
     demos = request.getfixturevalue("cheetah_demos" if "Cheetah" in env_id else "cartpole_demos")
     rollout = {"steps": 30, "lost_after": 20}

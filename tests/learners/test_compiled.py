@@ -133,7 +133,11 @@ def outcome(make):
     return learner, results, floats
 
 
-@pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
+# The natural gradient compiles longest.
+TIMED = [pytest.param(make, marks=pytest.mark.slow) if make is natural else make for make in MAKERS]
+
+
+@pytest.mark.parametrize("make", TIMED, ids=lambda make: make.__name__)
 def test_with_xla_the_numbers_are_the_same(make, request):
     _, plain, plain_state = outcome(make)
     request.getfixturevalue("with_xla")
