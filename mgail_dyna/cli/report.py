@@ -150,9 +150,7 @@ def arrival(history: Sequence[Row]) -> dict[str, str]:
         return reached
     count = sum(row["iteration"] >= number for row in seen)
     stayed = round(share_after(percent, LEVEL) * count)
-    of = counted(count, "evaluation")
-    many = f"all {of}" if stayed == count > 1 else of if stayed == count else f"{stayed} of {of}"
-    lowest = lowest_after(percent, LEVEL)
+    many, lowest = f"{stayed} of {counted(count, 'evaluation')}", lowest_after(percent, LEVEL)
     return reached | {"since then": f"{many} at {LEVEL:g}% of the expert or more; lowest {lowest:.1f}%"}
 
 
