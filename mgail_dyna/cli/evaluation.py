@@ -12,7 +12,7 @@ from rich.table import Table
 from mgail_dyna.cli.report import MANY, UNCERTAIN
 from mgail_dyna.cli.subject import Subject
 from mgail_dyna.cli.summary import summary_table
-from mgail_dyna.demonstrations.progress import counting
+from mgail_dyna.demonstrations.progress import counting, watched
 from mgail_dyna.demonstrations.reference import FAILURE
 from mgail_dyna.environments.make import make_env
 from mgail_dyna.environments.rollout import play_episode
@@ -33,7 +33,8 @@ def evaluate(subject: Subject, name: Path, episodes: int, seed: int) -> dict[str
     """
     env = make_env(subject.env_id, subject.reference.episode_limit, **subject.arguments)
     seeds = range(seed, seed + episodes)
-    returns = np.array([play_episode(env, subject.policy, each).episode_return for each in seeds])
+    played = watched(seeds, episodes, "playing episodes")
+    returns = np.array([play_episode(env, subject.policy, each).episode_return for each in played])
     own, percent = subject.reference.mean, subject.reference.percent(float(returns.mean()))
     failed = sum(subject.reference.percent(float(value)) < FAILURE for value in returns)
     return {

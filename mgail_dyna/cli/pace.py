@@ -107,12 +107,16 @@ class Pace:
         return None if self.seconds is None else max(self.seconds - (self._clock() - self._newest), 0.0)
 
     def shown_left(self) -> str:
-        """The time left, above ten minutes in whole minutes, from one on in ten seconds; "" if unknown."""
+        """The time left, above ten minutes in whole minutes, from one on in ten seconds; "" if unknown.
+
+        "< 5 min" if it is probably less.
+        """
         left = self.left()
         if left is None or self.done >= self.total:
             return ""
-        unit = 1 if left < 60 else 10 if left < 600 else 60
-        return duration(unit * math.ceil(left / unit - ROUNDING))
+        unit = 1 if left < 60 else 10 if left < 600 and not self.at_most else 60
+        shown = duration(unit * math.ceil(left / unit - ROUNDING))
+        return f"< {shown}" if self.at_most else shown
 
 
 def duration(seconds: float) -> str:

@@ -71,7 +71,8 @@ class EvaluationRows:
 
     def __init__(self, unit: str, evaluated: bool, compared: bool, timed: bool = True) -> None:
         self.evaluated, self.compared, self.timed = evaluated, compared, timed
-        returns = [Column("return", 10), *([Column("% of expert")] if compared else []), Column("change", 9)]
+        returns = [Column("return", 10), *([Column("% of expert")] if compared else [])]
+        returns.append(Column("change, %" if compared else "change", 9))
         clocks = [Column("time", 10), *([Column("time left", 10)] if timed else [])]
         self.columns = (Column("iteration"), Column(unit, 9), *(returns if evaluated else []), *clocks)
 

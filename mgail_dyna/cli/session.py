@@ -129,12 +129,21 @@ class Session:
         clone = self._clone
         return self.run.config.cloning.freeze_iterations > 0 and clone is not None and not clone.on_trial
 
+    @property
+    def _frozen_steps(self) -> int:
+        """Env steps for which a clone stays as it is, if its episodes are as long as the demonstrations."""
+        config, demos = self.run.config, self.run.imitated
+        few = len(demos.trajectories) < config.cloning.trial_below
+        longest = (config.rollout if few else config.cloning).reset_length
+        length = max(1, min(longest, math.floor(demos.due_length)))
+        return config.cloning.freeze_iterations * length * math.ceil(config.rollout.steps / length)
+
     def _announce(self, display: ProgressDisplay) -> None:
         if self.scalars.missing:
             print(f"note: {self.scalars.missing}", file=sys.stderr)
         config, budget = self.run.config, self.run.agent.budget
-        if self._clones_first and budget.total <= (frozen := config.cloning.freeze_iterations * config.rollout.steps):
-            few = f"the run has {budget.total:,} env steps, and a clone learns only after {frozen:,}"
+        if self._clones_first and budget.total <= self._frozen_steps:
+            few = f"the run has {budget.total:,} env steps, and a clone learns only after {self._frozen_steps:,}"
             print(f"note: {few}; give more with --env-steps", file=sys.stderr)
         clones = self.settings.algorithm == "bc" or self._clones_first
         first = "cloning the demonstrations" if clones else "compiling the updates"

@@ -1,7 +1,10 @@
-"""A command's summary of one thing, as a table."""
+"""What a command prints: a summary of one thing as a table, and lines that fit the terminal."""
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Mapping
 
 from rich.markup import escape
@@ -14,3 +17,11 @@ def summary_table(title: str, rows: Mapping[str, str]) -> Table:
     for name, value in rows.items():
         table.add_row(name, escape(value))
     return table
+
+
+def wrapped(line: str) -> str:
+    """`line` in lines that a terminal need not break, all with its indentation; whole where there is no terminal."""
+    if not sys.stdout.isatty():
+        return line
+    width, indent = shutil.get_terminal_size().columns, line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

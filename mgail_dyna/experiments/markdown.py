@@ -45,7 +45,7 @@ MEASURES = {
     "last": ("last ten", "mean of the last 10 evaluations"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "from the first evaluation at 90% on: % of them at 90% or more, worst seed"),
+    "stays": ("stays", "% of evaluations at 90% or more, counted from the first of these, worst seed"),
     "lowest": ("lowest after", "lowest after 90%, worst seed"),
     "episode": ("worst episode", "lowest final episode of all seeds"),
 }
@@ -154,6 +154,9 @@ def _measured(kinds: Sequence[Kind], results: Path) -> dict[Kind, dict[str, tupl
         cells = {name: (HEADINGS[name], measure(records)) for name, measure in _OWN.items()}
         for name, (printed, heading) in MEASURES.items():
             cells[name] = heading, columns[printed][row] if records else NOT_RECORDED
+        for name in ("stays", "lowest"):
+            heading, cell = cells[name]
+            cells[name] = heading, cell.replace("never", "never at 90%")
         heading, both = cells["episode"]  # printed as "lowest (below 50%)"
         lowest, _, failed = both.partition(" (")
         cells |= {

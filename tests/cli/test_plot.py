@@ -25,7 +25,7 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
     assert _labels(used[:2]) == ["cartpole gail (paper-like)"] * 2
     few = [replace(config, demonstrations=number, observations_only=bool(number)) for number in (None, 1)]
     several = _labels([RunSettings("dyna", "recipe", "mine", None, each) for each in few])
-    assert several == ["cartpole dyna", "cartpole dyna, --demonstrations 1, --observations-only"], (
+    assert several == ["cartpole dyna, all demonstrations", "cartpole dyna, --demonstrations 1, --observations-only"], (
         "what is not set is not named"
     )
     assert _labels(used)[-1] == "cartpole gail (paper-like), --expert theirs"

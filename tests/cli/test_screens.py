@@ -131,7 +131,17 @@ def test_a_row_shows_the_time_left_in_round_numbers():
         clock.now += 30.0
         pace.finish(iteration, done)
         shown.append(pace.shown_left())
-    assert shown == ["", "4 min", "3 min 30 s", "1 min", "30 s", ""]
+    assert shown == ["", "< 4 min", "3 min 30 s", "< 1 min", "< 30 s", ""], "iterations become shorter"
+
+
+def test_a_row_says_where_the_time_left_is_an_upper_bound():
+    clock = Clock()
+    pace = Pace(total=1_200, compiling=2, clock=clock)
+    for iteration, seconds in enumerate((10.0, 35.0), 1):
+        clock.now += seconds
+        pace.finish(iteration, 100 * iteration)
+    assert pace.at_most and pace.left() == pytest.approx(350.0)
+    assert pace.shown_left() == "< 6 min", "in whole minutes, to fit its column"
 
 
 def test_the_time_left_follows_iterations_that_become_longer_and_ends_with_the_limit():
@@ -176,7 +186,7 @@ def test_rows_stay_and_are_the_same_on_a_terminal_and_in_a_file():
     assert lines[0] == lines[1]
     head, first, second = lines[0]
     assert head.split("  ") != first.split("  ") and len(head) == len(first) == len(second) <= 80
-    assert " ".join(head.split()) == "iteration env steps return % of expert change time time left"
+    assert " ".join(head.split()) == "iteration env steps return % of expert change, % time time left"
     assert first.split() == ["1", "413", "128.0", "12.8", "41", "s", "5", "min"]
     assert second.split() == ["3", "1,239", "900.0", "90.0", "+77.2", "1", "min", "35", "s"]
 
@@ -391,17 +401,18 @@ def test_a_run_says_where_its_files_are_and_how_long_the_first_row_takes(cartpol
     ]
 
 
-@pytest.mark.parametrize(("env_steps", "noted"), [(50, True), (60, False)])
-def test_a_run_too_short_for_its_clone_to_learn_says_so(env_steps, noted, cartpole_demos, tmp_path, capsys):
+@pytest.mark.parametrize(("env_steps", "episode", "frozen"), [(50, 25, 50), (60, 25, None), (60, 40, 80)])
+def test_a_run_too_short_for_its_clone_to_learn_says_so(env_steps, episode, frozen, cartpole_demos, tmp_path, capsys):
     config = small_config("dyna")
-    rollout = dataclasses.replace(config.rollout, steps=50)
+    rollout = dataclasses.replace(config.rollout, steps=50, reset_length=episode)
     config = dataclasses.replace(config, warm_start="bc", rollout=rollout, env_steps=env_steps, demonstrations=1)
     run = ImitationRun(config, subset(cartpole_demos, 1, 1), "dyna")
     session = Session(run, tmp_path, RunSettings("dyna", "tuned", "cartpole", 3, config), None)
     session._announce(ProgressDisplay("x", Pace(10), "env steps", []))
     said = capsys.readouterr().err
-    note = "note: the run has 50 env steps, and a clone learns only after 50; give more with --env-steps"
-    assert (note in said.splitlines()) == noted
+    note = f"note: the run has {env_steps} env steps, and a clone learns only after {frozen}; give more with --env-steps"
+    assert (note in said.splitlines()) == (frozen is not None)
+    assert ("a clone learns only after" in said) == (frozen is not None)
     assert f"x: {env_steps} env steps, 1 demonstration; files in {tmp_path}" in said
 
 

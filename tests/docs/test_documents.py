@@ -137,4 +137,4 @@ def test_names_of_the_library_exist():
         for node in ast.walk(ast.parse(code))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "mgail_dyna"
     }
-    assert {"load_demonstrations", "DynaAgent"} <= used <= set(mgail_dyna.__all__)
+    assert {"load_demonstrations", "ImitationRun"} <= used <= set(mgail_dyna.__all__)

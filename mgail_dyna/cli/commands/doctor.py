@@ -43,11 +43,13 @@ class DoctorCommand:
 def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     command = parse(DoctorCommand, argv, prog=f"{runtime.program()} doctor")
+    from mgail_dyna.cli.summary import wrapped
     from mgail_dyna.runs.directory import directory_of
     from mgail_dyna.runs.doctor import diagnose, play_evaluation
 
     directory = directory_of(command.run)
-    print(*report(directory, diagnose(directory)), sep="\n")
+    for line in report(directory, diagnose(directory)):
+        print(line if runtime.program() in line else wrapped(line))  # commands stay whole, to be pasted
     if command.play:
         print(*episodes_report(play_evaluation(directory)), sep="\n")
 
@@ -76,15 +78,15 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     elif names and not diagnosis.spent and diagnosis.iterations != settings.iterations:
         yield _not_ended(directory, diagnosis)
     for number, (finding, value) in enumerate(diagnosis.found, 1):
-        reads = finding.reads.replace("`", "")
         yield f"{number}. {finding.name}: {finding.form.format(value)} ({finding.when} is a fault)"
-        yield f"   measured: {reads}"
         yield f"   meaning: {finding.meaning}"
         tries = _tries(finding, directory, diagnosis)
         if tries:
             yield "   try, one at a time:" if len(tries) > 1 else "   try:"
         yield from (f"     {each}" for each in tries)
-    if not diagnosis.found:
+    if diagnosis.found:
+        yield "how these numbers are measured: docs/troubleshooting.md"
+    else:
         yield f"no fault found among the {len(diagnosis.looked_for)} that were looked for (docs/troubleshooting.md)"
     if diagnosis.skipped:
         yield f"not looked for, as the run has too few numbers: {'; '.join(diagnosis.skipped)}"
@@ -102,13 +104,16 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
 
 def _not_ended(directory: Path, diagnosis: Diagnosis) -> str:
     """The note on a run that has not ended."""
+    more = _extension(directory, diagnosis)
+    state = "is in training" if _in_training(directory) else "has not ended"
+    return f"note: the run {state}, and early faults can pass{f'; to continue it: {more}' if more else ''}"
+
+
+def _in_training(directory: Path) -> bool:
     from mgail_dyna.runs.directory import LOCK
     from mgail_dyna.storage import in_use
 
-    training = in_use(directory / LOCK)
-    more = None if training else _extension(directory, diagnosis)
-    state = "is in training" if training else "has not ended"
-    return f"note: the run {state}, and early faults can pass{f'; to continue it: {more}' if more else ''}"
+    return in_use(directory / LOCK)
 
 
 def _tries(finding: Finding, directory: Path, diagnosis: Diagnosis) -> list[str]:
@@ -133,7 +138,7 @@ def _extension(directory: Path, diagnosis: Diagnosis) -> str | None:
 
     settings = diagnosis.settings
     known = settings.algorithm in ALGORITHMS
-    if any(each.finding.name in (STOPPED, WORSE) for each in diagnosis.found):
+    if any(each.finding.name in (STOPPED, WORSE) for each in diagnosis.found) or _in_training(directory):
         return None
     return extension(directory, settings, diagnosis.iterations, diagnosis.spent) if known else None
 

@@ -115,8 +115,10 @@ def _labels(settings: Sequence[RunSettings]) -> list[str]:
 
 
 def _flag(config: dict[str, Any], key: str) -> str:
-    """A flag and its value; empty where nothing is set or the flag is off."""
+    """A flag and its value; empty where nothing is set or the flag is off, but for all demonstrations."""
     value, flag = functools.reduce(operator.getitem, key.split("."), config), f"--{key.replace('_', '-')}"
+    if key == "demonstrations" and value is None:
+        return "all demonstrations"
     if value is None or isinstance(value, bool):
         return flag if value else ""
     return f"{flag} {' '.join(map(str, value)) if isinstance(value, tuple | list) else value}"

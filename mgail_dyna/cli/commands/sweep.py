@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
-import sys
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -63,6 +60,7 @@ def main(argv: Sequence[str]) -> None:
     for name in ("seeds", "jobs"):
         if getattr(command, name) < 1:
             raise UserError(f"--{name}: expected at least 1, found {getattr(command, name)}")
+    from mgail_dyna.cli.summary import wrapped
     from mgail_dyna.experiments.jobs import Job
     from mgail_dyna.experiments.pools import LocalPool, Pool, RayPool
     from mgail_dyna.experiments.records import record_path
@@ -77,9 +75,9 @@ def main(argv: Sequence[str]) -> None:
     waiting = [job for job in jobs if not job.recorded]
     if command.dry_run:
         names = ", ".join(_by_kind([job.run for job in waiting]))
-        print(_wrapped(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else "")))
+        print(wrapped(f"{len(waiting)} of {len(jobs)} runs to do" + (f": {names}" if names else "")))
         left = {job.run: kind for job, kind in zip(jobs, itertools.cycle(kinds), strict=False) if job in waiting}
-        print(*map(_wrapped, _costs(kinds, list(left.values()), command.jobs, results)), sep="\n")
+        print(*map(wrapped, _costs(kinds, list(left.values()), command.jobs, results)), sep="\n")
         _print_results(kinds, results, title)
         return
     # Checked now: otherwise an unwritable directory would be noticed only at the end of a run.
@@ -91,14 +89,6 @@ def main(argv: Sequence[str]) -> None:
     if failed:
         print(f"failed twice: {', '.join(job.run.name for job in failed)}")
         raise SystemExit(1)
-
-
-def _wrapped(line: str) -> str:
-    """`line` in lines that a terminal need not break."""
-    if not sys.stdout.isatty():
-        return line
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _by_kind(runs: Sequence[Run]) -> Iterator[str]:
@@ -141,12 +131,13 @@ def _costs(kinds: Sequence[Kind], left: Sequence[Kind], jobs: int, results: Path
 
 def _print_results(kinds: Sequence[Kind], results: Path, title: str) -> None:
     """Prints the table, and below it which records are outdated. There is no table of everything."""
+    from mgail_dyna.cli.summary import wrapped
     from mgail_dyna.experiments.tables import print_summary
 
     if title != EVERYTHING:
         print_summary(kinds, results, title)
     for line in _outdated(kinds, results):
-        print(_wrapped(line))
+        print(wrapped(line))
 
 
 def _outdated(kinds: Sequence[Kind], results: Path) -> Iterator[str]:

@@ -69,18 +69,22 @@ def _coordinates(axes: Axes, demos: Demonstrations) -> None:
     scaled[:, constant] = 0.0
     place = np.arange(observations.shape[1])
     low, high = scaled.min(axis=0), scaled.max(axis=0)
-    axes.vlines(place, low, high, color=_COLOUR, linewidth=1.0, label="all")
-    axes.vlines(place, *np.quantile(scaled, [0.01, 0.99], axis=0), color=_COLOUR, linewidth=4.0, label="98%")
+    axes.vlines(place, low, high, color=_COLOUR, linewidth=1.0, label="all values")
+    axes.vlines(place, *np.quantile(scaled, [0.01, 0.99], axis=0), color=_COLOUR, linewidth=4.0, label="the middle 98%")
     if constant:
         axes.plot(constant, np.zeros(len(constant)), "x", color=_OTHER, label="never varies")
     _, unit = statistics(demos.observations)
     beyond = (unit > 1.001 * deviation).any()
     axes.set_xlabel("coordinate of the observation" + ("\n(training scales down what is beyond 10)" if beyond else ""))
-    axes.set_ylabel("standard deviations from its mean")
+    axes.set_ylabel("values, in standard deviations\nfrom the coordinate's mean")
     _legend(axes)
 
 
-_CONTRADICTION = "demonstrations contradict each other where\nthe solid line is high and the dotted one low"
+_READING = (
+    "Each state is compared with the nearest one of another demonstration.\n"
+    "Where the solid line is high and the dotted one low,\n"
+    "demonstrations contradict each other."
+)
 
 
 def _disagreement(axes: Axes, demos: Demonstrations) -> None:
@@ -95,12 +99,12 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     middles = (edges[1:] + edges[:-1]) / 2
     for share, line, words in ((0.5, "-", "median"), (0.9, "--", "90th percentile")):
         level = [np.quantile(found.actions[bins == i], share) if (bins == i).any() else np.nan for i in range(BINS)]
-        axes.plot(middles, level, line, color=_COLOUR, label=f"actions, {words}")
+        axes.plot(middles, level, line, color=_COLOUR, label=f"action, {words}")
     distance = [np.median(found.distances[bins == i]) if (bins == i).any() else np.nan for i in range(BINS)]
-    axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
+    axes.plot(middles, distance, ":", color=_OTHER, label="state, median")
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel(f"step of the episode\n({_CONTRADICTION})")
-    axes.set_ylabel("how far the nearest state of\nanother demonstration is, and its\naction, in standard deviations")
+    axes.set_xlabel(f"step of the episode\n{_READING}", fontsize=8.5)
+    axes.set_ylabel("difference, in standard deviations")
     _legend(axes)
 
 
