@@ -410,7 +410,9 @@ def test_a_run_too_short_for_its_clone_to_learn_says_so(env_steps, episode, froz
     session = Session(run, tmp_path, RunSettings("dyna", "tuned", "cartpole", 3, config), None)
     session._announce(ProgressDisplay("x", Pace(10), "env steps", []))
     said = capsys.readouterr().err
-    note = f"note: the run has {env_steps} env steps, and a clone learns only after {frozen}; give more with --env-steps"
+    note = (
+        f"note: the run has {env_steps} env steps, and a clone learns only after {frozen}; give more with --env-steps"
+    )
     assert (note in said.splitlines()) == (frozen is not None)
     assert ("a clone learns only after" in said) == (frozen is not None)
     assert f"x: {env_steps} env steps, 1 demonstration; files in {tmp_path}" in said
