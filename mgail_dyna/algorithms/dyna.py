@@ -117,6 +117,8 @@ class DynaAgent:
         first, learning_rate = self.env_steps == 0, self.config.learning_rate_at(self.progress)
         self.switch.begin(self.averager.iterations, self.replay.steps)
         metrics = self._rollout()  # lines 3, 4
+        if self.warm_start.holds:
+            metrics["cloning/rate"] = self.warm_start.rate(self.collector.straying.share)
         if first:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())

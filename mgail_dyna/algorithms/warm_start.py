@@ -72,7 +72,12 @@ class WarmStart:
         """Whether a clone stays as it is until its episodes end early, because other straying would not be seen."""
         config = self.config.cloning
         follows = self.config.warm_start == "bc" and config.slow_below is not None  # learning follows straying
-        return follows and self.blind and self.count >= config.trial_below
+        return follows and self.blind
+
+    @property
+    def stays(self) -> bool:
+        """Whether a trusted clone stays to the end, be it that episodes end early: D learns little from so few."""
+        return self.trusted and self.count < self.config.cloning.trial_below
 
     @property
     def on_trial(self) -> bool:
@@ -109,10 +114,14 @@ class WarmStart:
             iterations: made so far.
             strayed: share of the episodes away from the demonstrations.
         """
+        frozen = self.holds and iterations < self.config.cloning.freeze_iterations
+        return 0.0 if frozen else self.rate(strayed)
+
+    def rate(self, strayed: float) -> float:
+        """The factor after the beginning, where episodes have `strayed`."""
         if not self.holds:
             return 1.0
-        config = self.config.cloning
-        return 0.0 if iterations < config.freeze_iterations else _up_to(config.slow_below, strayed)
+        return 0.0 if self.stays else _up_to(self.config.cloning.slow_below, strayed)
 
     def rounds(self, iterations: int, strayed: float) -> int:
         """Update rounds of an iteration: all at first, so that D and the model are trained before they are needed.

@@ -14,7 +14,7 @@ from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.demonstrations.reference import FAILURE, Reference
 from mgail_dyna.experiments.tables import LEVEL
 from mgail_dyna.runs.directory import RunSettings
-from mgail_dyna.runs.evidence import FEW_FAIL, LEARNED, STOPPED, clones_factor
+from mgail_dyna.runs.evidence import FEW_FAIL, LEARNED, STOPPED
 from mgail_dyna.runs.final import FinalEpisodes
 from mgail_dyna.runs.lookup import CONFIG
 from mgail_dyna.runs.policies import BestPolicy
@@ -43,11 +43,9 @@ def fewer(config: ImitationConfig) -> str:
     return count + (f" --subsample {config.subsample}" if config.subsample > 1 else "")
 
 
-def _stopped(history: Sequence[Row], config: ImitationConfig) -> bool:
-    """Whether the policy no longer learns: a clone's learning rate follows the share of the episodes that it strays."""
-    kept = config.warm_start == "bc" and not any(row.get("cloning/kept") == 0 for row in history)
-    strayed = history[-1].get("rollout/strayed", math.nan)  # NaN is not below
-    return kept and clones_factor(config, strayed) < STOPPED
+def _stopped(history: Sequence[Row]) -> bool:
+    """Whether the policy, a clone, no longer learns."""
+    return history[-1].get("cloning/rate", math.nan) < STOPPED  # NaN is not below
 
 
 def next_commands(
@@ -67,7 +65,7 @@ def next_commands(
     in the default mode where cloning alone has not reached it, and repeats any other with another seed.
     """
     program, run, done = runtime.program(), shlex.quote(str(directory)), len(history)
-    below = end_of(history, final, expert) < LEVEL and not _stopped(history, settings.config)  # NaN is not below
+    below = end_of(history, final, expert) < LEVEL and not _stopped(history)  # NaN is not below
     longer = extension(directory, settings, done, spent)
     third = f"{program} --config {shlex.quote(str(directory / CONFIG))} --seed {settings.config.seed + 1}"
     if below and settings.algorithm == "bc":

@@ -21,6 +21,7 @@ from mgail_dyna.cli.report import (
     FROM_SCRATCH,
     MANY,
     PASSED,
+    PASSED_AND_STAYS,
     EvaluationRows,
     about_clone,
     evaluations,
@@ -180,11 +181,12 @@ class Session:
         elif seen and seen[-1] is row:
             display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None, left))
             if run.config.warm_start == "bc" and len(run.history) == 1:
-                trusted = self._clone is not None and self._clone.trusted
-                for line in about_clone(row, self._frozen, trusted):
+                trusted, few = (self._clone.trusted, self._clone.stays) if self._clone is not None else (False, False)
+                for line in about_clone(row, self._frozen, trusted, few):
                     display.print_line(line)
         if "cloning/kept" in row and (row["cloning/kept"] == 0 or (self.rows.evaluated and self._frozen)):
-            said = PASSED if row["cloning/kept"] else FROM_SCRATCH
+            passed = PASSED_AND_STAYS if self._clone is not None and self._clone.stays else PASSED
+            said = passed if row["cloning/kept"] else FROM_SCRATCH
             display.print_line(said.format(row["cloning/strayed"], run.config.cloning.trial_strayed))
 
     def _report(self) -> None:

@@ -39,9 +39,9 @@ class CloningConfig:
     trial_below: int = 6
     """--warm-start bc: with fewer demonstrations than this, a clone is on trial at first, in episodes of at most
     --rollout.reset-length. If they stray, it is thrown away, and the policy learns as without a warm start; 0: no
-    trial. With this many or more, if the demonstrations are too far apart to see whether a clone strays
-    (`cloning/seen` below 0.25, unless the expert mostly stands still), it stays as it is until its episodes end
-    early."""
+    trial. If the demonstrations are too far apart to see whether a clone strays (`cloning/seen` below 0.25, unless the
+    expert mostly stands still), one that passes its trial stays as it is. With this many or more, it learns once its
+    episodes end early."""
     trial_steps: int = 1_000
     """Env steps of the trial, at least; or a tenth of --env-steps, if that is less."""
     trial_strayed: float = 0.15

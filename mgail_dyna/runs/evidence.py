@@ -139,19 +139,12 @@ def spread(run: Evidence) -> float | None:
 
 
 def stopped(run: Evidence) -> float | None:
-    """The factor on a clone's learning rate, which follows how far it strays; 1 where nothing is left to learn or where
-    the learning rate follows nothing."""
-    strayed, failures = run.late("rollout/strayed"), final_failures(run)
-    if run.config.warm_start != "bc" or not strayed.size or math.isnan(run.end):
+    """The factor on a clone's learning rate, see `WarmStart.rate`; 1 where nothing is left to learn."""
+    rate, failures = run.mean("cloning/rate"), final_failures(run)
+    if not run.starts_as_clone or rate is None or math.isnan(run.end):
         return None
     left = run.end < NEAR or (failures is not None and failures > FEW_FAIL)
-    return clones_factor(run.config, float(strayed.mean())) if left and run.starts_as_clone else 1.0
-
-
-def clones_factor(config: ImitationConfig, strayed: float) -> float:
-    """The factor on a clone's learning rate where its episodes have `strayed`, see `WarmStart.lr_scale`."""
-    full = config.cloning.slow_below
-    return 1.0 if full is None else min(strayed / full, 1.0)
+    return rate if left else 1.0
 
 
 def final_failures(run: Evidence) -> float | None:

@@ -163,13 +163,12 @@ FINDINGS = (
     ),
     Finding(
         "learning has stopped",
-        "the factor on a clone's learning rate, `rollout/strayed` as a share of `--cloning.slow-below`; only where "
-        "final episodes fail or the end is below 90%",
+        "`cloning/rate`, the factor on a clone's learning rate; only where final episodes fail or the end is below 90%",
         evidence.stopped,
         STOPPED,
         0.0,
         "{:.3f}",
-        "a clone learns as fast as it strays; this one hardly does, so more env steps change nothing",
+        "a clone learns as fast as it is seen to stray; this one hardly is, so more env steps change nothing",
         advice="more demonstrations, of initial states from which it fails",
         settings=("cloning", "warm_start"),
     ),

@@ -11,7 +11,6 @@ from mgail_dyna.algorithms import bc
 from mgail_dyna.algorithms.bc import BCAgent
 from mgail_dyna.algorithms.dyna import DynaAgent
 from mgail_dyna.algorithms.straying import Straying
-from mgail_dyna.algorithms.warm_start import WarmStart
 from mgail_dyna.config.presets import apply
 from mgail_dyna.demonstrations.dataset import subset
 from mgail_dyna.demonstrations.reader import load_demonstrations
@@ -43,8 +42,8 @@ def test_the_first_iteration_is_a_clone_and_takes_no_env_step(cartpole_demos):
 
 
 def on_trial(limit):
-    """A clone that is on trial in episodes of 20 steps, and kept if it strays by `limit` at most."""
-    cloning = {"trial_below": 100, "trial_steps": 60, "trial_strayed": limit, "reset_length": 50}
+    """A clone on trial in episodes of 20 steps, kept if it strays by `limit` at most; it learns at any rate."""
+    cloning = {"trial_below": 100, "trial_steps": 60, "trial_strayed": limit, "reset_length": 50, "slow_below": None}
     return replace(
         warm_config(**cloning),
         updates_per_iteration=4,
@@ -124,24 +123,35 @@ def test_the_clone_is_that_of_cloning_alone_to_the_last_bit(cartpole_demos):
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize(("below", "stays"), [(6, True), (7, False)])
-def test_a_clone_stays_as_it_is_where_straying_would_not_be_seen(monkeypatch, below, stays):
+@pytest.mark.parametrize(("below", "slow", "stays"), [(6, 0.5, True), (7, 0.5, True), (6, None, False)])
+def test_a_clone_stays_as_it_is_where_straying_would_not_be_seen(monkeypatch, below, slow, stays):
     """Six demonstrations of Pusher are so far apart that straying is not seen; but that an episode ends early is."""
     demos = subset(load_demonstrations("pusher"), 6, 1)
     monkeypatch.setattr(bc, "PER_ROOT_PAIR", 1.0)
-    config = warm_config(trial_below=below, trial_strayed=1.0, steps=50, batch=4, freeze_iterations=0)
+    config = warm_config(trial_below=below, slow_below=slow, trial_strayed=1.0, steps=50, batch=4, freeze_iterations=0)
     config = apply(config, {"env": "Pusher-v5", "rollout": {"steps": 10, "initial_states": "reset"}})
     agent = DynaAgent(config, lambda: gym.make("Pusher-v5", max_episode_steps=20), demos)
     assert agent.collector.straying.blind and agent.iterate()["cloning/steps"] == (25 if stays else 50)
     assert agent.warm_start.trusted == stays
-    at_full_rate = apply(config, {"cloning": {"slow_below": None}})
-    assert not WarmStart(at_full_rate, agent.demo_replay, 6, blind=True).trusted, "which learns at any rate"
+    assert agent.warm_start.on_trial == (below == 7), "which shows whether its episodes end early"
     clone = agent.acting.weights
     agent.iterate()
     assert all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items()) == stays
     agent.collector._strayed = lambda near, terminated: agent.collector.straying.of_episode(near[:10], failed=True)
-    agent.iterate()
-    assert not all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items())
+    metrics = agent.iterate()
+    same = all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items())
+    assert same == (metrics["cloning/rate"] == 0.0) == (below == 7), "of fewer than that, it stays to the end"
+
+
+def test_a_kept_clone_learns_as_fast_as_it_strays(cartpole_demos):
+    def rate(strayed, **cloning):
+        start = DynaAgent(warm_config(**cloning), make_env, cartpole_demos).warm_start
+        assert start.rate(strayed) == 1.0, "not a clone yet"
+        start.cloned = True
+        return start.rate(strayed)
+
+    assert rate(0.001, slow_below=0.1) == pytest.approx(0.01)
+    assert rate(0.2, slow_below=0.1) == 1.0 and rate(0.0, slow_below=None) == 1.0
 
 
 @pytest.mark.usefixtures("eager")

@@ -145,8 +145,8 @@ def test_the_next_commands_can_be_pasted():
 
 
 def test_the_third_command_depends_on_how_the_run_ended():
-    def third(percents, best, spent=True, final=None, std=0.0, strayed=0.2, **settings):
-        history = [row | {"return_std": std, "rollout/strayed": strayed} for row in history_of(*percents)]
+    def third(percents, best, spent=True, final=None, std=0.0, rate=0.4, **settings):
+        history = [row | {"return_std": std, "cloning/rate": rate} for row in history_of(*percents)]
         ended = history, best_at(best, percents[best - 1] / 10), final, Reference(10.0, 200)
         return next_commands(Path("x"), settings_of(**settings), *ended, spent)[2]
 
@@ -158,7 +158,7 @@ def test_the_third_command_depends_on_how_the_run_ended():
     assert third([50.0, 80.0], 2, env_steps=200) == "python run.py --resume x --env-steps 400"
     clone = {"env_steps": 200, "warm_start": "bc"}
     assert third([50.0, 80.0], 2, **clone) == "python run.py --resume x --env-steps 400"
-    assert third([50.0, 80.0], 2, **clone, strayed=0.001) == again, "more env steps would change nothing"
+    assert third([50.0, 80.0], 2, **clone, rate=0.002) == again, "more env steps would change nothing"
     assert third([95.0, 96.0], 2) == "python run.py --config x/config.json --seed 1"
     assert third([50.0, 40.0], 1, spent=False) == "python run.py --resume x", "it was stopped by --iterations"
     assert third([50.0, 80.0], 2, spent=False, iterations=2) == "python run.py --resume x --iterations 4"
