@@ -117,11 +117,12 @@ class DynaAgent:
         first, learning_rate = self.env_steps == 0, self.config.learning_rate_at(self.progress)
         self.switch.begin(self.averager.iterations, self.replay.steps)
         metrics = self._rollout()  # lines 3, 4
-        if self.warm_start.holds:
-            metrics["cloning/rate"] = self.warm_start.rate(self.collector.straying.share)
         if first:
             self.dynamics.scale(self.demo_replay, self.replay)
         metrics |= prefixed("dynamics", self.model_errors())
+        self.warm_start.model_error = metrics.get("dynamics/error_1", np.nan)
+        if self.warm_start.holds:
+            metrics["cloning/rate"] = self.warm_start.rate(self.collector.straying.share)
         count = self.warm_start.rounds(self.averager.iterations, self.collector.straying.share)
         metrics |= prefixed("switch", self.switch.report(self.collector.recent_steps))
         rounds = [self._update(learning_rate) for _ in range(count)]

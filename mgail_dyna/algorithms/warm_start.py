@@ -19,6 +19,9 @@ from mgail_dyna.types import FloatArray
 
 # Share of the update rounds that is always made.
 FEWEST_ROUNDS = 0.1
+# A model that errs by less than so many standard deviations of the demonstrated states, one step ahead on new steps,
+# knows where the agent goes.
+KNOWN = 0.3
 
 
 def weight_of(base: float, pairs: int, strayed: float) -> FloatArray:
@@ -46,11 +49,13 @@ class WarmStart:
     Attributes:
         cloned: whether the clone was made.
         kept: whether it has passed its trial; None before it, or without one.
+        model_error: of the model, one step ahead on the newest steps, in standard deviations of a state.
     """
 
     def __init__(self, config: ImitationConfig, demos: Replay, count: int, blind: bool) -> None:
         self.config, self.demos, self.count, self.blind, self.cloned = config, demos, count, blind, False
         self.kept: bool | None = None
+        self.model_error = math.nan
 
     @property
     def due(self) -> bool:
@@ -64,20 +69,26 @@ class WarmStart:
             `steps`, how many are `left`, and the `loss` of the last ones.
         """
         self.cloned = True
-        steps = steps_alone(self.config, demos.total_steps) if self.trusted else self.config.cloning.steps
+        steps = steps_alone(self.config, demos.total_steps) if self._unseen else self.config.cloning.steps
         return Cloner(policy, acting, demos, self.config, steps).finish()
 
     @property
+    def _unseen(self) -> bool:
+        """Whether a clone's learning is to follow how far it strays, and that would not be seen."""
+        return self.blind and self.config.warm_start == "bc" and self.config.cloning.slow_below is not None
+
+    @property
     def trusted(self) -> bool:
-        """Whether a clone stays as it is until its episodes end early, because other straying would not be seen."""
-        config = self.config.cloning
-        follows = self.config.warm_start == "bc" and config.slow_below is not None  # learning follows straying
-        return follows and self.blind
+        """Whether a clone stays as it is until its episodes end early."""
+        return self._unseen and self.count >= self.config.cloning.trial_below
 
     @property
     def stays(self) -> bool:
-        """Whether a trusted clone stays to the end, be it that episodes end early: D learns little from so few."""
-        return self.trusted and self.count < self.config.cloning.trial_below
+        """Whether a clone of few demonstrations stays as it is, because nothing shows that learning makes it better.
+
+        Neither its straying is seen, nor does the model, through which it would learn, know where it goes.
+        """
+        return self._unseen and not self.trusted and not self.model_error < KNOWN
 
     @property
     def on_trial(self) -> bool:

@@ -99,6 +99,8 @@ class Pace:
         # The last iteration takes as long as any, however few steps are left for it.
         by_steps = math.ceil((self.total - self.done) / steps - ROUNDING) if steps else math.inf
         to_do = by_steps if self.last is None else min(by_steps, self.last - self.iteration)
+        if math.isinf(to_do):
+            return None
         # One that takes longer than usual does not shorten the later ones.
         return max(to_do * self.seconds - min(self._clock() - self._newest, self.seconds), 1.0)
 

@@ -7,12 +7,12 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from mgail_dyna import runtime
 from mgail_dyna.algorithms.registry import algorithm_named
+from mgail_dyna.algorithms.warm_start import KNOWN, WarmStart
 from mgail_dyna.cli.advice import doctor_hint, next_commands
 from mgail_dyna.cli.pace import Pace
 from mgail_dyna.cli.progress import Interrupts, ProgressDisplay
@@ -20,8 +20,8 @@ from mgail_dyna.cli.report import (
     FIRST_UPDATES,
     FROM_SCRATCH,
     MANY,
+    MODEL_ERRS,
     PASSED,
-    PASSED_AND_STAYS,
     EvaluationRows,
     about_clone,
     evaluations,
@@ -33,9 +33,6 @@ from mgail_dyna.environments.video import can_be_filmed
 from mgail_dyna.errors import UserError, counted
 from mgail_dyna.runs.directory import CHECKPOINT, RunSettings, save_run, write_curve
 from mgail_dyna.runs.run import ImitationRun
-
-if TYPE_CHECKING:
-    from mgail_dyna.algorithms.warm_start import WarmStart
 
 CHECKPOINT_SECONDS = 30.0
 # Seconds between two rows of a run that is never evaluated.
@@ -62,6 +59,7 @@ class Session:
         unit, compared = run.agent.budget.unit, math.isfinite(run.reference.mean)
         self.rows = EvaluationRows(unit, run.config.evaluation_episodes > 0, compared, settings.algorithm != "bc")
         self.row_at = -math.inf
+        self.said_it_stays = False
 
     def train(self) -> None:
         """Trains to the end, or until interrupted, and prints how it ended.
@@ -181,13 +179,16 @@ class Session:
         elif seen and seen[-1] is row:
             display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None, left))
             if run.config.warm_start == "bc" and len(run.history) == 1:
-                trusted, few = (self._clone.trusted, self._clone.stays) if self._clone is not None else (False, False)
-                for line in about_clone(row, self._frozen, trusted, few):
+                trusted = self._clone is not None and self._clone.trusted
+                for line in about_clone(row, self._frozen, trusted):
                     display.print_line(line)
         if "cloning/kept" in row and (row["cloning/kept"] == 0 or (self.rows.evaluated and self._frozen)):
-            passed = PASSED_AND_STAYS if self._clone is not None and self._clone.stays else PASSED
-            said = passed if row["cloning/kept"] else FROM_SCRATCH
+            said = PASSED if row["cloning/kept"] else FROM_SCRATCH
             display.print_line(said.format(row["cloning/strayed"], run.config.cloning.trial_strayed))
+        frozen = len(run.history) <= 1 + run.config.cloning.freeze_iterations
+        if "cloning/rate" in row and self._clone is not None and self._clone.stays and not frozen | self.said_it_stays:
+            self.said_it_stays = True
+            display.print_line(MODEL_ERRS.format(self._clone.model_error, KNOWN))
 
     def _report(self) -> None:
         console, run = Console(), self.run

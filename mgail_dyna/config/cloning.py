@@ -40,8 +40,8 @@ class CloningConfig:
     """--warm-start bc: with fewer demonstrations than this, a clone is on trial at first, in episodes of at most
     --rollout.reset-length. If they stray, it is thrown away, and the policy learns as without a warm start; 0: no
     trial. If the demonstrations are too far apart to see whether a clone strays (`cloning/seen` below 0.25, unless the
-    expert mostly stands still), one that passes its trial stays as it is. With this many or more, it learns once its
-    episodes end early."""
+    expert mostly stands still), one that passes its trial stays as it is while the model errs (`dynamics/error_1` from
+    0.3 on). With this many or more, it stays as it is until its episodes end early."""
     trial_steps: int = 1_000
     """Env steps of the trial, at least; or a tenth of --env-steps, if that is less."""
     trial_strayed: float = 0.15

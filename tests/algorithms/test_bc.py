@@ -47,7 +47,7 @@ def test_few_pairs_are_not_overfitted(episodes, steps, total):
 
 def test_a_start_takes_all_steps():
     demos = first(load_demonstrations("halfcheetah"), 1, steps=25)
-    config = replace(ImitationConfig(warm_start="bc"), cloning=CloningConfig(steps=700, interval=200))
+    config = replace(ImitationConfig(warm_start="bc"), cloning=CloningConfig(steps=700, interval=200, slow_below=None))
     agent = DynaAgent(config, lambda: make_env("HalfCheetah-v5", 1_000), demos)
     assert agent.iterate()["cloning/steps"] == 700, "a clone alone would take 500"
 

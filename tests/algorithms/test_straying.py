@@ -198,6 +198,7 @@ def test_the_average_begins_with_doubt_and_forgets():
 def test_near_the_expert_a_clone_learns_more_slowly(cartpole_demos, slow_below, share, scale, kept):
     config = small_config(warm_start="bc", cloning={"steps": 1, "slow_below": slow_below, "freeze_iterations": 1})
     agent, rates = DynaAgent(config, lambda: gym.make("CartPole-v1"), cartpole_demos), []
+    agent.warm_start.blind = False
     agent.policy.learn = lambda windows, rate, pairs: rates.append(rate) or {}
     agent.policy.plan = lambda windows, noise, rate, pairs: rates.append(rate) or {}
     agent.iterate()

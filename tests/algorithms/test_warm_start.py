@@ -123,24 +123,40 @@ def test_the_clone_is_that_of_cloning_alone_to_the_last_bit(cartpole_demos):
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize(("below", "slow", "stays"), [(6, 0.5, True), (7, 0.5, True), (6, None, False)])
-def test_a_clone_stays_as_it_is_where_straying_would_not_be_seen(monkeypatch, below, slow, stays):
+@pytest.mark.parametrize(("slow", "stays"), [(0.5, True), (None, False)])
+def test_a_clone_stays_as_it_is_where_straying_would_not_be_seen(monkeypatch, slow, stays):
     """Six demonstrations of Pusher are so far apart that straying is not seen; but that an episode ends early is."""
-    demos = subset(load_demonstrations("pusher"), 6, 1)
-    monkeypatch.setattr(bc, "PER_ROOT_PAIR", 1.0)
-    config = warm_config(trial_below=below, slow_below=slow, trial_strayed=1.0, steps=50, batch=4, freeze_iterations=0)
-    config = apply(config, {"env": "Pusher-v5", "rollout": {"steps": 10, "initial_states": "reset"}})
-    agent = DynaAgent(config, lambda: gym.make("Pusher-v5", max_episode_steps=20), demos)
+    agent = pusher_agent(monkeypatch, trial_below=6, slow_below=slow)
     assert agent.collector.straying.blind and agent.iterate()["cloning/steps"] == (25 if stays else 50)
     assert agent.warm_start.trusted == stays
-    assert agent.warm_start.on_trial == (below == 7), "which shows whether its episodes end early"
     clone = agent.acting.weights
     agent.iterate()
     assert all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items()) == stays
     agent.collector._strayed = lambda near, terminated: agent.collector.straying.of_episode(near[:10], failed=True)
-    metrics = agent.iterate()
-    same = all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items())
-    assert same == (metrics["cloning/rate"] == 0.0) == (below == 7), "of fewer than that, it stays to the end"
+    agent.iterate()
+    assert not all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items())
+
+
+def pusher_agent(monkeypatch, **cloning):
+    monkeypatch.setattr(bc, "PER_ROOT_PAIR", 1.0)
+    config = warm_config(**cloning, trial_strayed=1.0, steps=50, batch=4, freeze_iterations=0)
+    config = apply(config, {"env": "Pusher-v5", "rollout": {"steps": 10, "initial_states": "reset"}})
+    demos = subset(load_demonstrations("pusher"), 6, 1)
+    return DynaAgent(config, lambda: gym.make("Pusher-v5", max_episode_steps=20), demos)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("slow", "error", "stays"), [(0.5, 0.4, True), (0.5, 0.1, False), (None, 0.4, False)])
+def test_a_clone_of_few_demonstrations_stays_where_neither_straying_is_seen_nor_the_model_knows(
+    monkeypatch, slow, error, stays
+):
+    agent = pusher_agent(monkeypatch, trial_below=7, slow_below=slow)
+    agent.iterate()
+    assert agent.warm_start.on_trial and not agent.warm_start.trusted
+    agent.model_errors, clone = lambda: {"error_1": error}, agent.acting.weights
+    rate = agent.iterate()["cloning/rate"]
+    assert agent.warm_start.kept and (rate == 0.0) == stays
+    assert all(np.array_equal(clone[name], weight) for name, weight in agent.acting.weights.items()) == stays
 
 
 def test_a_kept_clone_learns_as_fast_as_it_strays(cartpole_demos):

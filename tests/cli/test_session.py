@@ -1,5 +1,6 @@
 """How a run ends: its summary, the commands to type next, and a run that has ended already."""
 
+import dataclasses
 import math
 import shlex
 from pathlib import Path
@@ -11,8 +12,12 @@ from rich.text import Text
 
 from mgail_dyna.algorithms.registry import ALGORITHMS
 from mgail_dyna.cli.advice import next_commands
+from mgail_dyna.cli.pace import Pace
+from mgail_dyna.cli.progress import ProgressDisplay
 from mgail_dyna.cli.report import arrival, at_the_end, phrases_of, summary
+from mgail_dyna.cli.session import Session
 from mgail_dyna.cli.training import _nothing_left, _own_end
+from mgail_dyna.demonstrations.dataset import subset
 from mgail_dyna.demonstrations.reference import Reference
 from mgail_dyna.runs.directory import RunSettings
 from mgail_dyna.runs.final import FinalEpisodes
@@ -189,3 +194,20 @@ def test_a_limit_of_one_session_is_not_the_runs_own_end():
 
     assert end(None, 3) is None, "--resume RUN continues to the end of --env-steps afterwards"
     assert (end(5, 3), end(5, 8), end(5, 5)) == (5, 8, 5)
+
+
+def test_a_clone_that_stays_because_the_model_errs_says_so_once(cartpole_demos, tmp_path, capsys):
+    config = small_config("dyna")
+    config = dataclasses.replace(config, warm_start="bc", demonstrations=1, evaluation_episodes=1)
+    run = ImitationRun(config, subset(cartpole_demos, 1, 1), "dyna")
+    session = Session(run, tmp_path, RunSettings("dyna", "tuned", "cartpole", None, config), None)
+    clone = run.agent.warm_start
+    clone.cloned, clone.kept, clone.blind, clone.model_error = True, True, True, 0.79
+    display = ProgressDisplay("x", Pace(10_000), "env steps", [])
+    for iteration in range(1, 5):
+        run.history.append({**history_of(10.0)[0], "iteration": iteration, "cloning/rate": clone.rate(0.5)})
+        session._show(display, run.history[-1])
+        said = capsys.readouterr().err
+        assert ("one step ahead the model errs by 0.79" in said) == (iteration == 3), "after the frozen iteration"
+    clone.model_error = 0.1
+    assert clone.rate(0.5) == 1.0
