@@ -45,15 +45,15 @@ MEASURES = {
     "last": ("last ten", "mean of the last 10 evaluations"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "% of evaluations at 90% or more, counted from the first of these, worst seed"),
+    "stays": ("stays", "from its first evaluation at 90% on: % of evaluations at 90% or more, worst seed"),
     "lowest": ("lowest after", "lowest after 90%, worst seed"),
-    "episode": ("worst episode", "lowest final episode of all seeds"),
+    "episode": ("worst episode", "lowest final episode of all seeds, %"),
 }
 HEADINGS = {
     "budget": "env steps given",
     "worst": "last evaluation, worst seed",
     "hundred": "mean of the 100 final episodes",
-    "failed": "final episodes of 100 below 50%, worst seed",
+    "failed": "of 100 final episodes, number below 50%, worst seed",
     "swing": "standard deviation of the last 10",
     "cpu": "CPU minutes",
 }
@@ -240,7 +240,7 @@ def cost_sentence(results: Path) -> str:
     """
     runs, hours = spent(everything(), results)
     command = "`python run.py sweep --suite all --dry-run`"
-    return f"The {runs} recorded runs took {hours:.0f} core-hours; {command} estimates the others."
+    return f"The {runs} recorded runs took {hours:.0f} core-hours; {command} estimates the missing ones."
 
 
 def experts_table() -> Rows:

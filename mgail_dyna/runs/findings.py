@@ -251,7 +251,7 @@ FINDINGS = (
         0.25,
         1.0,
         "{:.2f}",
-        "at its bounds a policy passes no gradient on, so it is stuck there",
+        "near a bound the tanh passes hardly any gradient on, so the policy is stuck there",
         (Change("policy.learning-rate", times=0.5), Change("discriminator.gradient-penalty", times=2.0)),
         ("data check EXPERT --env ENV",),
         "whether the demonstrations' actions have the environment's units",
