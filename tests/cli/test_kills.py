@@ -100,12 +100,13 @@ def killed_until_done(where, start, resume, seed):
         else:
             code, said = live(where, draws.randint(1, 45), words)
         assert code in (0, -signal.SIGKILL), said
-        if code == 0:
+        if code == 0 and deaths >= 2:
             break
-        deaths += 1
+        deaths = deaths + 1 if code else 0
+        if not deaths:  # it was over before it was killed twice, as on a fast machine: once more
+            shutil.rmtree(where)
     code, said = live(where, 0, next_words(where, start, resume))
     assert code == 0, said
-    assert deaths >= 2
     assert not list(where.glob(".*")), "something half written is left"
 
 
