@@ -85,6 +85,7 @@ class Diagnosis:
         iterations: done so far.
         env_steps: done so far.
         percent: how the run ended, in percent of the expert; NaN if nothing is compared.
+        final: whether that is the mean of the final episodes; if not, it is the last evaluation.
         found: what is wrong, worst first.
         looked_for: names of the findings that were looked for.
         skipped: names of those that could not be.
@@ -99,6 +100,7 @@ class Diagnosis:
     iterations: int
     env_steps: int
     percent: float
+    final: bool
     found: tuple[Found, ...]
     looked_for: tuple[str, ...]
     skipped: tuple[str, ...]
@@ -147,6 +149,7 @@ def diagnose(directory: Path) -> Diagnosis:
         len(columns["env_steps"]),
         int(columns["env_steps"][-1]),
         run.end,
+        run.final is not None and run.final.size > 0,
         tuple(sorted(found, key=lambda each: -each.finding.severity(each.value))),
         tuple(finding.name for finding, value in measured if value is not None),
         tuple(finding.name for finding, value in measured if value is None and _applies(finding, settings)),

@@ -168,8 +168,10 @@ FINDINGS = (
         STOPPED,
         0.0,
         "{:.3f}",
-        "a clone learns as fast as it is seen to stray; this one hardly is, so more env steps change nothing",
-        advice="more demonstrations, of initial states from which it fails",
+        "the learning rate of this clone is near 0, as it is hardly seen to stray, or the model errs; so more env "
+        "steps change nothing",
+        advice="more demonstrations, of initial states from which it fails; or --cloning.slow-below none: it learns "
+        "all the same, and may get worse",
         settings=("cloning", "warm_start"),
     ),
     Finding(

@@ -28,6 +28,9 @@ def test_a_plot_tells_runs_apart_that_differ_in_more_than_their_seed():
     assert several == ["cartpole dyna, all demonstrations", "cartpole dyna, --demonstrations 1, --observations-only"], (
         "what is not set is not named"
     )
+    rates = [replace(config, cloning=replace(config.cloning, slow_below=each), warm_start="bc") for each in (0.5, None)]
+    both = _labels([RunSettings("dyna", "recipe", "mine", None, each) for each in rates])
+    assert both == ["cartpole dyna, --cloning.slow-below 0.5", "cartpole dyna, --cloning.slow-below none"]
     assert _labels(used)[-1] == "cartpole gail (paper-like), --expert theirs"
     cloned = RunSettings("bc", "recipe", "mine", None, config)
     assert _labels([*used, cloned])[-1] == "cartpole bc, --expert mine", "so that nobody compares it with all"

@@ -68,7 +68,8 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     if settings.algorithm != "bc":
         about.append(f"{diagnosis.env_steps:,} of {settings.config.env_steps:,} env steps")
     if math.isfinite(diagnosis.percent):
-        about.append(f"{diagnosis.percent:.1f}% of the expert in the last evaluation")
+        where = "final episodes" if diagnosis.final else "last evaluation"
+        about.append(f"{diagnosis.percent:.1f}% of the expert in the {where}")
     yield f"{directory}: {', '.join(about)}"
     for note in diagnosis.notes:
         yield f"note: {note}"

@@ -15,6 +15,7 @@ import tyro
 
 from mgail_dyna import runtime
 from mgail_dyna.cli.arguments import parse
+from mgail_dyna.config.imitation import ImitationConfig
 from mgail_dyna.config.presets import environment_name
 from mgail_dyna.errors import UserError
 
@@ -115,10 +116,13 @@ def _labels(settings: Sequence[RunSettings]) -> list[str]:
 
 
 def _flag(config: dict[str, Any], key: str) -> str:
-    """A flag and its value; empty where nothing is set or the flag is off, but for all demonstrations."""
+    """A flag and its value; empty where nothing is set or the flag is off, unless something is by default."""
     value, flag = functools.reduce(operator.getitem, key.split("."), config), f"--{key.replace('_', '-')}"
     if key == "demonstrations" and value is None:
         return "all demonstrations"
-    if value is None or isinstance(value, bool):
+    if isinstance(value, bool):
         return flag if value else ""
+    if value is None:
+        usual = functools.reduce(operator.getitem, key.split("."), asdict(ImitationConfig()) | {"expert": ""})
+        return "" if usual is None else f"{flag} none"
     return f"{flag} {' '.join(map(str, value)) if isinstance(value, tuple | list) else value}"
