@@ -174,7 +174,8 @@ _IGNORED_BY_TRPO = (
 _NATURAL = {"steps": 6}
 
 _JUDGED = (
-    "discriminator right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert"
+    "discriminator right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert "
+    "(on average 50%: cannot tell them apart)"
 )
 _MODEL = "model error, in standard deviations: {dynamics/error_1:.2f} after 1 step, {dynamics/error_T:.2f} after {T}"
 _SWITCH = "the model is {switch/sureness:.0%} sure of new steps"

@@ -70,7 +70,7 @@ def film(subject: Subject, file: Path, steps: int, seed: int, expert: NumpyPolic
     policies = {"expert": expert, "agent": subject.policy} if expert is not None else {"agent": subject.policy}
     limit = subject.reference.episode_limit
     try:
-        with counting(len(policies) * min(steps, limit), f"filming {' and '.join(policies)}, steps") as done:
+        with counting(len(policies) * min(steps, limit), f"filming, steps of {' and '.join(policies)}") as done:
             films = {
                 name: film_episode(subject.env_id, policy, steps, limit, seed, subject.arguments, done)
                 for name, policy in policies.items()
@@ -93,7 +93,7 @@ def _uncertainty(result: dict[str, Any]) -> str:
     count, mean = len(result["returns"]), abs(result["expert_return"])
     own, expert = 100 * result["return_std"] / math.sqrt(count - 1) / mean, 100 * result["expert_error"] / mean
     whose = " of agent and expert together" if expert else ""
-    more = f"; smaller with --episodes {MANY}" if count < MANY and own >= UNCERTAIN else ""
+    more = f"; smaller with --episodes {MANY}" if count < MANY and own >= max(UNCERTAIN, expert) else ""
     return f" ± {math.hypot(own, expert):.1f} (standard error{whose}{more})"
 
 

@@ -45,13 +45,13 @@ TRIAL = (
     "episode had ended early; at most {:.0%} are allowed: "
 )
 PASSED = f"{TRIAL}the clone is kept, and row 2 is the same clone"
-FROM_SCRATCH = f"{TRIAL}the clone is thrown away. The policy learns from scratch, so the return falls before it rises"
+FROM_SCRATCH = f"{TRIAL}the clone is thrown away. The policy learns from scratch, so its return may fall at first"
 # Episodes that tell policies apart: as many as a run plays at its end by default.
 MANY = 100
 # A standard error of so many points is worth a word.
 UNCERTAIN = 1.0
-# Less than so many points of percent from a good clone, learning has changed little.
-NOTHING_CHANGED = 2.0
+# So many points of percent from a good clone, a run ends where it began.
+CLOSE = 2.0
 # So many points below its clone, learning has made a run worse.
 WORSE = 10.0
 FIRST_UPDATES = "compiling, once, and the first updates: 10 s to 2 min"
@@ -228,8 +228,8 @@ def _since_clone(history: Sequence[Row], end: float) -> str:
     good = "" if math.isnan(clone) else f", {clone:.1f}% of the expert"
     if any(row.get("cloning/kept") == 0 for row in history):
         return f"{good}; thrown away, as its episodes strayed"
-    if clone >= LEVEL and abs(evaluations(history)[-1]["expert_percent"] - clone) < NOTHING_CHANGED:
-        return f"{good}; learning has changed little, as the clone was good"
+    if clone >= LEVEL and abs(end - clone) < CLOSE:
+        return f"{good}; the run ends within {CLOSE:g} points of it"
     return f"{good}; learning has made it worse" if end < clone - WORSE else good
 
 

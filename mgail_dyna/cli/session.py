@@ -171,6 +171,9 @@ class Session:
         phrases = algorithm_named(self.settings.algorithm).progress
         below = phrases_of(row, run.config.plan.length, phrases) or [FIRST_UPDATES]
         display.update(len(run.history), self._done(), below)
+        if "cloning/kept" in row and (row["cloning/kept"] == 0 or (self.rows.evaluated and self._frozen)):
+            said = PASSED if row["cloning/kept"] else FROM_SCRATCH
+            display.print_line(said.format(row["cloning/strayed"], run.config.cloning.trial_strayed))
         seen = evaluations(run.history)
         now, left = time.monotonic(), display.pace.shown_left()
         if not self.rows.evaluated and (now - self.row_at > ROW_SECONDS or run.ended(self.iterations)):
@@ -182,9 +185,6 @@ class Session:
                 trusted = self._clone is not None and self._clone.trusted
                 for line in about_clone(row, self._frozen, trusted):
                     display.print_line(line)
-        if "cloning/kept" in row and (row["cloning/kept"] == 0 or (self.rows.evaluated and self._frozen)):
-            said = PASSED if row["cloning/kept"] else FROM_SCRATCH
-            display.print_line(said.format(row["cloning/strayed"], run.config.cloning.trial_strayed))
         frozen = len(run.history) <= 1 + run.config.cloning.freeze_iterations
         if "cloning/rate" in row and self._clone is not None and self._clone.stays and not frozen | self.said_it_stays:
             self.said_it_stays = True

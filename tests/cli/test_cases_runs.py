@@ -290,6 +290,8 @@ def test_a_percentage_of_several_episodes_has_a_standard_error():
     assert several["percent of expert"] == "90.0 ± 5.0 (standard error; smaller with --episodes 100)"
     assert several["below 50%"] == "2 episodes"
     assert rows(90.0)["percent of expert"] == "90.0", "one episode has none"
-    known = rows(80.0, 100.0, 80.0, 100.0, 90.0, error=12.0)["percent of expert"]
-    assert known == "90.0 ± 13.0 (standard error of agent and expert together; smaller with --episodes 100)"
+    known = rows(80.0, 100.0, 80.0, 100.0, 90.0, error=2.0)["percent of expert"]
+    assert known == "90.0 ± 5.4 (standard error of agent and expert together; smaller with --episodes 100)"
+    vague = rows(80.0, 100.0, 80.0, 100.0, 90.0, error=12.0)["percent of expert"]
+    assert vague == "90.0 ± 13.0 (standard error of agent and expert together)", "more episodes would not help"
     assert rows(*[80.0, 100.0] * 50)["percent of expert"] == "90.0 ± 1.0 (standard error)"

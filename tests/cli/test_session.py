@@ -55,7 +55,10 @@ def test_the_phrases_show_what_an_algorithm_has():
         return phrases_of(row, horizon, ALGORITHMS[algorithm].progress)
 
     judged = {"discriminator/accuracy_agent": 0.9, "discriminator/accuracy_expert": 0.8, "policy/kl": 0.02}
-    assert phrases("gail", judged) == ["discriminator right on 90% of agent, 80% of expert", "KL 0.020"]
+    assert phrases("gail", judged) == [
+        "discriminator right on 90% of agent, 80% of expert (on average 50%: cannot tell them apart)",
+        "KL 0.020",
+    ]
     assert phrases("bc", {"cloning/loss": 0.1}) == ["loss 0.1"]
     modelled = {"dynamics/error_1": 0.1, "dynamics/error_4": 0.3, "learn/gradient_norm": 5.0, "plan/gradient_norm": 6.0}
     for algorithm in ("dyna", "mgail", "dyna-trpo"):
@@ -133,7 +136,7 @@ def test_a_run_that_learning_made_worse_says_so():
     assert start(85.0, 76.0) == begun
     good = FinalEpisodes(np.arange(2), np.full(2, 100), np.array([8.0, 8.0]))
     assert start(85.0, 70.0, final=good) == begun, "many episodes say more than an evaluation"
-    assert "changed little" in start(95.0, 96.0)
+    assert "ends within 2 points of it" in start(95.0, 96.0) and "within" not in start(95.0, 98.0)
 
 
 def test_the_next_commands_can_be_pasted():
@@ -194,6 +197,18 @@ def test_a_limit_of_one_session_is_not_the_runs_own_end():
 
     assert end(None, 3) is None, "--resume RUN continues to the end of --env-steps afterwards"
     assert (end(5, 3), end(5, 8), end(5, 5)) == (5, 8, 5)
+
+
+def test_a_trial_is_reported_before_the_row_that_follows_it(cartpole_demos, tmp_path, capsys):
+    config = dataclasses.replace(small_config("dyna"), warm_start="bc", demonstrations=1, evaluation_episodes=1)
+    run = ImitationRun(config, subset(cartpole_demos, 1, 1), "dyna")
+    session = Session(run, tmp_path, RunSettings("dyna", "tuned", "cartpole", None, config), None)
+    display = ProgressDisplay("x", Pace(10_000), "env steps", session.rows.columns)
+    first, second = history_of(40.0, 7.0)
+    run.history += [first, {**second, "cloning/kept": 0.0, "cloning/strayed": 0.3}]
+    session._show(display, run.history[-1])
+    said = capsys.readouterr().err
+    assert said.index("the clone is thrown away") < said.index("7.0"), "the row is of the new policy"
 
 
 def test_a_clone_that_stays_because_the_model_errs_says_so_once(cartpole_demos, tmp_path, capsys):

@@ -38,7 +38,7 @@ def test_a_comparison_shows_means_bands_levels_and_what_is_missing(results):
     assert axes.get_xlabel() == "real trajectories of training"
     assert all(tick == round(tick) for tick in axes.get_xticks()), "there are no halves of trajectories"
     (above,) = axes.child_axes
-    assert above.get_xlabel() == "environment steps of training (49 a trajectory on average)"
+    assert above.get_xlabel() == "environment steps of training (the average trajectory has 49)"
     (band, *_) = axes.collections
     assert estimate([[0.0, 1.0]]).low < estimate([[0.0, 1.0]]).high
     assert np.isfinite(band.get_paths()[0].vertices).all()

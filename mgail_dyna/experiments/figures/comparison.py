@@ -82,7 +82,7 @@ def comparison(
     begin_low(panels[0], *drawn_range([EXPERT, *(each[:3] for each in found)]))
     if length is not None:
         above = panels[0].secondary_xaxis("top", functions=(lambda n: n * length, lambda steps: steps / length))
-        above.set_xlabel(f"{STEPS} ({length:,.0f} a trajectory on average)")
+        above.set_xlabel(f"{STEPS} (the average trajectory has {length:,.0f})")
         count_on(above.xaxis)
     panels[0].set_ylabel(PERCENT)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)

@@ -81,9 +81,9 @@ def _coordinates(axes: Axes, demos: Demonstrations) -> None:
 
 
 _READING = (
-    "Each state is compared with the nearest one of another demonstration.\n"
-    "Where the solid line is high and the dotted one low,\n"
-    "demonstrations contradict each other."
+    "Each state is compared with the most similar one of another demonstration.\n"
+    "Demonstrations contradict each other where actions differ much (solid line)\n"
+    "although states differ little (dotted line)."
 )
 
 
@@ -99,12 +99,12 @@ def _disagreement(axes: Axes, demos: Demonstrations) -> None:
     middles = (edges[1:] + edges[:-1]) / 2
     for share, line, words in ((0.5, "-", "median"), (0.9, "--", "90th percentile")):
         level = [np.quantile(found.actions[bins == i], share) if (bins == i).any() else np.nan for i in range(BINS)]
-        axes.plot(middles, level, line, color=_COLOUR, label=f"action, {words}")
+        axes.plot(middles, level, line, color=_COLOUR, label=f"actions, {words}")
     distance = [np.median(found.distances[bins == i]) if (bins == i).any() else np.nan for i in range(BINS)]
-    axes.plot(middles, distance, ":", color=_OTHER, label="state, median")
+    axes.plot(middles, distance, ":", color=_OTHER, label="states, median")
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel(f"step of the episode\n{_READING}", fontsize=8.5)
-    axes.set_ylabel("difference, in standard deviations")
+    axes.set_ylabel("how much they differ,\nin standard deviations")
     _legend(axes)
 
 
