@@ -144,7 +144,9 @@ class ProgressDisplay:
         grid.add_row(before, ProgressBar(1.0, share, width=max(NARROWEST_BAR, min(WIDEST_BAR, room))), after)
         yield Constrain(grid, width)
         if self.phrases:
-            yield Constrain(Padding(Text("  ·  ".join(self.phrases), style="dim"), (0, 0, 0, 2)), width)
+            # Rows are printed unwrapped, and the bar with them; what is below it is wrapped all the same.
+            below = Text("  ·  ".join(self.phrases), style="dim", no_wrap=False, overflow="fold")
+            yield Constrain(Padding(below, (0, 0, 0, 2)), width)
 
     def _clocks(self, share: float, width: int) -> list[str]:
         """What stands behind the bar; the time left comes first where there is little room."""

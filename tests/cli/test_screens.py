@@ -210,6 +210,18 @@ def test_without_an_expert_the_change_is_that_of_the_return():
     assert never.cells({**row(2, NAN), "return_mean": NAN}, 10, None) == ["2", "10", "1 s"]
 
 
+def test_what_is_below_the_bar_is_whole_when_a_row_is_printed():
+    console = screen(terminal=True)
+    display = ProgressDisplay("x", Pace(10), "env steps", [Column("iteration")], console)
+    display.phrases = ["discriminator right on 77% of agent, 92% of expert " * 3 + "and the last words"]
+    with display:
+        display._over.set()  # no drawing but the row's own
+        display._refreshing.join()
+        console.file.truncate(console.file.seek(0))
+        display.row(["1"])
+        assert "last words" in console.file.getvalue()
+
+
 def test_a_row_waits_until_the_bar_is_drawn(monkeypatch):
     display = ProgressDisplay("x", Pace(10), "env steps", [Column("iteration")], screen(terminal=True))
     drawing, order = threading.Event(), []
