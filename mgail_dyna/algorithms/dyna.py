@@ -176,9 +176,8 @@ class DynaAgent:
 
     @property
     def plan_length(self) -> int:
-        """Tp of the next plans; a fall comes late, and a short plan does not see it."""
-        config = self.config.plan
-        return (config.ended_length if self.collector.ended else None) or config.length
+        """Tp of the next plans."""
+        return self.warm_start.plan_length(self.collector.ended)
 
     def imagined_pairs(self, shape: tuple[int, int], rng: np.random.Generator) -> Pairs:
         """What D judges, `[*shape, ...]`, from plans under the current policy."""
@@ -261,18 +260,13 @@ class DynaAgent:
         trial = self._trial() if self.warm_start.on_trial else {}
         if trial and (not self.warm_start.holds or self.progress == 1.0):
             return trial
-        self.collector.length = self._episode_length()
+        self.collector.length = self.warm_start.reset_length(self.collector.ended)
         return trial | prefixed("rollout", self.collector.collect(self.switch.every, self.switch.enough))
-
-    def _episode_length(self) -> int:
-        """Longest of the next episodes from reset, in steps."""
-        longer = self.config.rollout.ended_length if self.collector.ended and not self.warm_start.holds else None
-        return longer or self.warm_start.reset_length
 
     def _trial(self) -> dict[str, float]:
         """Plays the clone's trial; if it strays too much, the policy is as if there had been no clone."""
         straying = self.collector.straying
-        before, self.collector.length = straying.share, self.warm_start.reset_length
+        before, self.collector.length = straying.share, self.warm_start.reset_length(self.collector.ended)
         steps = min(self.config.cloning.trial_steps, self.config.env_steps // 10)
         metrics = prefixed("rollout", self.collector.collect(steps=steps))
         kept = self.warm_start.judge(self.collector.strayed)

@@ -157,6 +157,7 @@ _WARM_START_ONLY = (
     *(f"cloning.{name}" for name in ("freeze_iterations", "bc_weight", "slow_below", "fewer_updates_below")),
     *(f"cloning.{name}" for name in ("acting_averaging", "reset_length")),
     *(f"cloning.trial_{name}" for name in ("below", "steps", "strayed")),
+    *(f"cloning.failed_{name}_length" for name in ("reset", "plan")),
 )
 _ROLLOUTS_ONLY = ("rollout.num_envs", "rollout.replay_capacity")
 _EPISODES_ONLY = (
@@ -200,7 +201,7 @@ register(
         sections=("dyna", "mgail"),
         overrides=_WITHOUT_PLANNING,
         ignored_fields=(
-            *("plan", "trust_region", "discriminator.imagined_fraction"),
+            *("plan", "trust_region", "discriminator.imagined_fraction", "cloning.failed_plan_length"),
             *_ROLLOUTS_ONLY,
             *_SWITCH_ONLY,
         ),

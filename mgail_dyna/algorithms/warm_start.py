@@ -105,11 +105,24 @@ class WarmStart:
         self.kept = bool(np.mean(strayed) <= self.config.cloning.trial_strayed)
         return self.kept
 
+    def reset_length(self, ended: bool) -> int:
+        """Longest of the next episodes from reset, in steps; `ended`: the task has ended an episode."""
+        cloning, rollout = self.config.cloning, self.config.rollout
+        if self.holds:
+            return rollout.reset_length if self.on_trial else cloning.reset_length
+        longer = rollout.ended_length or (cloning.failed_reset_length if self._failed_unseen else None)
+        return (longer if ended else None) or rollout.reset_length
+
+    def plan_length(self, ended: bool) -> int:
+        """Tp of the next plans; `ended` as of `reset_length`: a fall comes late, and a short plan does not see it."""
+        cloning, plan = self.config.cloning, self.config.plan
+        longer = plan.ended_length or (cloning.failed_plan_length if self._failed_unseen else None)
+        return (longer if ended else None) or plan.length
+
     @property
-    def reset_length(self) -> int:
-        """Longest of the next episodes from reset, in steps."""
-        whole = self.holds and not self.on_trial
-        return self.config.cloning.reset_length if whole else self.config.rollout.reset_length
+    def _failed_unseen(self) -> bool:
+        """Whether the clone was thrown away, and only falls show how far the policy strays."""
+        return self.kept is False and self.blind
 
     @property
     def acting_averaging(self) -> float:

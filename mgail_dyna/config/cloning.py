@@ -46,6 +46,11 @@ class CloningConfig:
     """Env steps of the trial, at least; or a tenth of --env-steps, if that is less."""
     trial_strayed: float = 0.15
     """Largest mean share of the trial's episodes (`rollout/strayed`) with which a clone is kept."""
+    failed_reset_length: int | None = 1_000
+    """--rollout.reset-length after a failed trial, once the task has ended an episode, if demonstrations are too far
+    apart to see whether a policy strays: falls come late, and only they show then. None: no change."""
+    failed_plan_length: int | None = 50
+    """dyna: --plan.length there."""
 
     def __post_init__(self) -> None:
         slow, fewer = self.slow_below, self.fewer_updates_below
@@ -65,4 +70,6 @@ class CloningConfig:
             trial_below=(self.trial_below >= 0, "at least 0"),
             trial_steps=(self.trial_steps >= 1, "at least 1"),
             trial_strayed=(0 <= self.trial_strayed <= 1, "between 0 and 1"),
+            failed_reset_length=(self.failed_reset_length is None or self.failed_reset_length >= 2, "at least 2"),
+            failed_plan_length=(self.failed_plan_length is None or self.failed_plan_length >= 1, "at least 1"),
         )

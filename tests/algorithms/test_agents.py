@@ -89,6 +89,8 @@ OTHERWISE = {
     "cloning.trial_below": 100,
     "cloning.trial_steps": 100,
     "cloning.trial_strayed": 0.5,
+    "cloning.failed_reset_length": 3,
+    "cloning.failed_plan_length": 3,
     "rollout.num_envs": 3,
     "rollout.replay_capacity": 500,
     "env_steps": 7,

@@ -44,6 +44,7 @@ def test_the_first_iteration_is_a_clone_and_takes_no_env_step(cartpole_demos):
 def on_trial(limit):
     """A clone on trial in episodes of 20 steps, kept if it strays by `limit` at most; it learns at any rate."""
     cloning = {"trial_below": 100, "trial_steps": 60, "trial_strayed": limit, "reset_length": 50, "slow_below": None}
+    cloning |= {"failed_reset_length": 70, "failed_plan_length": 30}
     return replace(
         warm_config(**cloning),
         updates_per_iteration=4,
@@ -56,7 +57,7 @@ def on_trial(limit):
 def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept):
     config = replace(on_trial(limit), policy=replace(small_config().policy, acting_averaging=0.7))
     agent, lengths, shares, replayed = DynaAgent(config, make_env, cartpole_demos), [], [], []
-    before = agent.collector.straying.share
+    before, agent.warm_start.blind = agent.collector.straying.share, False
     fresh = agent.policy.network.acting_weights()
     agent.iterate()
     clone, played = agent.policy.network.acting_weights(), agent.collector._strayed
@@ -85,6 +86,12 @@ def test_a_clone_is_kept_if_its_trial_does_not_stray(cartpole_demos, limit, kept
     assert agent.warm_start.acting_averaging == (0.0 if kept else 0.7)
     assert "cloning/kept" not in agent.iterate(), "judged once"
     assert agent.collector.length == (50 if kept else 20)
+    plan = config.plan.length
+    for blind in (False, True):  # a failed trial; where nothing else is seen, falls are, and they come late
+        agent.warm_start.blind, longer = blind, blind and not kept
+        found = [(agent.warm_start.reset_length(ended), agent.warm_start.plan_length(ended)) for ended in (False, True)]
+        usual = 50 if kept else 20
+        assert found == [(usual, plan), (70, 30) if longer else (usual, plan)]
 
 
 @pytest.mark.usefixtures("eager")
