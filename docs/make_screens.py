@@ -76,7 +76,7 @@ def running(history: list[dict[str, float]], settings: RunSettings) -> Console:
         display.update(int(row["iteration"]), done)
         display.row(rows.cells(row, done, before, display.pace.shown_left()))
         if before is None:
-            for line in about_clone(row, frozen=True):
+            for line in about_clone(row, frozen=True, episodes=10):
                 display.print_line(line)
     console.print(display)
     return console

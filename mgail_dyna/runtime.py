@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +119,16 @@ def _shown(file: Path) -> str:
     with contextlib.suppress(ValueError, OSError):
         return str(file.absolute().relative_to(Path.cwd()))
     return str(file)
+
+
+def say(line: str) -> None:
+    """Prints a note or an error on standard error. On a terminal its lines end between words; one that holds a command
+    stays whole, so that it can be pasted."""
+    if sys.stderr is not None and sys.stderr.isatty() and program() not in line:
+        width = shutil.get_terminal_size().columns
+        wrap = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+        line = "\n".join(wrap.fill(part) for part in line.split("\n"))
+    print(line, file=sys.stderr)
 
 
 def program_call() -> list[str]:

@@ -1,6 +1,7 @@
 """How the program names itself in commands that are to be pasted, and how many threads it uses."""
 
 import csv
+import io
 import os
 import subprocess
 import sys
@@ -74,3 +75,18 @@ def test_a_second_thread_changes_no_number(mode, flags, tmp_path):
     clocks = {"cpu_seconds", "wall_seconds"}
     one, two = ([{k: v for k, v in row.items() if k not in clocks} for row in run] for run in rows)
     assert one == two and len(one) > 1
+
+
+def test_what_is_said_on_a_terminal_breaks_between_words(monkeypatch):
+    def said(line):
+        shown = io.StringIO()
+        shown.isatty = lambda: True
+        monkeypatch.setattr(sys, "stderr", shown)
+        runtime.say(line)
+        return shown.getvalue()
+
+    monkeypatch.setenv("COLUMNS", "40")
+    line = "error: nothing is called halfcheeta; did you mean halfcheetah, or anything else?"
+    assert all(len(part) <= 40 for part in said(line).splitlines()) and " ".join(said(line).split()) == line
+    command = f"error: the run ended; start it again with {runtime.program()} --env halfcheetah --mode dyna"
+    assert said(command) == command + "\n", "it can be pasted"

@@ -174,10 +174,7 @@ _IGNORED_BY_TRPO = (
 # One step costs about as much as five of Adam's.
 _NATURAL = {"steps": 6}
 
-_JUDGED = (
-    "discriminator right on {discriminator/accuracy_agent:.0%} of agent, {discriminator/accuracy_expert:.0%} of expert "
-    "(on average 50%: cannot tell them apart)"
-)
+_JUDGED = "discriminator right on {discriminator/accuracy:.0%} of pairs (50%: cannot tell agent from expert)"
 _MODEL = "model error, in standard deviations: {dynamics/error_1:.2f} after 1 step, {dynamics/error_T:.2f} after {T}"
 _SWITCH = "the model is {switch/sureness:.0%} sure of new steps"
 _TRUST_REGION = ("KL {policy/kl:.3f}", "value explains {policy/explained_variance:.0%}")

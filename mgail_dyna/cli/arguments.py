@@ -8,10 +8,10 @@ import io
 import itertools
 import re
 import shlex
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mgail_dyna import runtime
 from mgail_dyna.cli.help import HELP, HELP_ALL, Flag, flags_of, help_text, usage
 from mgail_dyna.errors import UserError
 
@@ -96,7 +96,7 @@ def parse(
         names = [name for flag in flags_of(kind) for name in (flag.name, *([flag.off] if flag.switch else []))]
         raise _unknown_option(word, [*names, "--help"], every)
     for note in _repeated(kind, argv):
-        print(f"note: {note}", file=sys.stderr)
+        runtime.say(f"note: {note}")
     return config
 
 

@@ -146,11 +146,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except UserError as error:
-        print(f"error: {_with_environment(str(error), argv)}", file=sys.stderr)
+        runtime.say(f"error: {_with_environment(str(error), argv)}")
         return 2
     except KeyboardInterrupt as stop:
         terminated = isinstance(stop, Terminated)
-        print(f"{'terminated' if terminated else 'interrupted'}{stop}", file=sys.stderr)
+        runtime.say(f"{'terminated' if terminated else 'interrupted'}{stop}")
         return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
     except BrokenPipeError:
         # The program that read our output has ended, such as `head`; nothing is wrong.
@@ -158,9 +158,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         if error.filename is not None:
-            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+            runtime.say(f"error: {error.filename}: {error.strerror}")
         elif error.errno == errno.ENOSPC:
-            print(f"error: output cannot be written: {error.strerror}", file=sys.stderr)
+            runtime.say(f"error: output cannot be written: {error.strerror}")
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the interpreter closes it
         else:
             raise

@@ -38,8 +38,10 @@ MODEL_ERRS = (
     "one step ahead the model errs by {:.2f} standard deviations of a state; while it errs by {} or more, the clone "
     "stays as it is; with --cloning.slow-below none it learns all the same"
 )
-END_EARLY = "Ctrl-C ends the run and keeps the clone"
-GOOD_CLONE = f"the clone is good, so later rows will change little; {END_EARLY}"
+GOOD_CLONE = (
+    "the clone is good, so there is little to learn. Rows swing all the same: one failed episode lowers an evaluation "
+    "by {:.0f} points. Ctrl-C ends the run after the iteration under way"
+)
 TRIAL = (
     "{:.0%} of the clone's first steps in the environment were away from the demonstrated states, or missing as an "
     "episode had ended early; at most {:.0%} are allowed: "
@@ -48,7 +50,7 @@ PASSED = f"{TRIAL}the clone is kept, and row 2 is the same clone"
 FROM_SCRATCH = f"{TRIAL}the clone is thrown away. The policy learns from scratch, so its return may fall at first"
 # Episodes that tell policies apart: as many as a run plays at its end by default.
 MANY = 100
-# A standard error of so many points is worth a word.
+# A standard error of so many points is worth more episodes.
 UNCERTAIN = 1.0
 # So many points of percent from a good clone, a run ends where it began.
 CLOSE = 2.0
@@ -102,17 +104,18 @@ class EvaluationRows:
         return [*cells, duration(row["wall_seconds"]), *([left] if self.timed else [])]
 
 
-def about_clone(row: Row, frozen: bool, trusted: bool = False) -> list[str]:
+def about_clone(row: Row, frozen: bool, episodes: int, trusted: bool = False) -> list[str]:
     """What the row of a clone, the first one, says of the next ones, as lines.
 
     Args:
         row: of the history.
         frozen: whether the first updates leave the policy as it is; not if it may be thrown away.
+        episodes: of an evaluation.
         trusted: whether it stays as it is until its episodes say otherwise.
     """
     first = CLONE_STAYS if trusted else BOTH_ARE_CLONE if frozen else FIRST_IS_CLONE
     good = row["expert_percent"] >= LEVEL and (trusted or frozen)  # NaN is not
-    return [first, GOOD_CLONE] if good else [first]
+    return [first, GOOD_CLONE.format(100 / episodes)] if good else [first]
 
 
 def phrases_of(row: Row, horizon: int, phrases: Sequence[str]) -> list[str]:
@@ -124,6 +127,9 @@ def phrases_of(row: Row, horizon: int, phrases: Sequence[str]) -> list[str]:
         phrases: of the algorithm, as its entry in the registry has them.
     """
     numbers = {name: value for name, value in row.items() if not math.isnan(value)} | {"T": horizon}
+    judged = [numbers[name] for name in numbers if name.startswith("discriminator/accuracy_")]
+    if judged:
+        numbers["discriminator/accuracy"] = sum(judged) / len(judged)
     if f"dynamics/error_{horizon}" in numbers:
         numbers["dynamics/error_T"] = numbers[f"dynamics/error_{horizon}"]
     shown = []
@@ -169,22 +175,18 @@ def at_the_end(final: FinalEpisodes, expert: Reference) -> str:
         spread = f"standard deviation {final.returns.std():,.1f}, lowest {final.returns.min():,.1f}"
         return f"{count}: {final.returns.mean():,.1f}, {spread}"
     failed = int((percents < FAILURE).sum())
-    agent_error = final.returns.std() / math.sqrt(len(final.returns))
-    points = 100 * math.hypot(agent_error, expert.error) / abs(expert.mean)
-    whose = " of agent and expert together" if expert.error else ""
-    known = points >= UNCERTAIN
-    mean = f"{percents.mean():.1f}{f' ± {points:.1f}' if known else ''}% of the expert"
-    error = f" (standard error{whose})" if known else ""
+    mean = percent_of(float(percents.mean()), float(final.returns.std()), len(percents), expert)
     own = f" (as are {expert.failures:.0%} of the demonstrations)" if expert.failures else ""
-    return f"{count}: {mean}{error}, lowest {percents.min():.1f}%, {failed} below {FAILURE:g}%{own}"
+    return f"{count}: {mean}, lowest {percents.min():.1f}%, {failed} below {FAILURE:g}%{own}"
 
 
-def percent_of(row: Row, config: ImitationConfig, expert: Reference) -> str:
-    """An evaluation in percent of the expert, with its standard error where that is a point or more."""
-    own = row["return_std"] / math.sqrt(max(config.evaluation_episodes - 1, 1))
-    points = 100 * math.hypot(own, expert.error) / abs(expert.mean)
-    known = f" ± {points:.1f}" if points >= UNCERTAIN else ""
-    return f"{row['expert_percent']:.1f}{known}% of the expert{' (standard error)' if known else ''}"
+def percent_of(percent: float, deviation: float, episodes: int, expert: Reference) -> str:
+    """The mean of `episodes` in percent of the expert, with its standard error; `deviation` is that of the returns."""
+    if episodes < 2:
+        return f"{percent:.1f}% of the expert"
+    points = 100 * math.hypot(deviation / math.sqrt(episodes - 1), expert.error) / abs(expert.mean)
+    whose = " of agent and expert together" if expert.error else ""
+    return f"{percent:.1f} ± {points:.1f}% of the expert (standard error{whose})"
 
 
 def end_of(history: Sequence[Row], final: FinalEpisodes | None, expert: Reference) -> float:
@@ -256,7 +258,9 @@ def summary(
     if evaluated:  # a run may end between two evaluations
         end = evaluated[-1]
         at = "" if end is last else f", at {_place(end)}"
-        percent = "" if math.isnan(end["expert_percent"]) else f", {percent_of(end, config, expert)}"
+        spread = end["return_std"], config.evaluation_episodes
+        known = not math.isnan(end["expert_percent"])
+        percent = f", {percent_of(end['expert_percent'], *spread, expert)}" if known else ""
         if final is not None:
             rows["final episodes"] = at_the_end(final, expert)
         rows["last evaluation"] = (

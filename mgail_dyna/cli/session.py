@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import sys
 import time
 from pathlib import Path
 
@@ -139,11 +138,11 @@ class Session:
 
     def _announce(self, display: ProgressDisplay) -> None:
         if self.scalars.missing:
-            print(f"note: {self.scalars.missing}", file=sys.stderr)
+            runtime.say(f"note: {self.scalars.missing}")
         config, budget = self.run.config, self.run.agent.budget
         if self._clones_first and budget.total <= self._frozen_steps:
             few = f"the run has {budget.total:,} env steps, and a clone learns only after {self._frozen_steps:,}"
-            print(f"note: {few}; give more with --env-steps", file=sys.stderr)
+            runtime.say(f"note: {few}; give more with --env-steps")
         clones = self.settings.algorithm == "bc" or self._clones_first
         first = "cloning the demonstrations" if clones else "compiling the updates"
         least, most = FIRST_ROW_OF_CLONING if self.settings.algorithm == "bc" else FIRST_ROW
@@ -183,7 +182,7 @@ class Session:
             display.row(self.rows.cells(row, self._done(), seen[-2] if len(seen) > 1 else None, left))
             if run.config.warm_start == "bc" and len(run.history) == 1:
                 trusted = self._clone is not None and self._clone.trusted
-                for line in about_clone(row, self._frozen, trusted):
+                for line in about_clone(row, self._frozen, run.config.evaluation_episodes, trusted):
                     display.print_line(line)
         frozen = len(run.history) <= 1 + run.config.cloning.freeze_iterations
         if "cloning/rate" in row and self._clone is not None and self._clone.stays and not frozen | self.said_it_stays:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import shlex
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,12 +136,12 @@ def _of_expert(path: Path, asked: str | None) -> Subject:
     own = reference(demos, episode_limit(demos, env_id))
     for note in (other_env_note(demos, env_id), own.reason and f"note: {own.reason}"):
         if note:
-            print(note, file=sys.stderr)
+            runtime.say(note)
     return Subject(demos.policy, env_id, own, training, arguments)
 
 
 def _note_no_comparison(which: str) -> None:
-    print(f"note: no comparison with the expert, whose {which}", file=sys.stderr)
+    runtime.say(f"note: no comparison with the expert, whose {which}")
 
 
 def _in_other_environment(subject: Subject, env_id: str, given: dict[str, Any] | None) -> Subject:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -80,11 +79,11 @@ def train(command: TrainCommand) -> None:
         settings, run = _built(command)
         stack.callback(run.close)
         for note in _notes(command):
-            print(f"note: {note}", file=sys.stderr)
+            runtime.say(f"note: {note}")
         if directory is None:
             name = f"{environment_name(run.config.env)}-{settings.algorithm}-seed{run.config.seed}"
             if unfinished := _unfinished(command.logdir / name, settings):
-                print(f"note: {unfinished}", file=sys.stderr)
+                runtime.say(f"note: {unfinished}")
             directory = new_directory(command.logdir, name)
             stack.enter_context(lock_run(directory))
         if saved is not None:
@@ -96,7 +95,7 @@ def train(command: TrainCommand) -> None:
                 raise UserError(f"--env-steps: the run has taken {run.env_steps:,}; expected more, found {asked:,}")
         kept = settings if stored is None else replace(settings, iterations=_own_end(stored, settings))
         if run.ended(settings.iterations) and not run.final_due:
-            print(f"note: {_nothing_left(directory, kept, len(run.history), run.ended())}", file=sys.stderr)
+            runtime.say(f"note: {_nothing_left(directory, kept, len(run.history), run.ended())}")
         _remember(directory, run, kept, None if not run.ended(settings.iterations) else stored)
         from mgail_dyna.cli.session import Session
 
@@ -110,7 +109,7 @@ def _remember(directory: Path, run: ImitationRun, settings: RunSettings, ended: 
     own, written = run.reference, settings if ended is None else replace(ended, expert=settings.expert)
     write_settings(directory, written, own.mean, own.episode_limit, run.environment_arguments, own.error)
     if ended is not None:
-        print(f"note: its demonstrations are taken from {settings.expert} from now on", file=sys.stderr)
+        runtime.say(f"note: its demonstrations are taken from {settings.expert} from now on")
 
 
 def _unfinished(directory: Path, new: RunSettings) -> str | None:
@@ -233,7 +232,7 @@ def _built(command: TrainCommand) -> tuple[RunSettings, ImitationRun]:
     comparison = own.reason or own.doubt
     notes = (*differences, fitted, *doubts, comparison and f"note: {comparison}")
     for note in filter(None, notes):
-        print(note, file=sys.stderr)
+        runtime.say(note)
     import_tensorflow(algorithm_named(settings.algorithm).threads)
     from mgail_dyna.runs.run import ImitationRun
 

@@ -45,7 +45,7 @@ MEASURES = {
     "last": ("last ten", "mean of the last 10 evaluations"),
     "reached": ("to 90%", "env steps to 90%"),
     "higher": ("to 95%", "env steps to 95%"),
-    "stays": ("stays", "from its first evaluation at 90% on: % of evaluations at 90% or more, worst seed"),
+    "stays": ("stays", "once at 90%: % of evaluations that are there, worst seed"),
     "lowest": ("lowest after", "lowest after 90%, worst seed"),
     "episode": ("worst episode", "lowest final episode of all seeds, %"),
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
+from mgail_dyna import runtime
 from mgail_dyna.errors import UserError
 from mgail_dyna.hdf5 import DamagedError, load_state, save_state
 
@@ -51,5 +51,5 @@ def load_checkpoint(path: Path, kind: str, quiet: bool = False) -> dict[str, Any
             f"{problem}; the checkpoint before it ({previous.name}) {both}, so the run must be started again"
         ) from None
     if not quiet:
-        print(f"note: {problem}; continuing from the checkpoint before it ({previous.name})", file=sys.stderr)
+        runtime.say(f"note: {problem}; continuing from the checkpoint before it ({previous.name})")
     return state

@@ -18,7 +18,7 @@ LAST = 10
 # A run that ends below this percentage of its expert has not learned.
 LEARNED = 80.0
 # So many percent of its final episodes may fail.
-FEW_FAIL = 1.0
+FEW_FAIL = 3.0
 # A clone's learning rate below this share of the full one is all but zero.
 STOPPED = 0.02
 # A run that ends below this percentage of its expert has something left to learn.

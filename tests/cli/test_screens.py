@@ -249,15 +249,18 @@ def test_what_a_trial_says_of_a_clone():
 
 
 def test_what_a_row_of_a_clone_says_of_the_next_ones():
-    assert about_clone(row(1, 65.0), frozen=False) == ["row 1 is the clone"]
-    (same,) = about_clone(row(1, 65.0), frozen=True)
+    assert about_clone(row(1, 65.0), frozen=False, episodes=10) == ["row 1 is the clone"]
+    (same,) = about_clone(row(1, 65.0), frozen=True, episodes=10)
     assert same.startswith("row 1 is the clone, and row 2 will be the same") and "good" not in same
-    assert about_clone(row(1, 95.0), frozen=True)[1].startswith("the clone is good")
-    assert len(about_clone(row(1, NAN), frozen=True)) == 1
-    assert about_clone(row(1, 95.0), frozen=False) == ["row 1 is the clone"], "it may be thrown away"
-    (trusted,) = about_clone(row(1, 65.0), frozen=True, trusted=True)
+    assert about_clone(row(1, 95.0), frozen=True, episodes=10)[1].startswith("the clone is good")
+    assert len(about_clone(row(1, NAN), frozen=True, episodes=10)) == 1
+    assert about_clone(row(1, 95.0), frozen=False, episodes=10) == ["row 1 is the clone"], "it may be thrown away"
+    (trusted,) = about_clone(row(1, 65.0), frozen=True, episodes=10, trusted=True)
     assert "learns only once episodes end early" in trusted and "good" not in trusted
-    assert "Ctrl-C ends the run and keeps" in about_clone(row(1, 95.0), frozen=True, trusted=True)[1]
+    assert (
+        "one failed episode lowers an evaluation by 10 points. Ctrl-C ends the run after"
+        in about_clone(row(1, 95.0), frozen=True, episodes=10, trusted=True)[1]
+    )
 
 
 def test_the_heading_comes_again():

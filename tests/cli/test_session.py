@@ -55,10 +55,8 @@ def test_the_phrases_show_what_an_algorithm_has():
         return phrases_of(row, horizon, ALGORITHMS[algorithm].progress)
 
     judged = {"discriminator/accuracy_agent": 0.9, "discriminator/accuracy_expert": 0.8, "policy/kl": 0.02}
-    assert phrases("gail", judged) == [
-        "discriminator right on 90% of agent, 80% of expert (on average 50%: cannot tell them apart)",
-        "KL 0.020",
-    ]
+    right = "discriminator right on 85% of pairs (50%: cannot tell agent from expert)"
+    assert phrases("gail", judged) == [right, "KL 0.020"]
     assert phrases("bc", {"cloning/loss": 0.1}) == ["loss 0.1"]
     modelled = {"dynamics/error_1": 0.1, "dynamics/error_4": 0.3, "learn/gradient_norm": 5.0, "plan/gradient_norm": 6.0}
     for algorithm in ("dyna", "mgail", "dyna-trpo"):
@@ -102,10 +100,10 @@ def test_the_end_says_whether_the_expert_was_reached_and_whether_it_stayed():
 def test_the_end_says_how_the_final_episodes_went():
     final = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([1000.0, 1000.0, 900.0, 300.0]))
     line = cells(history_of(95), final=final)["final episodes"]
-    known = "80.0 ± 14.6% of the expert (standard error)"  # 291.5 / 2 of 1,000
+    known = "80.0 ± 16.8% of the expert (standard error)"  # 291.5 / sqrt(3) of 1,000
     assert line == f"4 from initial states that no evaluation used: {known}, lowest 30.0%, 1 below 50%"
     sure = FinalEpisodes(np.arange(4), np.full(4, 100), np.array([999.0, 1000.0, 1001.0, 1000.0]))
-    assert ": 100.0% of the expert" in at_the_end(sure, Reference(1000.0, 200))
+    assert ": 100.0 ± 0.0% of the expert" in at_the_end(sure, Reference(1000.0, 200))
     both = at_the_end(sure, Reference(1000.0, 200, error=50.0))
     assert ": 100.0 ± 5.0% of the expert (standard error of agent and expert together)," in both
     evaluation = cells(history_of(95), final=final)["evaluation"]

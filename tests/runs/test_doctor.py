@@ -61,8 +61,8 @@ BROKEN = {
     "the return rose and fell again": {"percents": np.concatenate([RISING[::2], RISING[::-2]])},
     "the return swings": {"percents": np.where(np.arange(ITERATIONS) % 2, 98.0, 80.0)},
     "some evaluation episodes fail": {"return_std": 0.6 * EXPERT},
-    "final episodes fail": {"final": [95.0] * 97 + [-5.0, 20.0, 49.0]},
-    "learning has stopped": {"final": [95.0] * 97 + [0.0] * 3, "cloning/rate": 0.002, "clone": True},
+    "final episodes fail": {"final": [95.0] * 95 + [-5.0, 20.0, 49.0, 40.0, 40.0]},
+    "learning has stopped": {"final": [95.0] * 95 + [0.0] * 5, "cloning/rate": 0.002, "clone": True},
     "episodes end early": {"length": 3},
     "the discriminator has won": {"discriminator/accuracy_agent": 0.99, "discriminator/accuracy_expert": 1.0},
     "the discriminator sees no difference": {"percents": np.linspace(5, 30, ITERATIONS)},
@@ -444,20 +444,20 @@ def test_a_run_below_80_percent_points_here(tmp_path):
     assert f"doctor {tmp_path}" in hint(90.0, LEARNED - 0.1)
     assert hint(10.0, LEARNED) is None and hint(NAN) is None
     assert doctor_hint(tmp_path, [{"return_mean": NAN, "expert_percent": NAN}], None, Reference(NAN, 6, "why")) is None
-    failing = final_episodes([99.0] * 98 + [-5.0, 10.0])
-    assert hint(99.0, final=failing).startswith("2 of 100 final episodes fail")
-    assert hint(99.0, final=failing, expert=Reference(EXPERT, STEPS, failures=0.02)) is None, "so do the expert's"
+    failing = final_episodes([99.0] * 95 + [-5.0, 10.0] + [0.0] * 3)
+    assert hint(99.0, final=failing).startswith("5 of 100 final episodes fail")
+    assert hint(99.0, final=failing, expert=Reference(EXPERT, STEPS, failures=0.03)) is None, "so do the expert's"
     assert hint(99.0, final=failing, expert=Reference(NAN, STEPS, "not compared")) is None
-    assert hint(99.0, final=final_episodes([99.0] * 99 + [10.0])) is None
+    assert hint(99.0, final=final_episodes([99.0] * 97 + [10.0] * 3)) is None
 
 
 def test_the_advice_can_be_pasted(made, capsys):
     directory = made(**BROKEN["final episodes fail"])
     assert main(["doctor", str(directory)]) == 0
     said = capsys.readouterr().out
-    assert f"evaluate {directory} --episodes 1 --seed 97 --video seed-97.mp4" in said
+    assert f"evaluate {directory} --episodes 1 --seed 95 --video seed-95.mp4" in said
     assert "SEED" not in said and " RUN" not in said
-    assert "final episodes below half of the expert's return: seed 97" in said
+    assert "final episodes below half of the expert's return: seed 95" in said
     directory = made(final=[95.0] * 99 + [-5.0])
     assert main(["doctor", str(directory)]) == 0
     assert "expert's return, too few to be a fault: seed 99" in capsys.readouterr().out

@@ -56,10 +56,10 @@ def main(argv: Sequence[str]) -> None:
         env_id = environment_id(command.env) if command.env else named_environment(demos, where)
     except UserError as error:  # a file must not decide which module is imported
         env_id = None
-        print(f"note: {error}; this time, only the file is checked", file=sys.stderr)
+        runtime.say(f"note: {error}; this time, only the file is checked")
     replay, doubts = (None, data_notes(demos)) if env_id is None else _in_environment(demos, where, env_id, command)
     for note in doubts:
-        print(note, file=sys.stderr)
+        runtime.say(note)
     if command.plot is not None:
         _draw(demos, command.file, command.plot)
     if command.json:
@@ -119,5 +119,5 @@ def _in_environment(
     doubts = data_notes(demos, env)
     env.close()
     for note in filter(None, notes):
-        print(note, file=sys.stderr)
+        runtime.say(note)
     return replay, doubts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +84,7 @@ def main(argv: Sequence[str]) -> None:
     doubt = (own.reason or own.doubt) if demos.has_rewards else None  # without rewards, `notes` say so
     compared = [f"note: {doubt}"] if doubt else []
     for note in [*(f"note: {note}" for note in notes), *data_notes(demos), *compared]:
-        print(note, file=sys.stderr)
+        runtime.say(note)
     console = Console()
     console.print(table(demos, out))
     console.print("next:")

@@ -90,7 +90,8 @@ def report(directory: Path, diagnosis: Diagnosis) -> Iterator[str]:
     else:
         yield f"no fault found among the {len(diagnosis.looked_for)} that were looked for (docs/troubleshooting.md)"
     if diagnosis.skipped:
-        yield f"not looked for, as the run has too few numbers: {'; '.join(diagnosis.skipped)}"
+        why = "as the run has too few numbers for it, or its clone was thrown away"
+        yield f"not judged, {why}: {'; '.join(diagnosis.skipped)}"
     if diagnosis.failing:
         shown = ", ".join(f"seed {seed} (return {value:,.1f})" for seed, value in diagnosis.failing[:MOST_SEEDS])
         more = f" and {len(diagnosis.failing) - MOST_SEEDS:,} more" if len(diagnosis.failing) > MOST_SEEDS else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +70,10 @@ def main(argv: Sequence[str]) -> None:
         several = command.episodes > 1
         first = f"{command.episodes:,} episodes" if several else "an episode"
         about = f"playing {first} first, then filming{'; --episodes 1 is quicker' if several else ''}"
-        print(f"note: {about}", file=sys.stderr)
+        runtime.say(f"note: {about}")
     result = evaluate(subject, command.run, command.episodes, command.seed)
     if command.video is not None and command.video.exists():
-        print(f"note: {command.video} is replaced", file=sys.stderr)
+        runtime.say(f"note: {command.video} is replaced")
     # Printed before the video is made, as that may fail for want of a renderer.
     print(json.dumps(result, indent=2)) if command.json else Console().print(table(result))
     if command.video is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import operator
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -66,14 +65,14 @@ def main(argv: Sequence[str]) -> None:
 
     runs, notes = curves_to_draw(command.runs, command.unfinished)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        runtime.say(f"note: {note}")
     kinds: dict[str, list[Curve]] = defaultdict(list)
     methods: dict[str, str] = {}
     for run, label in zip(runs, _labels([run.settings for run in runs]), strict=True):
         kinds[label].append(run.curve)
         methods[label] = run.settings.algorithm
     if command.out.exists():
-        print(f"note: {command.out} is replaced", file=sys.stderr)
+        runtime.say(f"note: {command.out} is replaced")
     # A dollar sign in a title or a path does not start a formula.
     with matplotlib.rc_context({"text.parse_math": False}), replacing(command.out) as fresh:
         figure = learning_curves(kinds, command.title, methods, smooth)

@@ -37,8 +37,8 @@ _GROUPED = re.compile(rf"^--({'|'.join(_GROUPS)})-")
 class TrainCommand:
     """Trains an agent to imitate an expert from its demonstrations, without reward.
 
-    --mode and --preset set the defaults of the other options. With the presets tuned and reset, or a preset of yours,
-    --env sets them, too.
+    The defaults of the other options depend on --mode and --preset; with the presets tuned and reset, or one of yours,
+    also on --env.
     """
 
     mode: str = "dyna"

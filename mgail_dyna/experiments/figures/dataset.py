@@ -81,9 +81,9 @@ def _coordinates(axes: Axes, demos: Demonstrations) -> None:
 
 
 _READING = (
-    "Each state is compared with the most similar one of another demonstration.\n"
-    "Demonstrations contradict each other where actions differ much (solid line)\n"
-    "although states differ little (dotted line)."
+    "Each state is compared with the most similar one\n"
+    "of another demonstration. Demonstrations contradict each other\n"
+    "where actions differ much although states differ little."
 )
 
 
